@@ -1,0 +1,288 @@
+//! The one model: what should run, parsed and checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Signal;
+
+/// What should run of one app. One numbered version of it is a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The app's name, for people; not unique on a machine.
+    pub app: String,
+    /// The app's directory: workers start here unless their group says otherwise. Absolute.
+    pub root: PathBuf,
+    /// Files that were looked for, in the order of rising precedence.
+    pub sources: Vec<Source>,
+    /// Variables of every worker, in the order of rising precedence; the last of a name counts.
+    pub env: Vec<Variable>,
+    /// In the order of their position, which numbers their ports.
+    pub groups: Vec<Group>,
+}
+
+/// A file that was looked for while a spec was loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Where it was looked for.
+    pub path: PathBuf,
+    /// What it was taken for.
+    pub kind: SourceKind,
+    /// Whether it was there.
+    pub found: bool,
+}
+
+/// The formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// Foreman's and Overmind's list of commands.
+    Procfile,
+    /// Variables.
+    Env,
+    /// Foreman's defaults for the command line (`.foreman`).
+    Foreman,
+    /// The native form.
+    GangerToml,
+}
+
+/// One environment variable and where it was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its name: no `=`, no NUL.
+    pub name: String,
+    /// Its value after quotes and expansion: no NUL.
+    pub value: String,
+    /// Where it was said, for `ganger env --explain`.
+    pub origin: Origin,
+}
+
+/// Where a variable comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A line of a file.
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u32,
+    },
+    /// Set by ganger for each worker: `PORT`, `PS`, `GANGER_WORKER`.
+    Ganger,
+    /// Given on the command line.
+    CommandLine,
+}
+
+/// A named command with a count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Letters, digits, `_`, `-` and inner `.`; unique in its spec.
+    pub name: String,
+    /// What each worker of it runs.
+    pub command: Command,
+    /// How many workers are wanted; 0 means declared but not started.
+    pub count: u32,
+    /// Which port its workers get.
+    pub port: Port,
+    /// Variables beside the app's, in the order of rising precedence.
+    pub env: Vec<Variable>,
+    /// Where its workers start. Absolute.
+    pub dir: PathBuf,
+    /// The user to run as, by name or number; none means ganger's own.
+    pub user: Option<String>,
+    /// The user group to run as; none means the user's own.
+    pub group: Option<String>,
+    /// The file mode mask; none means ganger's own.
+    pub umask: Option<u32>,
+    /// Resource limits of each run.
+    pub limits: BTreeMap<Limit, LimitValue>,
+    /// When and how soon a worker that ended is started again.
+    pub restart: Restart,
+    /// What an exit code means, before `restart.mode` is asked.
+    pub exits: BTreeMap<u8, OnExit>,
+    /// What happens to the app when a worker ends for good.
+    pub on_end: OnEnd,
+    /// How a worker is stopped.
+    pub stop: Stop,
+}
+
+/// What a worker runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// A line for the shell; run without one where the line needs none.
+    Line(String),
+    /// A program and its arguments.
+    Words(Vec<String>),
+}
+
+/// The port rule of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Port {
+    /// The port of worker 1, numbered by position; worker n gets n - 1 more.
+    Auto(u16),
+    /// The port of worker 1 as the group fixed it; worker n gets n - 1 more.
+    Fixed(u16),
+    /// No `PORT` is set.
+    None,
+}
+
+/// A resource that a run may be limited in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// Open file descriptors.
+    OpenFiles,
+    /// Processes of the user.
+    Processes,
+    /// Bytes of a core dump.
+    Core,
+    /// Bytes of address space.
+    AddressSpace,
+    /// Seconds of CPU time.
+    CpuSeconds,
+    /// Bytes of the largest file written.
+    FileSize,
+    /// Bytes of locked memory.
+    LockedMemory,
+    /// Bytes of stack.
+    Stack,
+}
+
+/// A soft and a hard limit; none means unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitValue {
+    /// What the run starts with.
+    pub soft: Option<u64>,
+    /// What it may raise it to.
+    pub hard: Option<u64>,
+}
+
+/// When a worker that ended is started again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// Which ends are followed by a restart.
+    pub mode: RestartMode,
+    /// A run that lived this long was healthy: its end is followed by a restart at once and the back-off starts
+    /// anew. Until then a worker is STARTING.
+    pub startsecs: Duration,
+    /// The delay before the next restart, while runs end before they were healthy.
+    pub backoff: Backoff,
+    /// How many restarts are allowed; none means without bound.
+    pub budget: Option<Budget>,
+}
+
+/// Which ends are followed by a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartMode {
+    /// Every end.
+    Always,
+    /// A non-zero exit code or a signal.
+    OnFailure,
+    /// None.
+    Never,
+}
+
+/// An exponential delay: `initial`, `initial * factor`, … up to `max`, each varied by up to `jitter` of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backoff {
+    /// The first delay.
+    pub initial: Duration,
+    /// What each delay is multiplied by, in thousandths: 2000 doubles.
+    pub factor_permille: u32,
+    /// The longest delay.
+    pub max: Duration,
+    /// The part of a delay that chance may add or take, in thousandths.
+    pub jitter_permille: u32,
+}
+
+/// At most `restarts` restarts in any time of the length `within`; the next one makes the worker FATAL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How many.
+    pub restarts: u32,
+    /// In how long.
+    pub within: Duration,
+}
+
+/// What an exit code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExit {
+    /// The worker is done.
+    Stop,
+    /// The worker is started again, whatever the mode.
+    Restart,
+    /// The worker failed for good.
+    Fatal,
+}
+
+/// What happens to the app when a worker ends and is not started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnEnd {
+    /// The whole app stops and takes this worker's exit status (Foreman's rule).
+    Shutdown,
+    /// The others go on.
+    Stay,
+}
+
+/// How a worker is stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Sent to the whole tree of the run.
+    pub signal: Signal,
+    /// After this the whole tree is killed.
+    pub timeout: Duration,
+}
+
+/// One slot of a group, `web.1`. Numbers count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WorkerName {
+    /// Its group's name.
+    pub group: String,
+    /// Its number in the group, from 1.
+    pub number: u32,
+}
+
+impl WorkerName {
+    /// Worker `number` of `group`.
+    pub fn new(group: impl Into<String>, number: u32) -> Self {
+        Self { group: group.into(), number }
+    }
+}
+
+impl fmt::Display for WorkerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.group, self.number)
+    }
+}
+
+/// A word that is no worker's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a worker name (GROUP.NUMBER)")]
+pub struct BadWorkerName(pub String);
+
+impl TryFrom<String> for WorkerName {
+    type Error = BadWorkerName;
+
+    fn try_from(text: String) -> Result<Self, BadWorkerName> {
+        match text.rsplit_once('.').map(|(group, number)| (group, number.parse())) {
+            Some((group, Ok(number))) if !group.is_empty() && number > 0 => Ok(Self::new(group, number)),
+            _ => Err(BadWorkerName(text)),
+        }
+    }
+}
+
+impl From<WorkerName> for String {
+    fn from(name: WorkerName) -> Self {
+        name.to_string()
+    }
+}
