@@ -3,8 +3,26 @@
 //! Nothing past this crate knows which file a setting came from in which dialect: a Procfile, an `.env`
 //! file, `.foreman` and `ganger.toml` all become the same model.
 
+mod argv;
+mod changes;
+mod environment;
 mod model;
+mod options;
+mod plan;
+mod ports;
+mod problem;
+mod select;
 mod signal;
+mod suggest;
 
+pub use argv::{Argv, SHELL};
+pub use changes::{Change, ChangeKind, Field};
+pub use environment::{Explained, GANGER_WORKER, PORT, PS};
 pub use model::*;
+pub use options::{Loaded, Options, Settings};
+pub use plan::PlannedWorker;
+pub use ports::{DEFAULT_PORT, GROUP_STEP, MAX_COUNT, MAX_PORT, ScaleError};
+pub use problem::{LoadError, MAX_PROBLEMS, Problem, Warning};
+pub use select::{ALL, UnknownName, matches, select};
 pub use signal::Signal;
+pub use suggest::suggest;

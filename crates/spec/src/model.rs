@@ -75,12 +75,14 @@ pub enum Origin {
     Ganger,
     /// Given on the command line.
     CommandLine,
+    /// Inherited from the shell that started ganger.
+    Shell,
 }
 
 /// A named command with a count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
-    /// Letters, digits, `_`, `-` and inner `.`; unique in its spec.
+    /// Letters, digits, `_`, `-` and inner `.`; unique in its spec, not `all`, not ending like a worker (`web.1`).
     pub name: String,
     /// What each worker of it runs.
     pub command: Command,
@@ -124,8 +126,9 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Port {
-    /// The port of worker 1, numbered by position; worker n gets n - 1 more.
-    Auto(u16),
+    /// The port of worker 1, numbered by position; worker n gets n - 1 more. A group far down a long file has one
+    /// beyond the last port; it can be declared, but not run.
+    Auto(u32),
     /// The port of worker 1 as the group fixed it; worker n gets n - 1 more.
     Fixed(u16),
     /// No `PORT` is set.

@@ -1,0 +1,190 @@
+//! What a new spec changes of an old one: the plan of a reload.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Group, Port, Spec, Variable};
+
+/// What becomes of one group. Prints as one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Which group.
+    pub group: String,
+    /// What becomes of it.
+    pub kind: ChangeKind,
+}
+
+/// What becomes of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// It is new.
+    Added {
+        /// Its workers.
+        count: u32,
+    },
+    /// It is no more: its workers stop.
+    Removed,
+    /// It is another.
+    Changed {
+        /// In what.
+        fields: Vec<Field>,
+        /// Its old and new count, if that changed.
+        count: Option<(u32, u32)>,
+    },
+}
+
+/// What can change of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Field {
+    /// What each worker executes.
+    Command,
+    /// The variables, the app's included.
+    Env,
+    /// The ports.
+    Port,
+    /// The directory.
+    Dir,
+    /// The user.
+    User,
+    /// The user group.
+    Group,
+    /// The file mode mask.
+    Umask,
+    /// The resource limits.
+    Limits,
+    /// The restart policy.
+    Restart,
+    /// The meaning of exit codes.
+    Exits,
+    /// What an end does to the app.
+    OnEnd,
+    /// How a worker is stopped.
+    Stop,
+    /// How many workers.
+    Count,
+}
+
+impl Field {
+    /// Whether a running worker must be restarted for it; if not, only the policy changes.
+    pub fn restarts(self) -> bool {
+        match self {
+            Self::Command
+            | Self::Env
+            | Self::Port
+            | Self::Dir
+            | Self::User
+            | Self::Group
+            | Self::Umask
+            | Self::Limits => true,
+            Self::Restart | Self::Exits | Self::OnEnd | Self::Stop | Self::Count => false,
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Command => "command",
+            Self::Env => "env",
+            Self::Port => "port",
+            Self::Dir => "dir",
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Umask => "umask",
+            Self::Limits => "limits",
+            Self::Restart => "restart",
+            Self::Exits => "exits",
+            Self::OnEnd => "on_end",
+            Self::Stop => "stop",
+            Self::Count => "count",
+        })
+    }
+}
+
+impl Change {
+    /// Whether running workers of the group must be restarted.
+    pub fn restarts(&self) -> bool {
+        match &self.kind {
+            ChangeKind::Added { .. } | ChangeKind::Removed => false,
+            ChangeKind::Changed { fields, .. } => fields.iter().any(|field| field.restarts()),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.group)?;
+        let (fields, count) = match &self.kind {
+            ChangeKind::Added { count: 1 } => return f.write_str("added, 1 worker"),
+            ChangeKind::Added { count } => return write!(f, "added, {count} workers"),
+            ChangeKind::Removed => return f.write_str("removed"),
+            ChangeKind::Changed { fields, count } => (fields, count),
+        };
+        let mut parts: Vec<String> = Vec::new();
+        let words: Vec<String> =
+            fields.iter().filter(|field| **field != Field::Count).map(Field::to_string).collect();
+        if !words.is_empty() {
+            let effect = if self.restarts() { "its workers restart" } else { "no restart" };
+            parts.push(format!("{} changed, {effect}", words.join(", ")));
+        }
+        if let Some((from, to)) = count {
+            parts.push(format!("count from {from} to {to}"));
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
+
+impl Spec {
+    /// What the new spec changes: groups of the new one in their order, then those that are no more.
+    pub fn changes(old: &Self, new: &Self) -> Vec<Change> {
+        let in_new = new.groups.iter().filter_map(|group| match old.group(&group.name) {
+            None => Some((group, ChangeKind::Added { count: group.count })),
+            Some(before) => {
+                let fields = changed_fields((old, before), (new, group));
+                let count = (before.count != group.count).then_some((before.count, group.count));
+                (!fields.is_empty()).then_some((group, ChangeKind::Changed { fields, count }))
+            }
+        });
+        let gone = old.groups.iter().filter(|group| new.group(&group.name).is_none());
+        in_new
+            .chain(gone.map(|group| (group, ChangeKind::Removed)))
+            .map(|(group, kind)| Change { group: group.name.clone(), kind })
+            .collect()
+    }
+}
+
+fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group)) -> Vec<Field> {
+    let compared = [
+        (Field::Command, before.command.argv() != after.command.argv()),
+        (Field::Env, values(&old.env, &before.env) != values(&new.env, &after.env)),
+        (Field::Port, first_port(before.port) != first_port(after.port)),
+        (Field::Dir, before.dir != after.dir),
+        (Field::User, before.user != after.user),
+        (Field::Group, before.group != after.group),
+        (Field::Umask, before.umask != after.umask),
+        (Field::Limits, before.limits != after.limits),
+        (Field::Restart, before.restart != after.restart),
+        (Field::Exits, before.exits != after.exits),
+        (Field::OnEnd, before.on_end != after.on_end),
+        (Field::Stop, before.stop != after.stop),
+        (Field::Count, before.count != after.count),
+    ];
+    compared.into_iter().filter_map(|(field, changed)| changed.then_some(field)).collect()
+}
+
+/// What a worker sees: a variable that only moved to another line or file is the same.
+fn values<'a>(app: &'a [Variable], group: &'a [Variable]) -> BTreeMap<&'a str, &'a str> {
+    app.iter().chain(group).map(|variable| (variable.name.as_str(), variable.value.as_str())).collect()
+}
+
+fn first_port(port: Port) -> Option<u32> {
+    match port {
+        Port::Auto(first) => Some(first),
+        Port::Fixed(first) => Some(u32::from(first)),
+        Port::None => None,
+    }
+}

@@ -1,0 +1,59 @@
+//! What the command line says, and what comes of it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::{Spec, Warning};
+
+/// What the command line says. Plain data: nothing is read from the process's own environment or directory.
+/// Relative paths are relative to `dir`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Where to look. Absolute.
+    pub dir: PathBuf,
+    /// `-f`: a Procfile, or the native form if it ends in `.toml`.
+    pub file: Option<PathBuf>,
+    /// `-d`: the app's directory.
+    pub root: Option<PathBuf>,
+    /// `-e a,b`: these instead of `.env`.
+    pub env_files: Option<Vec<PathBuf>>,
+    /// `-m web=2,all=1`.
+    pub formation: Option<String>,
+    /// `-p`: the base of the ports, as text.
+    pub port: Option<String>,
+    /// `start web worker`: only these are started; empty means all.
+    pub groups: Vec<String>,
+    /// `--timeout`: how long a stop may take, as text: seconds, or a duration such as `1m30s`.
+    pub timeout: Option<String>,
+    /// `--can-die web,worker`: the end of these does not end the app.
+    pub can_die: Option<String>,
+    /// `--any-can-die`: no end ends the app.
+    pub any_can_die: bool,
+    /// `--auto-restart worker,…` or `all`: these are started again whenever they end.
+    pub auto_restart: Option<String>,
+    /// The shell's environment, for expansion in env files and for `PORT`.
+    pub inherited: BTreeMap<OsString, OsString>,
+}
+
+/// A spec and what is to be said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// What should run.
+    pub spec: Spec,
+    /// What is probably not meant so.
+    pub warnings: Vec<Warning>,
+    /// How the foreground prints.
+    pub settings: Settings,
+    /// Groups that stay down because the formation names others and not them.
+    pub left_out: Vec<String>,
+}
+
+/// Defaults of the foreground's printer, from `.foreman`; none means that nothing was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether lines begin with the time.
+    pub timestamps: Option<bool>,
+    /// Whether names are coloured.
+    pub color: Option<bool>,
+}

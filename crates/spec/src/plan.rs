@@ -1,0 +1,56 @@
+//! What would run, as data: `ganger check`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Argv, OnEnd, RestartMode, Signal, Spec, WorkerName};
+
+/// A worker that would run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedWorker {
+    /// Its name.
+    pub name: WorkerName,
+    /// What is executed.
+    pub argv: Argv,
+    /// Where it starts.
+    pub dir: PathBuf,
+    /// Its port, if it gets one.
+    pub port: Option<u16>,
+    /// Which ends are followed by a restart.
+    pub restart: RestartMode,
+    /// What its end for good does to the app.
+    pub on_end: OnEnd,
+    /// The signal that stops it.
+    pub stop_signal: Signal,
+    /// How long a stop may take.
+    pub stop_timeout: Duration,
+    /// The user, if it is not ganger's own.
+    pub user: Option<String>,
+}
+
+impl Spec {
+    /// Every worker that would run, in the order of the groups. Groups of count 0 have none.
+    pub fn plan(&self) -> Vec<PlannedWorker> {
+        let mut workers = Vec::new();
+        for group in &self.groups {
+            let argv = group.command.argv();
+            for number in 1..=group.count {
+                let name = WorkerName::new(&group.name, number);
+                workers.push(PlannedWorker {
+                    port: self.port(&name),
+                    name,
+                    argv: argv.clone(),
+                    dir: group.dir.clone(),
+                    restart: group.restart.mode,
+                    on_end: group.on_end,
+                    stop_signal: group.stop.signal,
+                    stop_timeout: group.stop.timeout,
+                    user: group.user.clone(),
+                });
+            }
+        }
+        workers
+    }
+}
