@@ -5,24 +5,32 @@
 
 mod argv;
 mod changes;
+mod dotenv;
 mod environment;
+mod foreman;
+mod formation;
+mod input;
 mod model;
 mod options;
 mod plan;
 mod ports;
 mod problem;
+mod procfile;
 mod select;
 mod signal;
 mod suggest;
 
 pub use argv::{Argv, SHELL};
 pub use changes::{Change, ChangeKind, Field};
+pub use dotenv::quote;
 pub use environment::{Explained, GANGER_WORKER, PORT, PS};
+pub use input::MAX_FILE_BYTES;
 pub use model::*;
 pub use options::{Loaded, Options, Settings};
 pub use plan::PlannedWorker;
 pub use ports::{DEFAULT_PORT, GROUP_STEP, MAX_COUNT, MAX_PORT, ScaleError};
 pub use problem::{LoadError, MAX_PROBLEMS, Problem, Warning};
+pub use procfile::MAX_NAME;
 pub use select::{ALL, UnknownName, matches, select};
 pub use signal::Signal;
 pub use suggest::suggest;
