@@ -1,0 +1,84 @@
+//! `ganger.toml`, the native form: the tables as they are written, with their places.
+
+mod reference;
+mod tables;
+mod values;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+pub use reference::{reference_page, schema};
+pub(crate) use tables::{AppTable, BackoffTable, BudgetTable, EnvTable, GroupTable, LimitsTable};
+pub(crate) use values::{PortRule, parse_duration};
+
+use crate::problem::Problem;
+use crate::suggest::suggest;
+
+/// A `ganger.toml` that has the right form; whether it makes sense is asked later.
+#[derive(Debug)]
+pub(crate) struct Native {
+    path: PathBuf,
+    text: String,
+    pub(crate) table: AppTable,
+}
+
+impl Native {
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Problem> {
+        match toml::from_str(&text) {
+            Ok(table) => Ok(Self { path: path.to_owned(), text, table }),
+            Err(error) => Err(of_toml(path, &text, &error)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The line of a place in the file.
+    pub(crate) fn line(&self, span: &Range<usize>) -> u32 {
+        position(&self.text, span.start).0
+    }
+
+    /// A problem with what stands at this place.
+    pub(crate) fn problem(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
+        place(&self.path, &self.text, span, message.into())
+    }
+}
+
+fn of_toml(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
+    let message = error.message().lines().next().unwrap_or("is no TOML");
+    let problem = match error.span() {
+        Some(span) => place(path, text, &span, String::new()),
+        None => Problem::in_file(path, ""),
+    };
+    for (kind, subject) in [("unknown field ", "key"), ("unknown variant ", "value")] {
+        if let Some(rest) = message.strip_prefix(kind) {
+            let mut quoted = rest.split('`').skip(1).step_by(2);
+            let word = quoted.next().unwrap_or_default();
+            let known: Vec<&str> = quoted.collect();
+            let hint = match suggest(word, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known: {}", known.join(", ")),
+            };
+            return Problem { message: format!("unknown {subject} `{word}`"), ..problem }.hinted(hint);
+        }
+    }
+    Problem { message: message.to_owned(), ..problem }
+}
+
+fn place(path: &Path, text: &str, span: &Range<usize>, message: String) -> Problem {
+    let (line, column) = position(text, span.start);
+    Problem { column: Some(column), ..Problem::at(path, line, message) }
+}
+
+/// Line and column of a place, counted from 1, the column in characters.
+fn position(text: &str, at: usize) -> (u32, u32) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+#[path = "native/tests.rs"]
+mod tests;

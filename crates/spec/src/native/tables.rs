@@ -1,0 +1,153 @@
+//! The tables of `ganger.toml`. Their doc comments are the reference: schema and page are made of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::values::{CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, PortRule, Umask};
+use crate::{OnEnd, RestartMode, Signal};
+
+/// Variables by name.
+pub(crate) type EnvTable = BTreeMap<Spanned<String>, EnvValue>;
+
+/// What should run of one app. A `Procfile` beside this file is read first: its groups come first, and a table
+/// `[groups.NAME]` here refines the group of that name or adds one. Relative paths are relative to this file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "ganger.toml", rename = "File")]
+pub(crate) struct AppTable {
+    /// The app's name, for people. Default: the name of its directory.
+    pub(crate) app: Option<String>,
+    /// Variables of every worker. Values are taken as they are, without expansion. Env files win over them.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, EnvValue>>")]
+    pub(crate) env: EnvTable,
+    /// Env files instead of `.env`; a later one wins over an earlier one. Each of them must exist. The command
+    /// line's `-e` replaces them.
+    pub(crate) env_files: Option<Vec<PathBuf>>,
+    /// The base of the ports: the first group's first worker has it. The command line's `-p` and `PORT` in an env
+    /// file win over it. Default: `PORT` of the shell, else 5000.
+    #[schemars(with = "Option<u16>")]
+    pub(crate) port: Option<Spanned<u16>>,
+    /// The Procfile to read first. Default: `Procfile` beside this file, if there is one.
+    #[schemars(with = "Option<PathBuf>")]
+    pub(crate) procfile: Option<Spanned<PathBuf>>,
+    /// The groups, by name, in the order of this file, which numbers their ports. A name has letters, digits, `_` and
+    /// `-`, and dots inside.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, GroupTable>>")]
+    pub(crate) groups: BTreeMap<Spanned<String>, GroupTable>,
+}
+
+/// A named command with a count.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Group")]
+pub(crate) struct GroupTable {
+    /// What each worker runs. Default: the command of the Procfile's entry of this name; without one the key is needed.
+    pub(crate) command: Option<CommandValue>,
+    /// How many workers run; 0 declares a group that can be scaled up later. At most 10000. Default: 1.
+    #[schemars(with = "Option<u32>")]
+    pub(crate) count: Option<Spanned<u32>>,
+    /// The `PORT` of worker 1; each further worker gets one more. Default: `"auto"`.
+    pub(crate) port: Option<PortRule>,
+    /// Variables beside the app's; they win over all files.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, EnvValue>>")]
+    pub(crate) env: EnvTable,
+    /// Where workers start. Default: the app's directory.
+    pub(crate) dir: Option<PathBuf>,
+    /// The user to run as, by name or number. Default: ganger's own.
+    pub(crate) user: Option<String>,
+    /// The user group to run as, by name or number. Default: the user's own.
+    pub(crate) group: Option<String>,
+    /// The file mode mask, in octal digits, such as `"022"`. Default: ganger's own.
+    pub(crate) umask: Option<Umask>,
+    /// Resource limits of each run. Default: ganger's own.
+    #[schemars(with = "Option<LimitsTable>")]
+    pub(crate) limits: Option<Spanned<LimitsTable>>,
+    /// Which ends of a worker are followed by a restart. Default: `"never"`, or `"always"` if the command line's
+    /// `--auto-restart` names the group, which also wins over this key.
+    pub(crate) restart: Option<RestartMode>,
+    /// A run that lived this long was healthy: until then its worker is STARTING, and an end before that makes the next
+    /// restart wait. Default: 1 s; 0 for a group that is never restarted.
+    pub(crate) startsecs: Option<DurationValue>,
+    /// How long to wait before a restart, while runs end before they were healthy.
+    #[schemars(with = "Option<BackoffTable>")]
+    pub(crate) backoff: Option<Spanned<BackoffTable>>,
+    /// How many restarts are allowed; the next one makes the worker FATAL. Default: no bound.
+    #[schemars(with = "Option<BudgetTable>")]
+    pub(crate) budget: Option<Spanned<BudgetTable>>,
+    /// What exit codes mean, before `restart` is asked. Default: nothing.
+    pub(crate) exits: Option<ExitsValue>,
+    /// What happens to the app when a worker ends for good. Default: `"stay"` for a group that says `restart` or `exits`,
+    /// or that `--auto-restart` names; else `"shutdown"`. The command line's `--can-die` and `--any-can-die` win.
+    pub(crate) on_end: Option<OnEnd>,
+    /// How a worker is stopped.
+    #[serde(default)]
+    pub(crate) stop: StopTable,
+}
+
+/// The delay before a restart: `initial`, then `factor` times as long each time, up to `max`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Backoff")]
+pub(crate) struct BackoffTable {
+    /// The first delay. Default: 500 ms.
+    pub(crate) initial: Option<DurationValue>,
+    /// What each delay is multiplied by: 1 to 100. Default: 2.
+    pub(crate) factor: Option<f64>,
+    /// The longest delay. Default: 30 s, or `initial` if that is longer.
+    pub(crate) max: Option<DurationValue>,
+    /// The part of a delay that chance may add or take: 0 to 1. Default: 0.1.
+    pub(crate) jitter: Option<f64>,
+}
+
+/// At most so many restarts in any time of this length.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Budget")]
+pub(crate) struct BudgetTable {
+    /// How many restarts.
+    pub(crate) restarts: u32,
+    /// In how long.
+    pub(crate) within: DurationValue,
+}
+
+/// How a worker is stopped: the signal goes to the whole tree of its run; what is left after the timeout is killed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Stop")]
+pub(crate) struct StopTable {
+    /// The signal, by name or number. Default: TERM.
+    #[schemars(with = "Option<String>")]
+    pub(crate) signal: Option<Signal>,
+    /// How long a stop may take. Default: the command line's `--timeout`, else 5 s.
+    pub(crate) timeout: Option<DurationValue>,
+}
+
+/// Resource limits of each run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Limits")]
+pub(crate) struct LimitsTable {
+    /// Open file descriptors.
+    pub(crate) open_files: Option<LimitPair>,
+    /// Processes of the user.
+    pub(crate) processes: Option<LimitPair>,
+    /// Bytes of a core dump.
+    pub(crate) core: Option<LimitPair>,
+    /// Bytes of address space.
+    pub(crate) address_space: Option<LimitPair>,
+    /// Seconds of CPU time.
+    pub(crate) cpu_seconds: Option<LimitPair>,
+    /// Bytes of the largest file written.
+    pub(crate) file_size: Option<LimitPair>,
+    /// Bytes of locked memory.
+    pub(crate) locked_memory: Option<LimitPair>,
+    /// Bytes of stack.
+    pub(crate) stack: Option<LimitPair>,
+}
