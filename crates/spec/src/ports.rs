@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::problem::MAX_PROBLEMS;
 use crate::suggest::hint_for;
 use crate::{Group, Port, Spec, WorkerName};
 
@@ -67,6 +68,20 @@ impl Group {
         };
         Some(first.saturating_add(number.saturating_sub(1)))
     }
+
+    /// Whether it can have that many workers.
+    pub(crate) fn check_count(&self, count: u32) -> Result<(), ScaleError> {
+        if count > MAX_COUNT {
+            return Err(ScaleError::TooMany { group: self.name.clone(), count });
+        }
+        let beyond = |number: u32| self.port_number(number).filter(|port| *port > MAX_PORT);
+        match (1..=count).find_map(|number| Some((number, beyond(number)?))) {
+            None => Ok(()),
+            Some((number, port)) => {
+                Err(ScaleError::PortOutOfRange { worker: WorkerName::new(&self.name, number), port })
+            }
+        }
+    }
 }
 
 impl Spec {
@@ -83,23 +98,17 @@ impl Spec {
 
     /// Whether this group can have that many workers.
     pub fn check_scale(&self, group: &str, count: u32) -> Result<(), ScaleError> {
-        let Some(found) = self.group(group) else {
-            let hint = hint_for(group, self.groups.iter().map(|group| group.name.as_str()));
-            return Err(ScaleError::UnknownGroup { group: group.to_owned(), hint });
-        };
-        if count > MAX_COUNT {
-            return Err(ScaleError::TooMany { group: group.to_owned(), count });
+        match self.group(group) {
+            Some(group) => group.check_count(count),
+            None => {
+                let hint = hint_for(group, self.groups.iter().map(|group| group.name.as_str()));
+                Err(ScaleError::UnknownGroup { group: group.to_owned(), hint })
+            }
         }
-        let Some(last) = found.port_number(count).filter(|last| count > 0 && *last > MAX_PORT) else {
-            return Ok(());
-        };
-        let first_bad = count - (last - MAX_PORT).min(count) + 1;
-        let first_bad = first_bad.min(count);
-        let worker = WorkerName::new(group, first_bad);
-        Err(ScaleError::PortOutOfRange { port: found.port_number(first_bad).unwrap_or(last), worker })
     }
 
-    /// Workers of different groups that get the same port: the first such pair of each two groups.
+    /// Workers of different groups that get the same port: the first such pair of each two groups, and no more
+    /// pairs than are told.
     pub(crate) fn shared_ports(&self) -> Vec<(WorkerName, WorkerName, u16)> {
         let mut spans: BTreeMap<u32, Vec<(&Group, u32)>> = BTreeMap::new();
         for group in self.groups.iter().filter(|group| group.count > 0) {
@@ -117,6 +126,9 @@ impl Spec {
                 let Ok(held) = u16::try_from(*port) else { continue };
                 let worker = WorkerName::new(&group.name, port - first + 1);
                 shared.push((worker, WorkerName::new(&other.name, 1), held));
+                if shared.len() > MAX_PROBLEMS {
+                    return shared;
+                }
             }
         }
         shared

@@ -27,7 +27,8 @@ pub(crate) struct AppTable {
     pub(crate) env: EnvTable,
     /// Env files instead of `.env`; a later one wins over an earlier one. Each of them must exist. The command
     /// line's `-e` replaces them.
-    pub(crate) env_files: Option<Vec<PathBuf>>,
+    #[schemars(with = "Option<Vec<PathBuf>>")]
+    pub(crate) env_files: Option<Spanned<Vec<PathBuf>>>,
     /// The base of the ports: the first group's first worker has it. The command line's `-p` and `PORT` in an env
     /// file win over it. Default: `PORT` of the shell, else 5000.
     #[schemars(with = "Option<u16>")]

@@ -1,0 +1,273 @@
+//! Makes groups of what the Procfile and `ganger.toml` say of them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::input::absolute;
+use crate::native::{BackoffTable, BudgetTable, GroupTable, LimitsTable, Native, PortRule};
+use crate::policy::{Policy, STOP_TIMEOUT};
+use crate::ports::{GROUP_STEP, MAX_COUNT};
+use crate::problem::{Findings, Problem};
+use crate::procfile::{Entry, check_name};
+use crate::sources::{Sources, variables};
+use crate::suggest::suggest;
+use crate::{
+    Backoff, Budget, Command, Group, Limit, LimitValue, OnEnd, OnExit, Port, Restart, RestartMode, Signal,
+    Stop,
+};
+
+/// The most groups of an app.
+pub const MAX_GROUPS: usize = 10_000;
+
+/// What is said of a group, in one place.
+pub(crate) struct Draft<'a> {
+    pub(crate) name: &'a str,
+    entry: Option<&'a Entry>,
+    table: Option<(&'a Native, Range<usize>, &'a GroupTable)>,
+}
+
+/// The groups in the order of their positions: the Procfile's, then those that only `ganger.toml` has.
+pub(crate) fn drafts<'a>(sources: &'a Sources, findings: &mut Findings) -> Vec<Draft<'a>> {
+    let entries = sources.procfile.as_ref().map(|(_, entries)| entries.as_slice()).unwrap_or_default();
+    let mut drafts: Vec<Draft<'a>> =
+        entries.iter().map(|entry| Draft { name: &entry.name, entry: Some(entry), table: None }).collect();
+    if let Some(native) = &sources.native {
+        let mut tables: Vec<_> = native.table.groups.iter().collect();
+        tables.sort_by_key(|(name, _)| name.span().start);
+        let places: BTreeMap<&str, usize> =
+            entries.iter().enumerate().map(|(i, entry)| (entry.name.as_str(), i)).collect();
+        for (name, table) in tables {
+            if let Err(problem) = check_name(name.get_ref()) {
+                let placed = native.problem(&name.span(), problem.message);
+                findings.error(placed.maybe_hinted(problem.hint));
+            }
+            let said = Some((native, name.span(), table));
+            match places.get(name.get_ref().as_str()) {
+                Some(place) => drafts[*place].table = said,
+                None => drafts.push(Draft { name: name.get_ref(), entry: None, table: said }),
+            }
+        }
+    }
+    if drafts.is_empty() && !findings.has_errors() {
+        findings.error(nothing(sources));
+    }
+    if drafts.len() > MAX_GROUPS {
+        findings.error(Problem::new(format!(
+            "{} groups are more than the {MAX_GROUPS} that an app can have",
+            drafts.len()
+        )));
+        drafts.truncate(MAX_GROUPS);
+    }
+    drafts
+}
+
+fn nothing(sources: &Sources) -> Problem {
+    match (&sources.native, &sources.procfile) {
+        (Some(native), _) => Problem::in_file(native.path(), "defines no group")
+            .hinted("add a table `[groups.web]` with a `command`, or a Procfile beside it"),
+        (None, Some((path, _))) => {
+            Problem::in_file(path, "defines no group").hinted("add a line `web: command`")
+        }
+        (None, None) => Problem::new("no group is defined"),
+    }
+}
+
+impl Draft<'_> {
+    /// The count that the files say.
+    pub(crate) fn count(&self, findings: &mut Findings) -> u32 {
+        let Some((native, _, table)) = &self.table else { return 1 };
+        let Some(count) = &table.count else { return 1 };
+        if *count.get_ref() > MAX_COUNT {
+            let message =
+                format!("a count of {} is more than the {MAX_COUNT} that a group can have", count.get_ref());
+            findings.error(native.problem(&count.span(), message));
+        }
+        (*count.get_ref()).min(MAX_COUNT)
+    }
+
+    fn command(&self, groups: &[&str], findings: &mut Findings) -> Command {
+        let own = self.table.as_ref().and_then(|(_, _, table)| table.command.as_ref());
+        match (own, self.entry, &self.table) {
+            (Some(command), ..) => return command.0.clone(),
+            (None, Some(entry), _) => return Command::Line(entry.command.clone()),
+            (None, None, None) => {}
+            (None, None, Some((native, span, _))) => {
+                let others = groups.iter().copied().filter(|name| *name != self.name);
+                let problem = native.problem(
+                    span,
+                    format!("`{}` has no command, and no Procfile has an entry for it", self.name),
+                );
+                findings.error(problem.hinted(match suggest(self.name, others) {
+                    Some(near) => format!("did you mean `{near}`? Else give it a `command`"),
+                    None => "give it a `command`, or an entry in the Procfile".to_owned(),
+                }));
+            }
+        }
+        Command::Words(Vec::new())
+    }
+
+    /// The group at this position, all its settings decided.
+    pub(crate) fn group(
+        &self,
+        (position, base): (usize, u16),
+        root: &Path,
+        policy: &Policy,
+        groups: &[&str],
+        findings: &mut Findings,
+    ) -> Group {
+        let none = GroupTable::default();
+        let table = self.table.as_ref().map_or(&none, |(_, _, table)| table);
+        let beside = self.table.as_ref().and_then(|(native, ..)| native.path().parent()).unwrap_or(root);
+        let exits = table.exits.as_ref().map(|exits| exits.0.clone()).unwrap_or_default();
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        let env = match &self.table {
+            Some((native, ..)) => variables(native, &table.env, findings),
+            None => Vec::new(),
+        };
+        Group {
+            name: self.name.to_owned(),
+            command: self.command(groups, findings),
+            count: self.count(findings),
+            port: match table.port.unwrap_or(PortRule::Auto) {
+                PortRule::Auto => {
+                    Port::Auto(u32::from(base).saturating_add(position.saturating_mul(GROUP_STEP)))
+                }
+                PortRule::Fixed(port) => Port::Fixed(port),
+                PortRule::None => Port::None,
+            },
+            env,
+            dir: table.dir.as_ref().map_or_else(|| root.to_owned(), |dir| absolute(beside, dir)),
+            user: table.user.clone(),
+            group: table.group.clone(),
+            umask: table.umask.map(|umask| umask.0),
+            limits: self.limits(findings),
+            restart: self.restart(table, &exits, policy, findings),
+            on_end: self.on_end(table, &exits, policy),
+            exits,
+            stop: Stop {
+                signal: table.stop.signal.unwrap_or(Signal::TERM),
+                timeout: table
+                    .stop
+                    .timeout
+                    .map(|timeout| timeout.0)
+                    .or(policy.timeout)
+                    .unwrap_or(STOP_TIMEOUT),
+            },
+        }
+    }
+
+    fn on_end(&self, table: &GroupTable, exits: &BTreeMap<u8, OnExit>, policy: &Policy) -> OnEnd {
+        if policy.can_die(self.name) {
+            return OnEnd::Stay;
+        }
+        let own = table.restart.is_some() || !exits.is_empty() || policy.auto_restarts(self.name);
+        table.on_end.unwrap_or(if own { OnEnd::Stay } else { OnEnd::Shutdown })
+    }
+
+    fn restart(
+        &self,
+        table: &GroupTable,
+        exits: &BTreeMap<u8, OnExit>,
+        policy: &Policy,
+        findings: &mut Findings,
+    ) -> Restart {
+        let mode = match policy.auto_restarts(self.name) {
+            true => RestartMode::Always,
+            false => table.restart.unwrap_or(RestartMode::Never),
+        };
+        let restarts = mode != RestartMode::Never || exits.values().any(|exit| *exit == OnExit::Restart);
+        let usual = if restarts { Duration::from_secs(1) } else { Duration::ZERO };
+        let mut backoff = backoff(&BackoffTable::default());
+        let mut allowed = None;
+        if let Some((native, ..)) = &self.table {
+            if let Some(table) = &table.backoff {
+                backoff = self::backoff(table.get_ref());
+                if let Err(message) = check_backoff(table.get_ref(), &backoff) {
+                    findings.error(native.problem(&table.span(), message));
+                }
+            }
+            if let Some(table) = &table.budget {
+                allowed = Some(budget(table.get_ref()));
+                if table.get_ref().within.0.is_zero() {
+                    findings.error(native.problem(&table.span(), "a budget within no time allows nothing"));
+                }
+            }
+        }
+        Restart {
+            mode,
+            startsecs: table.startsecs.map_or(usual, |startsecs| startsecs.0),
+            backoff,
+            budget: allowed,
+        }
+    }
+
+    fn limits(&self, findings: &mut Findings) -> BTreeMap<Limit, LimitValue> {
+        let Some((native, _, GroupTable { limits: Some(table), .. })) = &self.table else {
+            return BTreeMap::new();
+        };
+        let mut limits = BTreeMap::new();
+        for (limit, name, value) in listed(table.get_ref()) {
+            let Some(value) = value else { continue };
+            if value.soft.unwrap_or(u64::MAX) > value.hard.unwrap_or(u64::MAX) {
+                let message = format!("the soft limit of `{name}` is above the hard one");
+                findings.error(native.problem(&table.span(), message));
+            }
+            limits.insert(limit, value);
+        }
+        limits
+    }
+}
+
+fn listed(table: &LimitsTable) -> [(Limit, &'static str, Option<LimitValue>); 8] {
+    [
+        (Limit::OpenFiles, "open_files", table.open_files),
+        (Limit::Processes, "processes", table.processes),
+        (Limit::Core, "core", table.core),
+        (Limit::AddressSpace, "address_space", table.address_space),
+        (Limit::CpuSeconds, "cpu_seconds", table.cpu_seconds),
+        (Limit::FileSize, "file_size", table.file_size),
+        (Limit::LockedMemory, "locked_memory", table.locked_memory),
+        (Limit::Stack, "stack", table.stack),
+    ]
+    .map(|(limit, name, pair)| (limit, name, pair.map(|pair| pair.0)))
+}
+
+fn backoff(table: &BackoffTable) -> Backoff {
+    let initial = table.initial.map_or(Duration::from_millis(500), |initial| initial.0);
+    Backoff {
+        initial,
+        factor_permille: permille(table.factor.unwrap_or(2.0)),
+        max: table.max.map_or(Duration::from_secs(30).max(initial), |max| max.0),
+        jitter_permille: permille(table.jitter.unwrap_or(0.1)),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast saturates; the range is checked"
+)]
+fn permille(number: f64) -> u32 {
+    (number * 1000.0).round() as u32
+}
+
+fn check_backoff(table: &BackoffTable, backoff: &Backoff) -> Result<(), String> {
+    if backoff.max < backoff.initial {
+        return Err(
+            "the longest delay of the backoff, `max`, is shorter than the first, `initial`".to_owned()
+        );
+    }
+    if let Some(factor) = table.factor.filter(|factor| !(1.0..=100.0).contains(factor)) {
+        return Err(format!("the factor of the backoff is {factor}, not 1 to 100"));
+    }
+    if let Some(jitter) = table.jitter.filter(|jitter| !(0.0..=1.0).contains(jitter)) {
+        return Err(format!("the jitter of the backoff is {jitter}, not 0 to 1"));
+    }
+    Ok(())
+}
+
+fn budget(table: &BudgetTable) -> Budget {
+    Budget { restarts: table.restarts, within: table.within.0 }
+}

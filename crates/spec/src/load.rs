@@ -1,0 +1,206 @@
+//! From options and files to one checked spec.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use crate::environment::{GANGER_WORKER, PORT, PS};
+use crate::formation::{BadFormation, Formation};
+use crate::groups::drafts;
+use crate::policy::Policy;
+use crate::ports::{DEFAULT_PORT, MAX_PORT};
+use crate::problem::{Findings, LoadError, Problem};
+use crate::procfile::shown;
+use crate::select::{ALL, matches};
+use crate::sources::{Sources, read_foreman};
+use crate::suggest::hint_for;
+use crate::wishes::{Place, Wish, Wishes};
+use crate::{Group, Loaded, Options, Origin, Port, SourceKind, Spec, Variable};
+
+/// The most workers of an app at its start.
+pub const MAX_WORKERS: u64 = 100_000;
+
+/// Reads every file that the options name or that lies in the app's directory, and checks all of it.
+pub fn load(options: &Options) -> Result<Loaded, LoadError> {
+    let mut findings = Findings::default();
+    let mut list = Vec::new();
+    let foreman = options.dir.join(".foreman");
+    let defaults = read_foreman(&foreman, &mut list, &mut findings);
+    let wishes = Wishes::of(options, &foreman, defaults);
+    let settings = wishes.settings;
+    let loaded = Sources::read(options, &wishes, list, &mut findings)
+        .map(|sources| assemble(options, &wishes, sources, &mut findings));
+    let warnings = findings.finish()?;
+    match loaded {
+        Some((spec, left_out)) => Ok(Loaded { spec, warnings, settings, left_out }),
+        None => unreachable!("sources that cannot be read leave an error in the findings"),
+    }
+}
+
+/// The spec, and the groups that the formation leaves out.
+fn assemble(
+    options: &Options,
+    wishes: &Wishes,
+    sources: Sources,
+    findings: &mut Findings,
+) -> (Spec, Vec<String>) {
+    let base = base_port(options, wishes, &sources, findings);
+    let drafts = drafts(&sources, findings);
+    let names: Vec<&str> = drafts.iter().map(|draft| draft.name).collect();
+    let policy = Policy::of(options, wishes, &names, findings);
+    let mut groups: Vec<Group> = drafts
+        .iter()
+        .enumerate()
+        .map(|(position, draft)| draft.group((position, base), &sources.root, &policy, &names, findings))
+        .collect();
+    let left_out = count(&mut groups, &names, options, wishes, findings);
+    let app = sources.native.as_ref().and_then(|native| native.table.app.clone());
+    let app = app.unwrap_or_else(|| {
+        sources.root.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned())
+    });
+    let spec = Spec { app, root: sources.root, sources: sources.list, env: sources.env, groups };
+    check_reserved(&spec, findings);
+    if !findings.has_errors() {
+        check_ports(&spec, findings);
+    }
+    (spec, left_out)
+}
+
+/// The base of the ports: `-p`, then `PORT` of an env file, `port` of `ganger.toml`, `PORT` of the shell, 5000.
+fn base_port(options: &Options, wishes: &Wishes, sources: &Sources, findings: &mut Findings) -> u16 {
+    let in_file = sources.env.iter().rev().find_map(|variable| match &variable.origin {
+        Origin::File { path, line } if variable.name == PORT && is_env_file(sources, path) => {
+            Some((variable.value.clone(), Place::Line(path.clone(), *line)))
+        }
+        Origin::File { .. } | Origin::Ganger | Origin::CommandLine | Origin::Shell => None,
+    });
+    if let Some(Wish { value, place }) = &wishes.port {
+        return findings.take(port_of(value, place)).unwrap_or(DEFAULT_PORT);
+    }
+    if let Some((value, place)) = in_file {
+        return findings.take(port_of(&value, &place)).unwrap_or(DEFAULT_PORT);
+    }
+    let native = sources.native.as_ref().and_then(|native| Some((native, native.table.port.as_ref()?)));
+    if let Some((native, port)) = native {
+        let place = Place::Line(native.path().to_owned(), native.line(&port.span()));
+        return findings.take(port_of(&port.get_ref().to_string(), &place)).unwrap_or(DEFAULT_PORT);
+    }
+    let Some(value) = options.inherited.get(OsStr::new(PORT)) else { return DEFAULT_PORT };
+    match port_of(&value.to_string_lossy(), &Place::Flag("PORT of the shell")) {
+        Ok(port) => port,
+        Err(problem) => {
+            findings.warn(problem.hinted(format!("the ports begin at {DEFAULT_PORT}")));
+            DEFAULT_PORT
+        }
+    }
+}
+
+fn is_env_file(sources: &Sources, path: &Path) -> bool {
+    sources.list.iter().any(|source| source.kind == SourceKind::Env && source.path == path)
+}
+
+fn port_of(text: &str, place: &Place) -> Result<u16, Problem> {
+    let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    match text.parse::<u16>() {
+        Ok(port) if digits && port > 0 => Ok(port),
+        Ok(_) | Err(_) => {
+            let problem = place.problem(&format!("{} is no port", shown(text)));
+            Err(problem.hinted(format!("a port is a number from 1 to {MAX_PORT}")))
+        }
+    }
+}
+
+/// Gives the groups the counts that formation and command line ask for; says which the formation leaves out.
+fn count(
+    groups: &mut [Group],
+    names: &[&str],
+    options: &Options,
+    wishes: &Wishes,
+    findings: &mut Findings,
+) -> Vec<String> {
+    let formation = wishes.formation.as_ref().and_then(|wish| {
+        let formation = Formation::parse(&wish.value);
+        let checked = formation.and_then(|formation| formation.check(names).map(|()| formation));
+        let placed = |bad: BadFormation| wish.place.problem(&bad.message).maybe_hinted(bad.hint);
+        findings.take(checked.map_err(placed))
+    });
+    let asked = |name: &str| options.groups.iter().any(|pattern| pattern == ALL || matches(pattern, name));
+    for pattern in &options.groups {
+        if pattern != ALL && !names.iter().any(|name| matches(pattern, name)) {
+            let problem = Problem::new(format!("no group {}", shown(pattern)));
+            findings.error(problem.maybe_hinted(hint_for(pattern, names.iter().copied())));
+        }
+    }
+    let mut left_out = Vec::new();
+    for group in groups.iter_mut() {
+        if !options.groups.is_empty() {
+            let wanted = formation.as_ref().filter(|formation| !formation.leaves_out(&group.name));
+            let wanted = wanted.map_or(group.count, |formation| formation.count(&group.name));
+            group.count = if asked(&group.name) { wanted.max(1) } else { 0 };
+        } else if let Some(formation) = &formation {
+            group.count = formation.count(&group.name);
+            if formation.leaves_out(&group.name) {
+                left_out.push(group.name.clone());
+            }
+        }
+    }
+    let total: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
+    if total > MAX_WORKERS {
+        findings.error(Problem::new(format!(
+            "{total} workers are more than the {MAX_WORKERS} that an app can have"
+        )));
+    }
+    if total == 0 && !groups.is_empty() {
+        findings.warn(Problem::new("no worker starts: every group has a count of 0"));
+    }
+    left_out
+}
+
+/// Tells of variables that ganger itself sets.
+fn check_reserved(spec: &Spec, findings: &mut Findings) {
+    let is_native = |path: &Path| {
+        spec.sources.iter().any(|source| source.kind == SourceKind::GangerToml && source.path == path)
+    };
+    let app =
+        spec.env.iter().map(|variable| (variable, "at the top of the file, or `port = false` in its group"));
+    let kept = |group: &&Group| group.port != Port::None;
+    let own = spec.groups.iter().filter(kept).flat_map(|group| &group.env);
+    let own = own.map(|variable| (variable, "in its group, or `port = false` to keep this value"));
+    for (variable, where_to) in app.chain(own) {
+        let Origin::File { path, line } = &variable.origin else { continue };
+        if variable.name == PORT && is_native(path) {
+            let problem = Problem::at(path, *line, "`PORT` is set by ganger");
+            findings.error(problem.hinted(format!("write `port = {}` {where_to}", shown_port(variable))));
+        }
+    }
+    for variable in spec.env.iter().chain(spec.groups.iter().flat_map(|group| &group.env)) {
+        let Origin::File { path, line } = &variable.origin else { continue };
+        if variable.name == PS || variable.name == GANGER_WORKER {
+            let message =
+                format!("`{}` is set by ganger for each worker: this value is not used", variable.name);
+            findings.warn(Problem::at(path, *line, message));
+        }
+    }
+}
+
+/// What a `port` key would be instead of this variable.
+fn shown_port(variable: &Variable) -> &str {
+    if variable.value.parse::<u16>().is_ok() { &variable.value } else { "5000" }
+}
+
+fn check_ports(spec: &Spec, findings: &mut Findings) {
+    for group in &spec.groups {
+        if let Err(error) = group.check_count(group.count) {
+            findings.error(Problem::new(error.to_string()).maybe_hinted(error.hint()));
+        }
+    }
+    for (first, second, port) in spec.shared_ports() {
+        let problem = Problem::new(format!("{first} and {second} have the same port, {port}"));
+        findings.warn(
+            problem.hinted("give one of the groups another `port` in ganger.toml, or start fewer workers"),
+        );
+    }
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

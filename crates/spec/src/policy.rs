@@ -1,0 +1,72 @@
+//! What the command line says of ends and stops: Foreman's rule and Overmind's exceptions.
+
+use std::time::Duration;
+
+use crate::Options;
+use crate::native::parse_duration;
+use crate::problem::{Findings, Problem};
+use crate::select::ALL;
+use crate::suggest::hint_for;
+use crate::wishes::Wishes;
+
+/// How long a stop may take where nothing is said.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the command line says of ends and stops.
+#[derive(Debug, Default)]
+pub(crate) struct Policy {
+    any_can_die: bool,
+    can_die: Vec<String>,
+    auto_restart: Vec<String>,
+    /// How long a stop may take, for groups that do not say it.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Policy {
+    pub(crate) fn of(options: &Options, wishes: &Wishes, groups: &[&str], findings: &mut Findings) -> Self {
+        let mut names = |flag, text: &Option<String>| match text {
+            Some(text) => list(flag, text, groups, findings),
+            None => Vec::new(),
+        };
+        let can_die = names("--can-die", &options.can_die);
+        let auto_restart = names("--auto-restart", &options.auto_restart);
+        for name in can_die.iter().filter(|name| auto_restart.contains(name)) {
+            let message = format!("`{name}` is in --can-die and in --auto-restart");
+            let hint = "a group that is restarted whenever it ends does not die: leave it out of one of them";
+            findings.error(Problem::new(message).hinted(hint));
+        }
+        let timeout = wishes.timeout.as_ref().and_then(|wish| {
+            findings.take(parse_duration(wish.value.trim()).map_err(|message| wish.place.problem(&message)))
+        });
+        Self { any_can_die: options.any_can_die, can_die, auto_restart, timeout }
+    }
+
+    /// Whether the end of this group is not the app's.
+    pub(crate) fn can_die(&self, group: &str) -> bool {
+        self.any_can_die || self.can_die.iter().any(|name| name == ALL || name == group)
+    }
+
+    /// Whether this group is restarted whenever it ends; `--can-die web` excepts `web` from `--auto-restart all`.
+    pub(crate) fn auto_restarts(&self, group: &str) -> bool {
+        let named = self.auto_restart.iter().any(|name| name == group);
+        let all = self.auto_restart.iter().any(|name| name == ALL);
+        named || (all && !self.can_die.iter().any(|name| name == group))
+    }
+}
+
+/// The names of a comma list, each of them a group or `all`.
+fn list(flag: &str, text: &str, groups: &[&str], findings: &mut Findings) -> Vec<String> {
+    let mut names = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        if name.is_empty() {
+            let problem = Problem::new(format!("{flag}: there is an empty name in `{text}`"));
+            findings.error(problem.hinted("write `web,worker`, or `all`"));
+        } else if name != ALL && !groups.contains(&name) {
+            let problem = Problem::new(format!("{flag}: no group `{name}`"));
+            findings.error(problem.maybe_hinted(hint_for(name, groups.iter().copied())));
+        } else {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
