@@ -188,3 +188,92 @@ fn first_port(port: Port) -> Option<u32> {
         Port::None => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Options, load};
+
+    fn spec(dir: &tempfile::TempDir, procfile: &str, native: &str, env: &str) -> Spec {
+        for (name, text) in [("Procfile", procfile), ("ganger.toml", native), (".env", env)] {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        load(&Options { dir: dir.path().to_owned(), ..Options::default() }).unwrap().spec
+    }
+
+    const PROCFILE: &str = "web: bin/web\njob: bin/job\n";
+
+    /// The plan of a reload from the plain app to this one, a line each, and whether each restarts workers.
+    fn plan(procfile: &str, native: &str, env: &str) -> Vec<(String, bool)> {
+        let dir = tempfile::tempdir().unwrap();
+        let old = spec(&dir, PROCFILE, "", "A=1\n");
+        let changes = Spec::changes(&old, &spec(&dir, procfile, native, env));
+        let json = serde_json::to_string(&changes).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Change>>(&json).unwrap(), changes);
+        changes.iter().map(|change| (change.to_string(), change.restarts())).collect()
+    }
+
+    fn of_web(native: &str) -> (String, bool) {
+        let native = format!("[groups.web]\n{native}");
+        let changes = plan(PROCFILE, &native, "A=1\n");
+        assert_eq!(changes.len(), 1, "{native}");
+        changes[0].clone()
+    }
+
+    #[test]
+    fn what_is_only_written_otherwise_changes_nothing() {
+        assert_eq!(plan("# a comment\n\nweb:  bin/web\njob: bin/job\n", "", "# moved\nA='1'\n"), []);
+        assert_eq!(plan(PROCFILE, "[groups.web]\ncommand = ['bin/web']\nport = 5000\n", "A=1"), []);
+    }
+
+    #[test]
+    fn what_a_run_is_made_of_restarts_workers() {
+        for (native, word) in [
+            ("command = 'bin/other'", "command"),
+            ("env.B = 1", "env"),
+            ("port = false", "port"),
+            ("dir = 'x'", "dir"),
+            ("user = 'x'", "user"),
+            ("group = 'x'", "group"),
+            ("umask = '022'", "umask"),
+            ("limits.core = 0", "limits"),
+        ] {
+            assert_eq!(of_web(native), (format!("web: {word} changed, its workers restart"), true));
+        }
+    }
+
+    #[test]
+    fn a_policy_changes_without_a_restart() {
+        for (native, words) in [
+            ("restart = 'always'\nstartsecs = 0", "restart, on_end"),
+            ("exits.0 = 'stop'", "exits, on_end"),
+            ("on_end = 'stay'", "on_end"),
+            ("stop.timeout = 9", "stop"),
+        ] {
+            assert_eq!(of_web(native), (format!("web: {words} changed, no restart"), false));
+        }
+        assert_eq!(of_web("count = 3"), ("web: count from 1 to 3".to_owned(), false));
+        let both = "web: umask, stop changed, its workers restart; count from 1 to 0";
+        assert_eq!(of_web("umask = '022'\nstop.signal = 'INT'\ncount = 0"), (both.to_owned(), true));
+    }
+
+    #[test]
+    fn groups_come_go_and_move() {
+        let lines =
+            |changes: Vec<(String, bool)>| changes.into_iter().map(|(line, _)| line).collect::<Vec<_>>();
+        let changes = plan("job: bin/job\nnew: bin/new\n", "[groups.new]\ncount = 2\n", "A=1");
+        assert_eq!(
+            lines(changes),
+            ["job: port changed, its workers restart", "new: added, 2 workers", "web: removed"]
+        );
+        let changes = plan("web: bin/web\njob: bin/job\nnew: x\n", "", "A=2");
+        let expected = [
+            "web: env changed, its workers restart",
+            "job: env changed, its workers restart",
+            "new: added, 1 worker",
+        ];
+        assert_eq!(lines(changes), expected);
+    }
+}

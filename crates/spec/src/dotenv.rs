@@ -264,5 +264,4 @@ pub fn quote(value: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "dotenv_tests.rs"]
 mod tests;

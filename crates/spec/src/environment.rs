@@ -74,15 +74,12 @@ fn explain(said: impl Iterator<Item = Variable>) -> Vec<Explained> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut explained: Vec<Explained> = Vec::new();
     for variable in said {
-        match places.get(&variable.name) {
-            Some(&place) => {
-                let hidden = std::mem::replace(&mut explained[place].variable, variable);
-                explained[place].overrides.insert(0, hidden);
-            }
-            None => {
-                places.insert(variable.name.clone(), explained.len());
-                explained.push(Explained { variable, overrides: Vec::new() });
-            }
+        if let Some(&place) = places.get(&variable.name) {
+            let hidden = std::mem::replace(&mut explained[place].variable, variable);
+            explained[place].overrides.insert(0, hidden);
+        } else {
+            places.insert(variable.name.clone(), explained.len());
+            explained.push(Explained { variable, overrides: Vec::new() });
         }
     }
     explained

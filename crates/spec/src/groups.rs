@@ -173,10 +173,8 @@ impl Draft<'_> {
         policy: &Policy,
         findings: &mut Findings,
     ) -> Restart {
-        let mode = match policy.auto_restarts(self.name) {
-            true => RestartMode::Always,
-            false => table.restart.unwrap_or(RestartMode::Never),
-        };
+        let said = table.restart.unwrap_or(RestartMode::Never);
+        let mode = if policy.auto_restarts(self.name) { RestartMode::Always } else { said };
         let restarts = mode != RestartMode::Never || exits.values().any(|exit| *exit == OnExit::Restart);
         let usual = if restarts { Duration::from_secs(1) } else { Duration::ZERO };
         let mut backoff = backoff(&BackoffTable::default());

@@ -62,8 +62,7 @@ pub(crate) fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
 
 /// The number of the line on which these bytes end.
 fn line_of(before: &[u8]) -> u32 {
-    let newlines = before.iter().filter(|byte| **byte == b'\n').count();
-    u32::try_from(newlines).unwrap_or(u32::MAX).saturating_add(1)
+    u32::try_from(before.split(|byte| *byte == b'\n').count()).unwrap_or(u32::MAX)
 }
 
 /// The lines of a text with their numbers, counted from 1.

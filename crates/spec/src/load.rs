@@ -202,5 +202,4 @@ fn check_ports(spec: &Spec, findings: &mut Findings) {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

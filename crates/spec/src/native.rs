@@ -80,5 +80,4 @@ fn position(text: &str, at: usize) -> (u32, u32) {
 }
 
 #[cfg(test)]
-#[path = "native/tests.rs"]
 mod tests;

@@ -54,3 +54,30 @@ impl Spec {
         workers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::{Options, load};
+
+    #[test]
+    fn a_plan_has_each_worker_that_would_run_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("Procfile"), "web: bin/web -v\nidle: x\njob: cd a && b\n").unwrap();
+        let formation = Some("web=2,job=1".to_owned());
+        let options = Options { dir: dir.path().to_owned(), formation, ..Options::default() };
+        let plan = load(&options).unwrap().spec.plan();
+        let lines: Vec<String> = plan
+            .iter()
+            .map(|worker| format!("{} {:?} {}", worker.name, worker.port, worker.argv.words.join(" ")))
+            .collect();
+        let expected = [
+            "web.1 Some(5000) bin/web -v",
+            "web.2 Some(5001) bin/web -v",
+            "job.1 Some(5200) /bin/sh -c cd a && b",
+        ];
+        assert_eq!(lines, expected);
+        assert!(plan.iter().all(|worker| worker.dir == dir.path()));
+    }
+}

@@ -98,13 +98,11 @@ impl Spec {
 
     /// Whether this group can have that many workers.
     pub fn check_scale(&self, group: &str, count: u32) -> Result<(), ScaleError> {
-        match self.group(group) {
-            Some(group) => group.check_count(count),
-            None => {
-                let hint = hint_for(group, self.groups.iter().map(|group| group.name.as_str()));
-                Err(ScaleError::UnknownGroup { group: group.to_owned(), hint })
-            }
-        }
+        let Some(found) = self.group(group) else {
+            let hint = hint_for(group, self.groups.iter().map(|group| group.name.as_str()));
+            return Err(ScaleError::UnknownGroup { group: group.to_owned(), hint });
+        };
+        found.check_count(count)
     }
 
     /// Workers of different groups that get the same port: the first such pair of each two groups, and no more

@@ -12,7 +12,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::{Command, LimitValue, OnExit};
 
 /// The longest duration that can be said: a leap year.
-pub(crate) const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+pub(crate) const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 
 /// A value that is no list and no table.
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,243 @@
+//! Files, the native form, policies and environments.
+
+use super::*;
+
+#[test]
+fn files_are_found_as_foreman_finds_them() {
+    let files =
+        [("a/Procfile", "web: a"), ("a/.env", "X=a"), (".env", "X=here"), ("e1", "X=1\nY=1"), ("e2", "X=2")];
+    let app = App::new(&files).with(|options| options.file = Some("a/Procfile".into()));
+    assert_eq!(app.load().spec.root, app.dir.path().join("a"));
+    assert_eq!(value(&app, "web.1", "X"), Some("here".to_owned()));
+    let app = App::new(&files).with(|options| options.root = Some("a".into()));
+    assert_eq!(app.load().spec.root, app.dir.path().join("a"));
+    assert_eq!(value(&app, "web.1", "X"), Some("a".to_owned()));
+    let app = app.with(|options| options.env_files = Some(vec!["e1".into(), "e2".into()]));
+    assert_eq!(
+        (value(&app, "web.1", "X"), value(&app, "web.1", "Y")),
+        (Some("2".to_owned()), Some("1".to_owned()))
+    );
+    let files =
+        [("dev/Procfile", "web: a"), (".foreman", "procfile: dev/Procfile\ntimeout: 9\ntimestamp: no")];
+    let loaded = App::new(&files).load();
+    assert_eq!(loaded.spec.groups[0].stop.timeout, Duration::from_secs(9));
+    assert_eq!(loaded.settings.timestamps, Some(false));
+}
+
+#[test]
+fn the_native_form_refines_the_procfile_and_adds_to_it() {
+    let text = "app = 'shop'\n[groups.zeta]\ncommand = ['z', 'a b']\n[groups.worker]\ncount = 3\nstop.signal = 'QUIT'\n\
+                [groups.alpha]\ncommand = 'a'\n";
+    let spec = App::new(&[THREE, ("ganger.toml", text)]).load().spec;
+    let seen: Vec<(&str, u32, Port)> =
+        spec.groups.iter().map(|group| (group.name.as_str(), group.count, group.port)).collect();
+    let expected =
+        [("web", 1, 5000), ("worker", 3, 5100), ("clock", 1, 5200), ("zeta", 1, 5300), ("alpha", 1, 5400)];
+    assert_eq!(seen, expected.map(|(name, count, port)| (name, count, Port::Auto(port))));
+    assert_eq!(spec.app, "shop");
+    assert_eq!(spec.groups[1].stop.signal.to_string(), "SIGQUIT");
+    assert_eq!(spec.groups[3].command.argv().words, ["z", "a b"]);
+    let only =
+        App::new(&[THREE, ("ganger.toml", text)]).with(|options| options.file = Some("Procfile".into()));
+    assert_eq!(only.counts(), [1, 1, 1]);
+}
+
+#[test]
+fn all_keys_of_a_group_arrive() {
+    let text = "[env]\nA = 1\n[groups.web]\ncommand = 'w'\ncount = 2\nport = 80\nenv = { B = true, A = 'own' }\n\
+        dir = 'sub'\nuser = 'www'\ngroup = '33'\numask = '027'\nlimits = { open_files = 99, core = 'unlimited', \
+        stack = { soft = '1MiB', hard = '2MiB' } }\nrestart = 'on-failure'\nstartsecs = 3\nbackoff = { initial = '1s', \
+        factor = 1.5, max = '1m30s', jitter = 0 }\nbudget = { restarts = 4, within = '1h' }\n\
+        exits = { preset = 'paas', 3 = 'fatal' }\non_end = 'shutdown'\nstop = { signal = 'INT', timeout = '500ms' }\n";
+    let app = native(text);
+    let spec = app.load().spec;
+    let web = &spec.groups[0];
+    assert_eq!((web.count, web.port, web.umask), (2, Port::Fixed(80), Some(0o027)));
+    assert_eq!((web.user.as_deref(), web.group.as_deref()), (Some("www"), Some("33")));
+    assert_eq!(web.dir, app.dir.path().join("sub"));
+    let limits: Vec<_> = web.limits.values().map(|value| (value.soft, value.hard)).collect();
+    assert_eq!(limits, [(Some(99), Some(99)), (None, None), (Some(1 << 20), Some(1 << 21))]);
+    assert_eq!((web.restart.mode, web.restart.startsecs.as_secs()), (RestartMode::OnFailure, 3));
+    let backoff = &web.restart.backoff;
+    assert_eq!((backoff.initial.as_secs(), backoff.max.as_secs()), (1, 90));
+    assert_eq!((backoff.factor_permille, backoff.jitter_permille), (1500, 0));
+    assert_eq!(
+        web.restart.budget.as_ref().map(|budget| (budget.restarts, budget.within.as_secs())),
+        Some((4, 3600))
+    );
+    let exits = [(0, OnExit::Stop), (1, OnExit::Restart), (2, OnExit::Stop), (3, OnExit::Fatal)];
+    assert_eq!(web.exits, BTreeMap::from(exits));
+    assert_eq!((web.on_end, web.stop.timeout), (OnEnd::Shutdown, Duration::from_millis(500)));
+    assert_eq!(
+        (value(&app, "web.2", "A"), value(&app, "web.2", "PORT")),
+        (Some("own".to_owned()), Some("81".to_owned()))
+    );
+}
+
+#[test]
+fn contradictions_of_the_native_form_are_errors_with_their_place() {
+    for (lines, message) in [
+        (
+            "limits = { core = { soft = 2, hard = 1 } }",
+            "3:10: the soft limit of `core` is above the hard one",
+        ),
+        (
+            "limits = { core = { soft = 'unlimited', hard = 1 } }",
+            "3:10: the soft limit of `core` is above the hard one",
+        ),
+        (
+            "backoff = { initial = 9, max = 8 }",
+            "3:11: the longest delay of the backoff, `max`, is shorter than the first, `initial`",
+        ),
+        ("backoff = { factor = 0.5 }", "3:11: the factor of the backoff is 0.5, not 1 to 100"),
+        ("backoff = { factor = nan }", "3:11: the factor of the backoff is NaN, not 1 to 100"),
+        ("backoff = { jitter = 1.5 }", "3:11: the jitter of the backoff is 1.5, not 0 to 1"),
+        ("budget = { restarts = 1, within = 0 }", "3:10: a budget within no time allows nothing"),
+        ("count = 10001", "3:9: a count of 10001 is more than the 10000 that a group can have"),
+        ("env = { PORT = 3 }", "3: `PORT` is set by ganger"),
+        ("env = { 'A B' = 3 }", "3:9: `A B` is no name of a variable"),
+    ] {
+        let app = native(&format!("[groups.web]\ncommand = 'w'\n{lines}\n"));
+        assert_eq!(app.error().0, format!("ganger.toml:{message}"), "{lines}");
+    }
+    let (message, hint) = App::new(&[THREE, ("ganger.toml", "[groups.wroker]\ncount = 2")]).error();
+    assert_eq!(message, "ganger.toml:1:9: `wroker` has no command, and no Procfile has an entry for it");
+    assert_eq!(hint.as_deref(), Some("did you mean `worker`? Else give it a `command`"));
+    let app = native("[groups.all]\ncommand = 'x'");
+    assert_eq!(app.error().0, "ganger.toml:1:9: `all` stands for every group and is no name of one");
+}
+
+#[test]
+fn the_exit_policy_is_foremans_until_somebody_says_otherwise() {
+    let ends = |app: &App| -> Vec<(RestartMode, OnEnd)> {
+        app.load().spec.groups.iter().map(|group| (group.restart.mode, group.on_end)).collect()
+    };
+    let plain = (RestartMode::Never, OnEnd::Shutdown);
+    let dies = (RestartMode::Never, OnEnd::Stay);
+    let again = (RestartMode::Always, OnEnd::Stay);
+    assert_eq!(ends(&three()), [plain; 3]);
+    assert_eq!(
+        ends(&three().with(|options| options.can_die = Some("web, clock".to_owned()))),
+        [dies, plain, dies]
+    );
+    assert_eq!(ends(&three().with(|options| options.any_can_die = true)), [dies; 3]);
+    assert_eq!(
+        ends(&three().with(|options| options.auto_restart = Some("worker".to_owned()))),
+        [plain, again, plain]
+    );
+    assert_eq!(ends(&three().with(|options| options.auto_restart = Some("all".to_owned()))), [again; 3]);
+    let but_web = three().with(|options| {
+        options.auto_restart = Some("all".to_owned());
+        options.can_die = Some("web".to_owned());
+    });
+    assert_eq!(ends(&but_web), [dies, again, again]);
+    let restart =
+        &three().with(|options| options.auto_restart = Some("all".to_owned())).load().spec.groups[0].restart;
+    assert_eq!(
+        (restart.startsecs, restart.backoff.initial),
+        (Duration::from_secs(1), Duration::from_millis(500))
+    );
+    assert_eq!((restart.backoff.max, restart.backoff.factor_permille), (Duration::from_secs(30), 2000));
+    let own = "[groups.web]\nrestart = 'on-failure'\n[groups.worker]\nexits = 'paas'\n[groups.clock]\nexits = 'procfile'";
+    let app = App::new(&[THREE, ("ganger.toml", own)]);
+    assert_eq!(ends(&app), [(RestartMode::OnFailure, OnEnd::Stay), dies, plain]);
+    assert_eq!(app.load().spec.groups[1].restart.startsecs, Duration::from_secs(1));
+}
+
+#[test]
+fn bad_names_in_the_exit_policy_are_errors() {
+    let (message, hint) = three()
+        .with(|options| {
+            options.can_die = Some("web,worker".to_owned());
+            options.auto_restart = Some("worker".to_owned());
+        })
+        .error();
+    assert_eq!(message, "`worker` is in --can-die and in --auto-restart");
+    assert!(hint.is_some());
+    let (message, hint) = three().with(|options| options.can_die = Some("wbe".to_owned())).error();
+    assert_eq!(
+        (message.as_str(), hint.as_deref()),
+        ("--can-die: no group `wbe`", Some("did you mean `web`?"))
+    );
+    let (message, _) = three().with(|options| options.auto_restart = Some("web,".to_owned())).error();
+    assert_eq!(message, "--auto-restart: there is an empty name in `web,`");
+}
+
+#[test]
+fn the_timeout_is_for_groups_that_do_not_say_one() {
+    let app = App::new(&[THREE, ("ganger.toml", "[groups.web]\nstop.timeout = '2h'")]);
+    let app = app.with(|options| options.timeout = Some("1m30s".to_owned()));
+    let timeouts: Vec<u64> =
+        app.load().spec.groups.iter().map(|group| group.stop.timeout.as_secs()).collect();
+    assert_eq!(timeouts, [7200, 90, 90]);
+    let (message, _) = three().with(|options| options.timeout = Some("soon".to_owned())).error();
+    assert!(message.starts_with("--timeout: `soon` is no duration: write `500ms`"), "{message}");
+}
+
+#[test]
+fn an_environment_has_each_name_once_and_explains_what_it_hides() {
+    let files = [
+        THREE,
+        (".env", "A=env\nB=$A-$HOME\nPORT=3000\nPS=x\n"),
+        ("ganger.toml", "[env]\nA = 'toml'\nC = 'toml'\n[groups.web.env]\nC = 'web'\n"),
+    ];
+    let app = App::new(&files).with(|options| {
+        options.inherited.insert("HOME".into(), "/ann".into());
+        options.inherited.insert("A".into(), "shell".into());
+    });
+    let worker = WorkerName::new("web", 1);
+    let spec = app.load().spec;
+    let environment: Vec<(String, String)> =
+        spec.environment(&worker).into_iter().map(|variable| (variable.name, variable.value)).collect();
+    let expected = [
+        ("A", "env"),
+        ("C", "web"),
+        ("B", "env-/ann"),
+        ("PORT", "3000"),
+        ("PS", "web.1"),
+        ("GANGER_WORKER", "web.1"),
+    ];
+    assert_eq!(environment, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let explained = spec.explain(&worker, &app.options.inherited);
+    assert!(explained.windows(2).all(|pair| pair[0].variable.name < pair[1].variable.name));
+    let a = explained.iter().find(|explained| explained.variable.name == "A").unwrap();
+    assert_eq!(a.variable.origin, Origin::File { path: app.dir.path().join(".env"), line: 1 });
+    let hidden: Vec<&str> = a.overrides.iter().map(|variable| variable.value.as_str()).collect();
+    assert_eq!(hidden, ["toml", "shell"]);
+    assert_eq!(a.overrides[1].origin, Origin::Shell);
+    assert_eq!(app.warnings(), [".env:4: `PS` is set by ganger for each worker: this value is not used"]);
+    assert!(spec.app_environment().iter().all(|variable| variable.name != "GANGER_WORKER"));
+    assert!(
+        spec.explain_app(&app.options.inherited).iter().any(|explained| explained.variable.name == "HOME")
+    );
+}
+
+#[test]
+fn a_group_can_refuse_its_port() {
+    let app = App::new(&[
+        THREE,
+        (".env", "PORT=3000"),
+        ("ganger.toml", "[groups.web]\nport = false\nenv.PORT = 9"),
+    ]);
+    assert_eq!(app.ports(), ["web.1=0", "worker.1=3100", "clock.1=3200"]);
+    assert_eq!(value(&app, "web.1", "PORT"), Some("9".to_owned()));
+    assert_eq!(value(&three(), "web.1", "PORT"), Some("5000".to_owned()));
+    let app = native("[groups.web]\ncommand = 'w'\nport = false");
+    assert_eq!(value(&app, "web.1", "PORT"), None);
+}
+
+#[test]
+fn a_spec_survives_being_written_down() {
+    let text =
+        "[groups.web]\nexits = 'supervisord'\nlimits.open_files = 9\nbudget = { restarts = 1, within = 5 }";
+    let spec = App::new(&[THREE, ("ganger.toml", text), (".env", "A=1")]).load().spec;
+    let json = serde_json::to_string(&spec).unwrap();
+    assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
+}
+
+#[test]
+fn paths_of_options_are_relative_to_the_directory() {
+    let app =
+        App::new(&[("x/Procfile", "web: w")]).with(|options| options.root = Some(PathBuf::from("./x/.")));
+    assert_eq!(app.load().spec.root, app.dir.path().join("x"));
+}
