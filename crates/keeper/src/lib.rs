@@ -1,1 +1,23 @@
-//! To come.
+//! The keeper: the small single-threaded process that is the parent of every run.
+//!
+//! It spawns, reaps and holds, for an overseer that decides. This is the one home of `unsafe` and of process system
+//! calls: everything that knows the kernel is in `sys`, and a port to another system replaces that.
+
+mod capabilities;
+mod codec;
+mod link;
+mod protocol;
+mod sys;
+
+pub use capabilities::Capabilities;
+pub use link::{DESCRIPTOR_VARIABLE, Link};
+pub use protocol::{
+    BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, Launch, Limit, NAMES_MAX, Process, Request, Resource,
+    RunId, RunReport, Scope, Step, Usage, VERSION,
+};
+pub use sys::signals::ignore_terminal_signals;
+
+use std::time::Duration;
+
+/// How long an overseer may take to say that it acts on a signal before the keeper stops the runs itself.
+pub const TAKEN_WITHIN: Duration = Duration::from_secs(10);

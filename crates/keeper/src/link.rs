@@ -1,0 +1,244 @@
+//! The socket between overseer and keeper: one message a frame, descriptors beside it.
+
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use minicbor::{Decode, Encode};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
+use rustix::io::{Errno, pread, write};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+
+use crate::protocol::{BODY_MAX, DESCRIPTORS_MAX, Event, INLINE_MAX, Request, VERSION};
+use crate::sys;
+
+/// The variable that tells an overseer which descriptor is its end of the socket.
+pub const DESCRIPTOR_VARIABLE: &str = "GANGER_KEEPER_FD";
+
+/// Version (2 bytes), place of the body (2), length of the body (4), request id (8): little-endian.
+const HEADER: usize = 16;
+const INLINE: u16 = 0;
+const IN_MEMORY_FILE: u16 = 1;
+const SEALS: SealFlags = SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
+
+/// The overseer's end. It never blocks: wait with `poll` or the like on its descriptor.
+#[derive(Debug)]
+pub struct Link(Socket);
+
+impl Link {
+    /// The link that the keeper gave this process.
+    pub fn from_env() -> io::Result<Self> {
+        let missing = || io::Error::new(ErrorKind::NotFound, format!("{DESCRIPTOR_VARIABLE} names no descriptor"));
+        let number = std::env::var(DESCRIPTOR_VARIABLE).map_err(|_| missing())?;
+        let number = number.parse().map_err(|_| missing())?;
+        Ok(Self(Socket(sys::descriptors::inherited(number)?)))
+    }
+
+    /// Sends a request. `WouldBlock` means that nothing was sent: wait until the link is writable.
+    pub fn send(&self, request: &Request, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.0.send(request.id(), request, descriptors)
+    }
+
+    /// The next event; none means that there is none yet. An error means that this link is of no more use;
+    /// `UnexpectedEof` that the keeper is gone. Events that this version does not know are passed over.
+    pub fn receive(&self) -> io::Result<Option<(Event, Vec<OwnedFd>)>> {
+        loop {
+            let Some(frame) = self.0.receive()? else { return Ok(None) };
+            match frame.message {
+                Message::Known(event) => return Ok(Some((event, frame.descriptors))),
+                Message::Unknown => {}
+                Message::Lost => return Err(Errno::MFILE.into()),
+            }
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Link {
+    /// A link over a descriptor that came some other way, as in tests.
+    fn from(descriptor: OwnedFd) -> Self {
+        Self(Socket(descriptor))
+    }
+}
+
+/// Either end.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+/// What came.
+pub(crate) struct Frame<M> {
+    pub(crate) id: u64,
+    pub(crate) message: Message<M>,
+    pub(crate) descriptors: Vec<OwnedFd>,
+    /// Some descriptors were lost: this process has too many.
+    pub(crate) truncated: bool,
+}
+
+/// A message, as far as it can be read.
+pub(crate) enum Message<M> {
+    /// Understood.
+    Known(M),
+    /// Of a kind that another version added.
+    Unknown,
+    /// Its body was in a descriptor that did not arrive.
+    Lost,
+}
+
+impl Socket {
+    /// Two connected ends, neither of which blocks.
+    pub(crate) fn pair() -> io::Result<(Self, Self)> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (one, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        Ok((Self(one), Self(other)))
+    }
+
+    pub(crate) fn send(
+        &self,
+        id: u64,
+        message: &impl Encode<()>,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let body = minicbor::to_vec(message).map_err(io::Error::other)?;
+        if body.len() > BODY_MAX || descriptors.len() > DESCRIPTORS_MAX {
+            return Err(Errno::MSGSIZE.into());
+        }
+        if body.len() <= INLINE_MAX {
+            return self.send_frame(&header(INLINE, id, body.len()), &body, descriptors);
+        }
+        let file = sealed(&body)?;
+        let mut all = vec![file.as_fd()];
+        all.extend_from_slice(descriptors);
+        self.send_frame(&header(IN_MEMORY_FILE, id, body.len()), &[], &all)
+    }
+
+    fn send_frame(&self, header: &[u8], body: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX + 1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Errno::MSGSIZE.into());
+        }
+        sendmsg(&self.0, &[IoSlice::new(header), IoSlice::new(body)], &mut control, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// The next message; none if there is none yet. An error closes the conversation.
+    pub(crate) fn receive<M>(&self) -> io::Result<Option<Frame<M>>>
+    where
+        M: for<'b> Decode<'b, ()>,
+    {
+        let mut buffer = vec![0; HEADER + INLINE_MAX];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX + 1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = match recvmsg(&self.0, &mut [IoSliceMut::new(&mut buffer)], &mut control, flags) {
+            Ok(received) => received,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        let mut descriptors = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                descriptors.extend(rights);
+            }
+        }
+        if received.bytes == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        if received.flags.contains(ReturnFlags::TRUNC) {
+            return Err(malformed("a frame that is too long"));
+        }
+        let truncated = received.flags.contains(ReturnFlags::CTRUNC);
+        parse(&buffer[..received.bytes], descriptors, truncated).map(Some)
+    }
+
+    /// Gives the descriptor itself away.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor()
+    }
+}
+
+fn parse<M>(bytes: &[u8], mut descriptors: Vec<OwnedFd>, truncated: bool) -> io::Result<Frame<M>>
+where
+    M: for<'b> Decode<'b, ()>,
+{
+    let Some((&[v0, v1, p0, p1, l0, l1, l2, l3, ref id @ ..], inline)) = bytes.split_first_chunk::<HEADER>() else {
+        return Err(malformed("a frame without a header"));
+    };
+    let id = u64::from_le_bytes(*id);
+    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    if u16::from_le_bytes([v0, v1]) == 0 || length > BODY_MAX {
+        return Err(malformed("a header that makes no sense"));
+    }
+    let message = match u16::from_le_bytes([p0, p1]) {
+        INLINE if inline.len() == length => decode(inline)?,
+        IN_MEMORY_FILE if truncated && descriptors.is_empty() => Message::Lost,
+        IN_MEMORY_FILE if !descriptors.is_empty() => decode(&unsealed(&descriptors.remove(0), length)?)?,
+        _ => return Err(malformed("a frame whose body is not where it says")),
+    };
+    Ok(Frame { id, message, descriptors, truncated })
+}
+
+fn header(place: u16, id: u64, length: usize) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..2].copy_from_slice(&VERSION.to_le_bytes());
+    header[2..4].copy_from_slice(&place.to_le_bytes());
+    header[4..8].copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    header[8..].copy_from_slice(&id.to_le_bytes());
+    header
+}
+
+fn decode<M>(body: &[u8]) -> io::Result<Message<M>>
+where
+    M: for<'b> Decode<'b, ()>,
+{
+    match minicbor::decode(body) {
+        Ok(message) => Ok(Message::Known(message)),
+        Err(error) if error.is_unknown_variant() => Ok(Message::Unknown),
+        Err(error) => Err(io::Error::new(ErrorKind::InvalidData, error)),
+    }
+}
+
+/// The bytes in a memory file that nobody can change any more.
+fn sealed(body: &[u8]) -> io::Result<OwnedFd> {
+    let file = memfd_create("ganger", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut rest = body;
+    while !rest.is_empty() {
+        rest = &rest[write(&file, rest)?..];
+    }
+    fcntl_add_seals(&file, SEALS)?;
+    Ok(file)
+}
+
+fn unsealed(file: &OwnedFd, length: usize) -> io::Result<Vec<u8>> {
+    let size = u64::try_from(fstat(file)?.st_size).unwrap_or(0);
+    if size != length as u64 || !fcntl_get_seals(file)?.contains(SEALS) {
+        return Err(malformed("a body that is not sealed, or of another length"));
+    }
+    let mut body = vec![0; length];
+    let mut done = 0;
+    while done < length {
+        match pread(file, &mut body[done..], done as u64)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            count => done += count,
+        }
+    }
+    Ok(body)
+}
+
+fn malformed(what: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
+}
