@@ -3,21 +3,36 @@
 //! It spawns, reaps and holds, for an overseer that decides. This is the one home of `unsafe` and of process system
 //! calls: everything that knows the kernel is in `sys`, and a port to another system replaces that.
 
+mod alarm;
+mod attached;
 mod capabilities;
+mod cgroup;
 mod codec;
+mod keeper;
 mod link;
+mod overseer;
+mod processes;
 mod protocol;
+mod runs;
 mod sys;
-
-pub use capabilities::Capabilities;
-pub use link::{DESCRIPTOR_VARIABLE, Link};
-pub use protocol::{
-    BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, Launch, Limit, NAMES_MAX, Process, Request, Resource,
-    RunId, RunReport, Scope, Step, Usage, VERSION,
-};
-pub use sys::signals::ignore_terminal_signals;
+mod trees;
 
 use std::time::Duration;
+
+pub use attached::{Ended, SpawnError, run_attached};
+pub use capabilities::{Capabilities, capabilities};
+pub use keeper::keep;
+pub use link::{DESCRIPTOR_VARIABLE, Link};
+pub use overseer::OverseerCommand;
+pub use protocol::{
+    BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, Launch, Limit, NAMES_MAX, Process, Request,
+    Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
+};
+pub use sys::signals::ignore_terminal_signals;
+pub use sys::users::{LookupError, lookup_group, lookup_user};
+
+/// The variable that marks every process of a run.
+pub const TAG_VARIABLE: &str = "GANGER_RUN";
 
 /// How long an overseer may take to say that it acts on a signal before the keeper stops the runs itself.
 pub const TAKEN_WITHIN: Duration = Duration::from_secs(10);

@@ -22,7 +22,8 @@ pub const DESCRIPTOR_VARIABLE: &str = "GANGER_KEEPER_FD";
 const HEADER: usize = 16;
 const INLINE: u16 = 0;
 const IN_MEMORY_FILE: u16 = 1;
-const SEALS: SealFlags = SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
+const SEALS: SealFlags =
+    SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
 
 /// The overseer's end. It never blocks: wait with `poll` or the like on its descriptor.
 #[derive(Debug)]
@@ -31,7 +32,8 @@ pub struct Link(Socket);
 impl Link {
     /// The link that the keeper gave this process.
     pub fn from_env() -> io::Result<Self> {
-        let missing = || io::Error::new(ErrorKind::NotFound, format!("{DESCRIPTOR_VARIABLE} names no descriptor"));
+        let missing =
+            || io::Error::new(ErrorKind::NotFound, format!("{DESCRIPTOR_VARIABLE} names no descriptor"));
         let number = std::env::var(DESCRIPTOR_VARIABLE).map_err(|_| missing())?;
         let number = number.parse().map_err(|_| missing())?;
         Ok(Self(Socket(sys::descriptors::inherited(number)?)))
@@ -175,7 +177,8 @@ fn parse<M>(bytes: &[u8], mut descriptors: Vec<OwnedFd>, truncated: bool) -> io:
 where
     M: for<'b> Decode<'b, ()>,
 {
-    let Some((&[v0, v1, p0, p1, l0, l1, l2, l3, ref id @ ..], inline)) = bytes.split_first_chunk::<HEADER>() else {
+    let Some((&[v0, v1, p0, p1, l0, l1, l2, l3, ref id @ ..], inline)) = bytes.split_first_chunk::<HEADER>()
+    else {
         return Err(malformed("a frame without a header"));
     };
     let id = u64::from_le_bytes(*id);

@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Takes the one descriptor that was handed down to this process. Later processes do not inherit it. Works once.
 pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
@@ -17,4 +18,16 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     fcntl_setfd(borrowed, FdFlags::CLOEXEC)?;
     // SAFETY: it is open, as the call above showed, was opened before this process began, and is taken just once.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// The limits of open descriptors: soft and hard.
+pub(crate) type OpenFiles = (u64, u64);
+
+/// Lets this process open as many descriptors as its hard limit allows. Gives back what the limits were, for its
+/// children.
+pub(crate) fn raise_limit() -> OpenFiles {
+    let before = getrlimit(Resource::Nofile);
+    // A limit that cannot be raised stays as it is: there is nothing else to be done about it.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: before.maximum, maximum: before.maximum });
+    (before.current.unwrap_or(u64::MAX), before.maximum.unwrap_or(u64::MAX))
 }

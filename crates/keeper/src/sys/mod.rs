@@ -1,5 +1,16 @@
 //! The kernel, behind small safe functions. Linux; another system is another such module.
-#![expect(unsafe_code, reason = "libc: clone, wait4, signal masks and the user database have no safe binding")]
+#![expect(
+    unsafe_code,
+    reason = "libc: clone, wait4, signal masks and the user database have no safe binding"
+)]
 
+mod child;
+mod clone;
 pub(crate) mod descriptors;
+pub(crate) mod probes;
 pub(crate) mod signals;
+pub(crate) mod spawn;
+pub(crate) mod users;
+pub(crate) mod wait;
+
+pub(crate) use child::Failure;

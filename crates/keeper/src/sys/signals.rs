@@ -87,12 +87,12 @@ pub(crate) struct Descriptor(OwnedFd);
 
 impl Descriptor {
     /// One for these signals.
-    pub(crate) fn open(set: &Set) -> io::Result<Self> {
+    pub(crate) fn open(set: &Set) -> Result<Self, Errno> {
         // SAFETY: the set is initialized; the call gives a new descriptor or -1.
         let descriptor =
             unsafe { libc::signalfd(-1, &raw const set.0, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         if descriptor < 0 {
-            return Err(io::Error::last_os_error());
+            return Err(last_errno());
         }
         // SAFETY: it is new and nobody else has it.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(descriptor) }))
@@ -123,4 +123,10 @@ pub(crate) fn reset() {
     let none = Set::empty();
     // SAFETY: the set is initialized; the old one is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none.0, ptr::null_mut()) };
+}
+
+/// From now on orphans below this process become its children.
+pub(crate) fn become_subreaper() -> Result<(), Errno> {
+    // Any number but 0 means yes; the safe binding takes a process.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
 }

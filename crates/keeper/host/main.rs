@@ -1,0 +1,99 @@
+//! The processes that the tests of the keeper are about.
+//!
+//! - `keeper-host keep SOCKET`: a keeper, whose overseer is `keeper-host overseer SOCKET`.
+//! - `keeper-host overseer SOCKET`: connects to the test that listens there, hands it its end of the link, and ends
+//!   with the status that the test sends as one byte; with 0 if the test goes away.
+//! - `keeper-host fail STATUS`: a keeper whose overseer ends with this status before it says a word.
+//! - `keeper-host state`: prints its descriptors, blocked and ignored signals, session and process group.
+//! - `keeper-host attached PROGRAM ARG…`: runs it in this terminal, prints whom it killed.
+
+use std::ffi::OsString;
+use std::io::{IoSlice, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::{ExitCode, exit};
+
+use ganger_keeper::{Launch, Link, OverseerCommand, keep, run_attached};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let mode = args.next().unwrap_or_default();
+    let args: Vec<OsString> = args.collect();
+    match mode.to_str() {
+        Some("keep") => keep_with("overseer", args),
+        Some("fail") => keep_with("end", args),
+        Some("end") => ExitCode::from(args[0].to_string_lossy().parse::<u8>().unwrap_or(1)),
+        Some("overseer") => oversee(&args[0]),
+        Some("state") => state(),
+        Some("attached") => attached(args),
+        _ => ExitCode::from(64),
+    }
+}
+
+fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
+    let program = std::env::current_exe().unwrap_or_else(|_| exit(65));
+    let args = [OsString::from(mode)].into_iter().chain(args).collect();
+    ExitCode::from(keep(OverseerCommand { program, args }))
+}
+
+fn oversee(path: &OsString) -> ExitCode {
+    ganger_keeper::ignore_terminal_signals();
+    let (Ok(link), Ok(mut test)) = (Link::from_env(), UnixStream::connect(path)) else { exit(66) };
+    let rights = [link.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&rights));
+    let pid = std::process::id().to_le_bytes();
+    if sendmsg(&test, &[IoSlice::new(&pid)], &mut control, SendFlags::empty()).is_err() {
+        return ExitCode::from(67);
+    }
+    let mut status = [0];
+    match test.read(&mut status) {
+        Ok(1) => ExitCode::from(status[0]),
+        Ok(_) | Err(_) => ExitCode::SUCCESS,
+    }
+}
+
+fn state() -> ExitCode {
+    let listed = std::fs::read_dir("/proc/self/fd");
+    let names = listed.into_iter().flatten().flatten().filter_map(|entry| {
+        let path = std::fs::read_link(entry.path()).ok()?;
+        // The directory that is being listed is open too.
+        let own = path.ends_with("fd") && path.starts_with("/proc");
+        (!own).then(|| entry.file_name().to_string_lossy().into_owned())
+    });
+    let mut descriptors: Vec<String> = names.collect();
+    descriptors.sort();
+    println!("descriptors {}", descriptors.join(" "));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let wanted = ["SigBlk", "SigIgn", "Uid", "Gid", "Groups"];
+    for line in status.lines().filter(|line| wanted.iter().any(|name| line.starts_with(name))) {
+        println!("{}", line.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    let (own, session) = (rustix::process::getpid(), rustix::process::getsid(None));
+    println!("leader {}", session == Ok(own));
+    println!("run {}", std::env::var("GANGER_RUN").unwrap_or_default());
+    println!("files {:?}", rustix::process::getrlimit(rustix::process::Resource::Nofile).current);
+    ExitCode::SUCCESS
+}
+
+fn attached(argv: Vec<OsString>) -> ExitCode {
+    let entry = |(mut name, value): (OsString, OsString)| {
+        name.push("=");
+        name.push(value);
+        name
+    };
+    let env = std::env::vars_os().map(entry).collect();
+    match run_attached(&Launch { argv, env, dir: "/".into(), ..Launch::default() }) {
+        Ok(ended) => {
+            ended.killed.iter().for_each(|process| println!("killed {}", process.name));
+            ExitCode::from(ended.status)
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::from(error.status())
+        }
+    }
+}

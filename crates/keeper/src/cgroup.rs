@@ -1,0 +1,230 @@
+//! Where the keeper may make cgroups (version 2), each run is born into its own: nothing that it starts can leave,
+//! whatever session or parent it takes.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open};
+use rustix::io::Errno;
+
+use crate::processes::Snapshot;
+use crate::protocol::RunId;
+
+/// How many directories of earlier keepers with the same PID are stepped over.
+const NAMES_TRIED: u32 = 64;
+/// How deep a run may nest cgroups of its own before they are left alone.
+const DEPTH_MAX: u32 = 16;
+
+/// The cgroups of all runs, under one directory.
+pub(crate) struct Cgroups {
+    root: PathBuf,
+    /// Tells when one of the watched cgroups gets empty; made when first needed.
+    watcher: Option<OwnedFd>,
+}
+
+impl Cgroups {
+    /// Makes the directory for the runs of this keeper. An error says why there can be none.
+    pub(crate) fn create() -> Result<Self, String> {
+        let own = own_directory()?;
+        let pid = std::process::id();
+        for number in 0..NAMES_TRIED {
+            let name = if number == 0 { format!("ganger.{pid}") } else { format!("ganger.{pid}.{number}") };
+            let root = own.join(name);
+            // One that another keeper left behind, empty, with this PID.
+            if root.exists() {
+                remove(&root, DEPTH_MAX);
+            }
+            match fs::create_dir(&root) {
+                Ok(()) => return Ok(Self { root, watcher: None }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(format!("{}: {error}", root.display())),
+            }
+        }
+        Err(format!("{}: too many directories of other keepers", own.display()))
+    }
+
+    /// Makes the cgroup of a run and opens it, for the clone.
+    pub(crate) fn add(&self, run: RunId) -> io::Result<OwnedFd> {
+        let path = self.path(run);
+        fs::create_dir(&path)?;
+        Ok(open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    /// Removes the cgroup of a run if nothing lives in it. Whether it is gone.
+    pub(crate) fn remove(&self, run: RunId) -> bool {
+        remove(&self.path(run), DEPTH_MAX)
+    }
+
+    /// Every live process of a run.
+    pub(crate) fn members(&self, run: RunId) -> Vec<Snapshot> {
+        let mut pids = HashSet::new();
+        collect(&self.path(run), DEPTH_MAX, &mut pids);
+        pids.into_iter().filter_map(Snapshot::of).filter(|process| !process.is_dead()).collect()
+    }
+
+    /// Kills every process of a run at once. False where the kernel cannot: then kill them one by one.
+    pub(crate) fn kill(&self, run: RunId) -> bool {
+        fs::write(self.path(run).join("cgroup.kill"), "1").is_ok()
+    }
+
+    /// Kills every process of every run.
+    pub(crate) fn kill_all(&self) {
+        // Where the kernel cannot, the walk that follows finds them all the same.
+        let _ = fs::write(self.root.join("cgroup.kill"), "1");
+    }
+
+    /// From now on the watcher becomes readable when this run's cgroup gets empty, or full.
+    pub(crate) fn watch(&mut self, run: RunId) -> Result<(), Errno> {
+        let watcher = match self.watcher.take() {
+            Some(watcher) => watcher,
+            None => inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
+        };
+        let events = self.path(run).join("cgroup.events");
+        inotify::add_watch(self.watcher.insert(watcher), events, WatchFlags::MODIFY)?;
+        Ok(())
+    }
+
+    /// What to wait for.
+    pub(crate) fn watcher(&self) -> Option<BorrowedFd<'_>> {
+        self.watcher.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Makes the watcher quiet. What it says is not needed: who is told of looks at every watched run.
+    pub(crate) fn quiet(&self) {
+        let Some(watcher) = &self.watcher else { return };
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(watcher, &mut buffer);
+        while reader.next().is_ok() {}
+    }
+
+    /// The run in whose cgroup a process is.
+    pub(crate) fn run_of(&self, pid: u32) -> Option<RunId> {
+        let name = self.root.file_name()?.to_str()?;
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+        let mut parts = path.split('/').skip_while(|part| *part != name).skip(1);
+        parts.next()?.parse().ok().map(RunId)
+    }
+
+    /// Whether a whole cgroup can be killed at once.
+    pub(crate) fn can_kill(&self) -> bool {
+        self.root.join("cgroup.kill").exists()
+    }
+
+    /// Where the runs' cgroups are.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, run: RunId) -> PathBuf {
+        self.root.join(run.to_string())
+    }
+}
+
+impl Drop for Cgroups {
+    fn drop(&mut self) {
+        remove(&self.root, DEPTH_MAX);
+    }
+}
+
+/// Removes a cgroup with those below it. Files in it vanish by themselves.
+fn remove(path: &Path, depth: u32) -> bool {
+    match fs::remove_dir(path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(_) if depth == 0 => false,
+        Err(_) => {
+            let below = directories(path);
+            !below.is_empty()
+                && below.iter().all(|directory| remove(directory, depth - 1))
+                && fs::remove_dir(path).is_ok()
+        }
+    }
+}
+
+fn collect(path: &Path, depth: u32, pids: &mut HashSet<u32>) {
+    let list = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+    // A process of another PID namespace is listed as 0.
+    pids.extend(list.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|pid| *pid != 0));
+    if depth > 0 {
+        for directory in directories(path) {
+            collect(&directory, depth - 1, pids);
+        }
+    }
+}
+
+fn directories(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    let directories = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    directories.map(|entry| entry.path()).collect()
+}
+
+/// The directory of our own cgroup, if processes can be put below it.
+fn own_directory() -> Result<PathBuf, String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(|error| format!("mountinfo: {error}"))?;
+    let cgroup = fs::read_to_string("/proc/self/cgroup").map_err(|error| format!("cgroup: {error}"))?;
+    let directory = locate(&mounts, &cgroup).ok_or("no cgroup2 file system is mounted")?;
+    let procs = directory.join("cgroup.procs");
+    match accessat(CWD, &procs, Access::WRITE_OK, AtFlags::EACCESS) {
+        Ok(()) => Ok(directory),
+        Err(errno) => Err(format!("{}: {errno}", procs.display())),
+    }
+}
+
+/// Finds our cgroup among the mounts: the mount may show only a part of the hierarchy.
+fn locate(mounts: &str, cgroup: &str) -> Option<PathBuf> {
+    let own = Path::new(cgroup.lines().find_map(|line| line.strip_prefix("0::"))?);
+    mounts.lines().find_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut fields = mount.split(' ').skip(3);
+        let (root, point) = (unescape(fields.next()?), unescape(fields.next()?));
+        let below = own.strip_prefix(&root).ok().filter(|_| kind.starts_with("cgroup2 "))?;
+        Some(Path::new(&point).join(below))
+    })
+}
+
+/// The kernel writes spaces and the like as `\040`.
+fn unescape(text: &str) -> String {
+    let mut parts = text.split('\\');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                plain.push(char::from(byte));
+                plain.push_str(&part[3..]);
+            }
+            None => plain.push_str(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cgroup_is_found_below_a_hybrid_mount() {
+        let mounts = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
+                      41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime - cgroup2 cgroup2 rw\n";
+        let found = locate(mounts, "4:memory:/x\n0::/user/one\n");
+        assert_eq!(found, Some(PathBuf::from("/sys/fs/cgroup/uni fied/user/one")));
+    }
+
+    #[test]
+    fn a_mount_of_a_part_of_the_hierarchy_is_taken_as_such() {
+        let mounts = "41 31 0:38 /pod/7 /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
+        assert_eq!(locate(mounts, "0::/pod/7/app\n"), Some(PathBuf::from("/sys/fs/cgroup/app")));
+        assert_eq!(locate(mounts, "0::/pod/8\n"), None);
+    }
+
+    #[test]
+    fn without_version_two_there_is_none() {
+        assert_eq!(locate("1 2 0:3 / /c rw - cgroup cgroup rw,cpu\n", "0::/\n"), None);
+        assert_eq!(locate("41 31 0:38 / /c rw - cgroup2 cgroup rw\n", "1:cpu:/\n"), None);
+    }
+}

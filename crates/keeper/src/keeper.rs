@@ -1,0 +1,424 @@
+//! The keeper's life: wait for a signal, a request or an emptied cgroup, act on it, wait again. It has one thread
+//! and never waits for one child.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::alarm::Alarm;
+use crate::capabilities::{self, Capabilities};
+use crate::cgroup::Cgroups;
+use crate::link::{Frame, Message};
+use crate::overseer::{Overseer, OverseerCommand};
+use crate::processes::Snapshot;
+use crate::protocol::{Event, Launch, Process, Request, RunId, Scope, Step, VERSION};
+use crate::runs::{Hold, Run, named};
+use crate::sys::Failure;
+use crate::sys::descriptors::{self, OpenFiles};
+use crate::sys::signals::{self, Set};
+use crate::sys::spawn::{Setting, Spawner};
+use crate::sys::wait::{Ended, Reaped, reap};
+use crate::trees::{Reached, Trees};
+
+/// Signals that arrive on a descriptor.
+const HEARD: [i32; 7] =
+    [libc::SIGCHLD, libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
+/// How long runs have to end after TERM when the keeper itself stops them.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How long an overseer may live on after it said `Quit`.
+const QUIT_WITHIN: Duration = Duration::from_secs(5);
+/// How long killed processes may take to be gone before the keeper ends without them: they are stuck in the kernel.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// Requests taken before other things get their turn.
+const REQUESTS_MAX: usize = 64;
+/// The status when not even the beginning works.
+const CANNOT_BEGIN: u8 = 70;
+
+/// The keeper's whole life: starts the overseer, keeps the runs that it asks for, and gives the status to exit with
+/// when all is over. Call it early, in a process with one thread.
+pub fn keep(overseer: OverseerCommand) -> u8 {
+    match Keeper::begin(overseer) {
+        Ok(mut keeper) => keeper.live(),
+        Err(error) => {
+            eprintln!("ganger: {error}");
+            CANNOT_BEGIN
+        }
+    }
+}
+
+/// What an overseer must be told beside answers, in the order in which it happened. At most two for each run.
+enum News {
+    Exited(RunId),
+    Emptied(RunId),
+}
+
+/// How it comes to an end.
+enum Course {
+    /// Not yet.
+    Keep,
+    /// The overseer has said that all is done, and is to end until then.
+    Quit { status: u8, until: Instant },
+    /// The overseer is mute: runs were asked to stop and have until then.
+    Stop { status: u8, until: Instant },
+    /// Now.
+    End { status: u8 },
+}
+
+struct Keeper {
+    signals: signals::Descriptor,
+    spawner: Spawner,
+    open_files: OpenFiles,
+    capabilities: Capabilities,
+    trees: Trees,
+    overseer: Overseer,
+    news: VecDeque<News>,
+    alarm: Alarm,
+    course: Course,
+}
+
+impl Keeper {
+    fn begin(command: OverseerCommand) -> io::Result<Self> {
+        let set = Set::of(&HEARD);
+        set.block();
+        let signals = signals::Descriptor::open(&set)?;
+        signals::become_subreaper()?;
+        let open_files = descriptors::raise_limit();
+        let cgroups = capabilities::wants_cgroup().and_then(|()| Cgroups::create());
+        let capabilities = capabilities::probe(&cgroups);
+        let mut keeper = Self {
+            signals,
+            spawner: Spawner::new()?,
+            open_files,
+            capabilities,
+            trees: Trees::new(cgroups.ok()),
+            overseer: Overseer::new(command, open_files)?,
+            news: VecDeque::new(),
+            alarm: Alarm::default(),
+            course: Course::Keep,
+        };
+        match keeper.overseer.start(&mut keeper.spawner) {
+            Ok(pid) => keeper.trees.overseer = Some(pid),
+            Err(failure) => return Err(io::Error::other(keeper.overseer.explain(failure))),
+        }
+        Ok(keeper)
+    }
+
+    fn live(&mut self) -> u8 {
+        loop {
+            self.act_on_time();
+            if let Course::End { status } = self.course {
+                self.leave_nothing();
+                return status;
+            }
+            self.tell_news();
+            self.wait();
+            self.hear();
+            self.take_requests();
+        }
+    }
+
+    /// The next moment at which something is due although nothing happens. In quiet times there is none.
+    fn next_deadline(&self) -> Option<Instant> {
+        let course = match self.course {
+            Course::Keep | Course::End { .. } => self.alarm.due().map(|due| due.at),
+            Course::Quit { until, .. } | Course::Stop { until, .. } => Some(until),
+        };
+        [course, self.overseer.again_at()].into_iter().flatten().min()
+    }
+
+    fn wait(&self) {
+        let mut waited = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        if let Some((socket, readable, writable)) = self.overseer.interest() {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::IN, readable);
+            flags.set(PollFlags::OUT, writable);
+            waited.push(PollFd::new(socket, flags));
+        }
+        let watcher = self.trees.cgroups.as_ref().and_then(Cgroups::watcher);
+        if let Some(watcher) = &watcher {
+            waited.push(PollFd::new(watcher, PollFlags::IN));
+        }
+        let timeout = self.next_deadline().map(until);
+        // Interrupted or failed: whatever may have happened is looked at.
+        let _ = poll(&mut waited, timeout.as_ref());
+    }
+
+    fn hear(&mut self) {
+        let mut children = false;
+        while let Some(signal) = self.signals.next() {
+            if signal == libc::SIGCHLD {
+                children = true;
+            } else {
+                self.alarm.raise(signal, Instant::now());
+            }
+        }
+        let orphans = children && self.reap();
+        let watcher = self.trees.cgroups.as_ref().is_some_and(|cgroups| cgroups.watcher().is_some());
+        if orphans || watcher {
+            let emptied = self.trees.recheck();
+            self.news.extend(emptied.into_iter().map(News::Emptied));
+        }
+    }
+
+    /// Takes every child that ended. Whether one was an orphan of some run.
+    fn reap(&mut self) -> bool {
+        let mut orphans = false;
+        while let Reaped::Ended(ended) = reap() {
+            if self.overseer.pid() == Some(ended.pid) {
+                self.overseer_ended(&ended);
+            } else if let Some(run) = self.trees.ended(&ended) {
+                self.news.push_back(News::Exited(run));
+            } else {
+                orphans = true;
+            }
+        }
+        orphans
+    }
+
+    fn overseer_ended(&mut self, ended: &Ended) {
+        self.trees.overseer = None;
+        self.overseer.ended();
+        self.news.clear();
+        self.alarm.tell_again();
+        if let Course::Quit { status, .. } = self.course {
+            self.course = Course::End { status };
+        } else if !self.overseer.ever_greeted {
+            self.course = Course::End { status: ended.exit.status() };
+        }
+    }
+
+    fn act_on_time(&mut self) {
+        let now = Instant::now();
+        match self.course {
+            Course::Keep => {
+                if let Some(due) = self.alarm.due().filter(|due| due.at <= now) {
+                    self.stop_runs(due.signal, due.kill);
+                }
+            }
+            Course::Quit { status, until } if until <= now => self.course = Course::End { status },
+            Course::Stop { status, until } if until <= now || self.trees.runs.live().is_empty() => {
+                self.course = Course::End { status };
+            }
+            Course::Quit { .. } | Course::Stop { .. } | Course::End { .. } => {}
+        }
+        let keep = matches!(self.course, Course::Keep);
+        if keep && self.overseer.again_at().is_some_and(|at| at <= now) {
+            // A failure counts as a death: the next try is already set.
+            self.trees.overseer = self.overseer.start(&mut self.spawner).ok();
+        }
+    }
+
+    /// Does what a mute overseer does not.
+    fn stop_runs(&mut self, signal: i32, kill: bool) {
+        let status = u8::try_from(128 + signal).unwrap_or(u8::MAX);
+        if kill {
+            self.course = Course::End { status };
+            return;
+        }
+        for run in self.trees.runs.live() {
+            self.trees.signal_tree(run, libc::SIGTERM);
+        }
+        self.course = Course::Stop { status, until: Instant::now() + STOP_WITHIN };
+    }
+
+    /// Kills and reaps until nothing is below us.
+    fn leave_nothing(&mut self) {
+        let deadline = Instant::now() + GONE_WITHIN;
+        let mut hit = HashSet::new();
+        loop {
+            self.trees.kill_everything(&mut hit);
+            while self.signals.next().is_some() {}
+            loop {
+                match reap() {
+                    Reaped::Ended(_) => {}
+                    Reaped::NoneYet => break,
+                    Reaped::NoChildren => return,
+                }
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return;
+            }
+            let mut waited = [PollFd::new(&self.signals, PollFlags::IN)];
+            // Interrupted or failed: the children are looked at again.
+            let _ = poll(&mut waited, Some(&until(deadline)));
+        }
+    }
+
+    /// Tells the overseer what it does not know, as far as it listens. What does not fit stays in the table.
+    fn tell_news(&mut self) {
+        if !self.overseer.is_greeted() {
+            return;
+        }
+        loop {
+            self.overseer.flush();
+            if !self.overseer.is_drained() {
+                return;
+            }
+            let Some(event) = self.next_event() else { return };
+            self.overseer.tell(event);
+        }
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        if let Some(signal) = self.alarm.next_untold() {
+            return Some(Event::Signal { signal });
+        }
+        loop {
+            match self.news.pop_front()? {
+                News::Emptied(run) => return Some(Event::Emptied { run }),
+                News::Exited(run) => {
+                    let end = self.trees.runs.get(run).and_then(|run| run.end.as_ref());
+                    if let Some(end) = end {
+                        let leftovers = end.leftovers.clone();
+                        return Some(Event::Exited { run, exit: end.exit, usage: end.usage, leftovers });
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_requests(&mut self) {
+        for _ in 0..REQUESTS_MAX {
+            let Some(Frame { id, message, descriptors, truncated }) = self.overseer.receive() else { return };
+            match message {
+                Message::Known(request) => self.take(request, descriptors, truncated),
+                Message::Unknown => self.reject(id, Errno::NOSYS),
+                Message::Lost => self.reject(id, Errno::MFILE),
+            }
+        }
+    }
+
+    fn reject(&mut self, id: u64, errno: Errno) {
+        self.overseer.tell(Event::Rejected { id, errno: errno.raw_os_error() });
+    }
+
+    fn take(&mut self, request: Request, descriptors: Vec<OwnedFd>, truncated: bool) {
+        match request {
+            Request::Hello { version: _ } => self.welcome(),
+            Request::Spawn { id, run, worker, launch } => {
+                let spawned = streams(descriptors, truncated)
+                    .and_then(|streams| self.spawn(run, &worker, &launch, streams));
+                self.overseer.tell(match spawned {
+                    Ok((pid, started)) => Event::Spawned { id, run, pid, started },
+                    Err(failure) => spawn_failed(id, run, failure),
+                });
+            }
+            Request::Signal { id, run, signal, scope } => {
+                let Reached { processes, errno } = match scope {
+                    Scope::Main => self.trees.signal_main(run, signal),
+                    Scope::Tree => self.trees.signal_tree(run, signal),
+                };
+                let errno = errno.map_or(0, Errno::raw_os_error);
+                self.overseer.tell(Event::Signalled { id, run, processes: named(&processes), errno });
+            }
+            Request::Acknowledge { run } => self.trees.runs.acknowledge(run),
+            Request::Release { worker } => self.trees.runs.release(&worker),
+            Request::Taken { signal } => self.alarm.taken(signal),
+            Request::Sweep { id } => {
+                let killed: Vec<Process> = self.trees.sweep();
+                self.overseer.tell(Event::Swept { id, killed });
+            }
+            Request::Quit { status } => {
+                self.course = Course::Quit { status, until: Instant::now() + QUIT_WITHIN };
+            }
+        }
+    }
+
+    fn welcome(&mut self) {
+        self.news.clear();
+        self.overseer.greet();
+        self.overseer.tell(Event::Welcome {
+            version: VERSION,
+            keeper_pid: std::process::id(),
+            capabilities: self.capabilities.clone(),
+            runs: self.trees.runs.report(),
+        });
+    }
+
+    fn spawn(
+        &mut self,
+        id: RunId,
+        worker: &str,
+        launch: &Launch,
+        [stdin, stdout, stderr]: [OwnedFd; 3],
+    ) -> Result<(u32, u64), Failure> {
+        if !matches!(self.course, Course::Keep) || self.trees.runs.refuses(id, worker) {
+            return Err(Failure { step: Step::Refused, errno: Errno::EXIST });
+        }
+        let cgroup = self.make_cgroup(id)?;
+        let setting = Setting {
+            session: true,
+            stdio: Some([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]),
+            fourth: None,
+            cgroup: cgroup.as_ref().map(AsFd::as_fd),
+            ignore: &[],
+            open_files: Some(self.open_files),
+        };
+        let spawned = self.spawner.spawn(launch, setting);
+        // Room for what follows, should there be no descriptor left.
+        let held = cgroup.is_some();
+        drop((stdin, cgroup));
+        let pid = spawned.inspect_err(|_| self.unmake_cgroup(id, held))?;
+        let started = Snapshot::of(pid).map_or(0, |process| process.started);
+        let tag = launch.tag.as_bytes().into();
+        let hold = if held { Hold::Cgroup } else { Hold::Walk { tag, seen: HashSet::new() } };
+        let worker_name = worker.into();
+        let run =
+            Run { worker: worker_name, pid, started, hold, end: None, condemned: false, acknowledged: false };
+        self.trees.runs.add(id, run);
+        self.trees.runs.keep(worker, stdout, stderr);
+        Ok((pid, started))
+    }
+
+    /// The cgroup of a new run. Where one more cannot be made, the run does without.
+    fn make_cgroup(&self, run: RunId) -> Result<Option<OwnedFd>, Failure> {
+        let Some(cgroups) = &self.trees.cgroups else { return Ok(None) };
+        match cgroups.add(run) {
+            Ok(directory) => Ok(Some(directory)),
+            Err(error) => {
+                cgroups.remove(run);
+                match Errno::from_io_error(&error) {
+                    Some(errno @ (Errno::MFILE | Errno::NFILE)) => {
+                        Err(Failure { step: Step::Descriptors, errno })
+                    }
+                    Some(_) | None => Ok(None),
+                }
+            }
+        }
+    }
+
+    fn unmake_cgroup(&self, run: RunId, made: bool) {
+        if let Some(cgroups) = self.trees.cgroups.as_ref().filter(|_| made) {
+            cgroups.remove(run);
+        }
+    }
+}
+
+fn streams(descriptors: Vec<OwnedFd>, truncated: bool) -> Result<[OwnedFd; 3], Failure> {
+    descriptors.try_into().map_err(|_| {
+        if truncated {
+            Failure { step: Step::Descriptors, errno: Errno::MFILE }
+        } else {
+            Failure { step: Step::Request, errno: Errno::INVAL }
+        }
+    })
+}
+
+fn spawn_failed(id: u64, run: RunId, Failure { step, errno }: Failure) -> Event {
+    let scarce = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::TXTBSY, Errno::INTR];
+    Event::SpawnFailed { id, run, step, errno: errno.raw_os_error(), transient: scarce.contains(&errno) }
+}
+
+/// The time until then, rounded up so that then has come when it is over.
+pub(crate) fn until(deadline: Instant) -> Timespec {
+    let left = deadline.saturating_duration_since(Instant::now());
+    Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(left.subsec_nanos()),
+    }
+}

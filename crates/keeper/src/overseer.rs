@@ -1,0 +1,208 @@
+//! The overseer as the keeper sees it: a process to start, to talk to, and to start again when it dies.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::link::{DESCRIPTOR_VARIABLE, Frame, Socket};
+use crate::protocol::{Event, Launch, Request, Step};
+use crate::sys::descriptors::OpenFiles;
+use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
+use crate::sys::{Failure, signals};
+
+/// How long to wait before the next start, after so many deaths in a row; the last one for all that follow.
+const AGAIN_AFTER: [Duration; 7] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+];
+/// An overseer that lived this long was healthy.
+const HEALTHY: Duration = Duration::from_secs(10);
+/// While this many answers wait to be read, no request is taken.
+const OUTBOX_MAX: usize = 64;
+/// The number under which an overseer finds its end of the socket.
+const DESCRIPTOR: i32 = 3;
+
+/// How to start the overseer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverseerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments, without the program's own name.
+    pub args: Vec<OsString>,
+}
+
+/// The overseer and the conversation with it.
+pub(crate) struct Overseer {
+    launch: Launch,
+    open_files: OpenFiles,
+    process: Option<Living>,
+    /// Deaths in a row.
+    deaths: usize,
+    again_at: Option<Instant>,
+    /// Any overseer ever said hello.
+    pub(crate) ever_greeted: bool,
+}
+
+struct Living {
+    pid: u32,
+    since: Instant,
+    /// None once the conversation failed: it is being killed.
+    socket: Option<Socket>,
+    greeted: bool,
+    outbox: VecDeque<Event>,
+}
+
+impl Overseer {
+    /// One that is not started yet.
+    pub(crate) fn new(command: OverseerCommand, open_files: OpenFiles) -> io::Result<Self> {
+        let unrelated = |(name, _): &(OsString, OsString)| name != DESCRIPTOR_VARIABLE;
+        let entry = |(mut name, value): (OsString, OsString)| {
+            name.push("=");
+            name.push(value);
+            name
+        };
+        let mut env: Vec<OsString> = std::env::vars_os().filter(unrelated).map(entry).collect();
+        env.push(format!("{DESCRIPTOR_VARIABLE}={DESCRIPTOR}").into());
+        let mut argv = vec![command.program.into_os_string()];
+        argv.extend(command.args);
+        let dir = std::env::current_dir()?;
+        let launch = Launch { argv, env, dir, ..Launch::default() };
+        Ok(Self { launch, open_files, process: None, deaths: 0, again_at: None, ever_greeted: false })
+    }
+
+    /// Starts it. A failure counts as a death.
+    pub(crate) fn start(&mut self, spawner: &mut Spawner) -> Result<u32, Failure> {
+        self.again_at = None;
+        let started = self.try_start(spawner);
+        if started.is_err() {
+            self.schedule();
+        }
+        started
+    }
+
+    fn try_start(&mut self, spawner: &mut Spawner) -> Result<u32, Failure> {
+        let failed = |error: &io::Error| Failure {
+            step: Step::Descriptors,
+            errno: rustix::io::Errno::from_io_error(error).unwrap_or(rustix::io::Errno::IO),
+        };
+        let (ours, its) = Socket::pair().map_err(|error| failed(&error))?;
+        let setting = Setting {
+            session: false,
+            stdio: None,
+            fourth: Some(its.descriptor()),
+            cgroup: None,
+            ignore: OVERSEER_IGNORES,
+            open_files: Some(self.open_files),
+        };
+        let pid = spawner.spawn(&self.launch, setting)?;
+        let outbox = VecDeque::new();
+        self.process =
+            Some(Living { pid, since: Instant::now(), socket: Some(ours), greeted: false, outbox });
+        Ok(pid)
+    }
+
+    /// Notes its death, and when the next one is due.
+    pub(crate) fn ended(&mut self) {
+        if self.process.take().is_some_and(|process| process.since.elapsed() >= HEALTHY) {
+            self.deaths = 0;
+        }
+        self.schedule();
+    }
+
+    fn schedule(&mut self) {
+        let last = AGAIN_AFTER.len() - 1;
+        self.again_at = Some(Instant::now() + AGAIN_AFTER[self.deaths.min(last)]);
+        self.deaths = self.deaths.saturating_add(1);
+    }
+
+    /// When it is to be started again.
+    pub(crate) fn again_at(&self) -> Option<Instant> {
+        self.again_at
+    }
+
+    /// Its process, if it lives.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// The socket to wait on, and whether there is something to be read and to be written.
+    pub(crate) fn interest(&self) -> Option<(&Socket, bool, bool)> {
+        let process = self.process.as_ref()?;
+        let socket = process.socket.as_ref()?;
+        Some((socket, process.outbox.len() < OUTBOX_MAX, !process.outbox.is_empty()))
+    }
+
+    /// Whether it said hello, so that it may be told things.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.greeted)
+    }
+
+    /// It said hello.
+    pub(crate) fn greet(&mut self) {
+        self.ever_greeted = true;
+        if let Some(process) = &mut self.process {
+            process.greeted = true;
+            process.outbox.clear();
+        }
+    }
+
+    /// Whether all that was told has gone out.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.process.as_ref().is_none_or(|process| process.outbox.is_empty())
+    }
+
+    /// Queues an event. Answers only, and one other at a time: requests are not taken while many wait.
+    pub(crate) fn tell(&mut self, event: Event) {
+        if let Some(process) = &mut self.process {
+            process.outbox.push_back(event);
+        }
+    }
+
+    /// Sends what waits, as far as it fits.
+    pub(crate) fn flush(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        let Some(socket) = &process.socket else { return };
+        while let Some(event) = process.outbox.front() {
+            match socket.send(event.id(), event, &[]) {
+                Ok(()) => drop(process.outbox.pop_front()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return self.hang_up(),
+            }
+        }
+    }
+
+    /// The next request, if one came and there is room for its answer.
+    pub(crate) fn receive(&mut self) -> Option<Frame<Request>> {
+        let process = self.process.as_ref().filter(|process| process.outbox.len() < OUTBOX_MAX)?;
+        let Ok(frame) = process.socket.as_ref()?.receive() else {
+            self.hang_up();
+            return None;
+        };
+        frame
+    }
+
+    /// Ends a conversation that makes no sense any more; the process is of no use without it.
+    fn hang_up(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.socket = None;
+            process.outbox.clear();
+            // If it has ended already, that is what was wanted.
+            let _ = signals::send(process.pid, libc::SIGKILL);
+        }
+    }
+
+    /// What to say when not even the first one could be started.
+    pub(crate) fn explain(&self, failure: Failure) -> String {
+        let program = self.launch.argv.first().map(|program| String::from_utf8_lossy(program.as_bytes()));
+        let program = program.unwrap_or_default();
+        format!("cannot start the overseer {program}: {}: {}", failure.step, failure.errno)
+    }
+}

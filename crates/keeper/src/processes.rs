@@ -1,0 +1,153 @@
+//! Processes as `/proc` shows them.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
+
+use crate::protocol::Process;
+use crate::sys::signals;
+
+/// The most of a process's environment that is searched.
+const ENVIRON_MAX: u64 = 1 << 20;
+
+/// A process at one moment. Number and start together are never used twice.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) pid: u32,
+    pub(crate) name: String,
+    pub(crate) state: u8,
+    pub(crate) group: u32,
+    pub(crate) session: u32,
+    pub(crate) parent: u32,
+    /// Clock ticks since the machine booted.
+    pub(crate) started: u64,
+}
+
+impl Snapshot {
+    /// This process now; none if there is no such process any more.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        parse(pid, &String::from_utf8_lossy(&stat))
+    }
+
+    /// What tells it from any other process that ever was.
+    pub(crate) fn identity(&self) -> (u32, u64) {
+        (self.pid, self.started)
+    }
+
+    /// Whether it has ended and only waits to be reaped.
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// Whether it was stopped, so that it cannot act on a signal.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state == b'T'
+    }
+
+    /// Sends it a signal, if it still is the same process.
+    pub(crate) fn signal(&self, signal: i32) -> Result<(), rustix::io::Errno> {
+        let same = Self::of(self.pid).is_some_and(|now| now.identity() == self.identity());
+        if same { signals::send(self.pid, signal) } else { Err(rustix::io::Errno::SRCH) }
+    }
+}
+
+impl From<&Snapshot> for Process {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self { pid: snapshot.pid, name: snapshot.name.clone() }
+    }
+}
+
+fn parse(pid: u32, stat: &str) -> Option<Snapshot> {
+    // The name may hold anything, parentheses and spaces too: what follows its last `)` is numbers.
+    let (start, rest) = stat.rsplit_once(") ")?;
+    let name = start.split_once(" (")?.1.to_owned();
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let small = |index: usize| number(index).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    Some(Snapshot {
+        pid,
+        name,
+        state: *fields.first()?.as_bytes().first()?,
+        parent: small(1),
+        group: small(2),
+        session: small(3),
+        started: number(19)?,
+    })
+}
+
+/// The children of a process, of all its threads.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let mut children = Vec::new();
+    for task in tasks.flatten() {
+        match fs::read_to_string(task.path().join("children")) {
+            Ok(list) => {
+                children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound && task.path().exists() => {
+                return children_by_search(pid);
+            }
+            Err(_) => {}
+        }
+    }
+    children
+}
+
+/// The same where the kernel keeps no such list: every process is asked for its parent.
+fn children_by_search(parent: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter(|pid| Snapshot::of(*pid).is_some_and(|process| process.parent == parent)).collect()
+}
+
+/// These processes and all below them that live, parents first.
+pub(crate) fn with_descendants(roots: impl IntoIterator<Item = u32>) -> Vec<Snapshot> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut open: Vec<u32> = roots.into_iter().collect();
+    while let Some(pid) = open.pop() {
+        if !seen.insert(pid) {
+            continue;
+        }
+        open.extend(children(pid));
+        found.extend(Snapshot::of(pid).filter(|process| !process.is_dead()));
+    }
+    found
+}
+
+/// The entry of this name in the environment that a process was started with.
+pub(crate) fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
+    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    let mut entries = BufReader::new(file.take(ENVIRON_MAX)).split(0).map_while(Result::ok);
+    let named =
+        |entry: &Vec<u8>| entry.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
+    entries.find(named).map(|entry| entry[name.len() + 1..].to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_full_of_parentheses_does_not_shift_the_fields() {
+        let fields = "S 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 4711 99 100";
+        let process = parse(5, &format!("5 (a) (b ) c) {fields}")).unwrap();
+        assert_eq!(process.name, "a) (b ) c");
+        assert_eq!((process.parent, process.group, process.session), (7, 8, 9));
+        assert_eq!((process.state, process.started), (b'S', 4711));
+    }
+
+    #[test]
+    fn a_torn_line_is_no_process() {
+        assert!(parse(5, "5 (a").is_none());
+        assert!(parse(5, "5 (a) S 1 2").is_none());
+    }
+
+    #[test]
+    fn this_process_is_a_child_of_its_parent() {
+        let me = Snapshot::of(std::process::id()).unwrap();
+        assert!(children(me.parent).contains(&me.pid));
+        assert!(children_by_search(me.parent).contains(&me.pid));
+    }
+}

@@ -1,0 +1,261 @@
+//! The process tree of each run: who is in it, and how a signal reaches all of it.
+//!
+//! With a cgroup the kernel knows. Without one, a run's tree is its main process with all below it, and each orphan
+//! (the keeper is the subreaper: orphans become its children) that shares the run's session or group, carries its
+//! tag in the environment, or was seen in the tree before. What escapes all of that is a stranger, and is swept.
+//!
+//! Signals go to process numbers. For our own children that is safe, since the number of a child is not used again
+//! before we reap it; others are compared by their start time just before.
+
+use std::collections::{HashMap, HashSet};
+
+use rustix::io::Errno;
+
+use crate::TAG_VARIABLE;
+use crate::cgroup::Cgroups;
+use crate::processes::{self, Snapshot};
+use crate::protocol::{Process, RunId};
+use crate::runs::{End, Hold, Run, Runs, named};
+use crate::sys::signals;
+use crate::sys::wait::Ended;
+
+/// How often a tree is looked at again for processes that were forked while it was being signalled. A process to
+/// which a kill was sent forks no more, so that each look finds fewer.
+const PASSES_MAX: u32 = 64;
+
+/// Signals that ask to end: a stopped process is woken up so that it can.
+const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+
+/// Who got a signal, and why not everybody did.
+pub(crate) struct Reached {
+    pub(crate) processes: Vec<Snapshot>,
+    pub(crate) errno: Option<Errno>,
+}
+
+/// The runs and what belongs to them.
+pub(crate) struct Trees {
+    pub(crate) runs: Runs,
+    pub(crate) cgroups: Option<Cgroups>,
+    /// Not a stranger, though a child of ours.
+    pub(crate) overseer: Option<u32>,
+    /// Cgroups in which nothing is listed any more, but which the kernel does not yet let go.
+    litter: Vec<RunId>,
+}
+
+impl Trees {
+    /// None yet.
+    pub(crate) fn new(cgroups: Option<Cgroups>) -> Self {
+        Self { runs: Runs::default(), cgroups, overseer: None, litter: Vec::new() }
+    }
+
+    /// Our children that are neither a run nor the overseer: orphans of some run.
+    fn strangers(&self) -> Vec<Snapshot> {
+        let known = |pid: &u32| self.runs.is_main(*pid) || self.overseer == Some(*pid);
+        let children = processes::children(std::process::id());
+        children.into_iter().filter(|pid| !known(pid)).filter_map(Snapshot::of).collect()
+    }
+
+    /// Every live process of a run.
+    fn members(&self, id: RunId) -> Vec<Snapshot> {
+        match (self.runs.get(id), &self.cgroups) {
+            (Some(Run { hold: Hold::Cgroup, .. }), Some(cgroups)) => cgroups.members(id),
+            (Some(run), _) => {
+                let main = run.end.is_none().then_some(run.pid);
+                let orphans = self.strangers().into_iter().filter(|stranger| belongs(run, stranger));
+                processes::with_descendants(main.into_iter().chain(orphans.map(|orphan| orphan.pid)))
+            }
+            (None, _) => Vec::new(),
+        }
+    }
+
+    /// Sends a signal to the main process alone.
+    pub(crate) fn signal_main(&self, id: RunId, signal: i32) -> Reached {
+        let main = self.runs.get(id).filter(|run| run.end.is_none()).and_then(|run| Snapshot::of(run.pid));
+        let Some(main) = main else { return Reached { processes: Vec::new(), errno: Some(Errno::SRCH) } };
+        match deliver(&main, signal) {
+            Ok(()) => Reached { processes: vec![main], errno: None },
+            Err(errno) => Reached { processes: Vec::new(), errno: Some(errno) },
+        }
+    }
+
+    /// Sends a signal to every process of a run, and to those that are born meanwhile.
+    pub(crate) fn signal_tree(&mut self, id: RunId, signal: i32) -> Reached {
+        let kill = signal == libc::SIGKILL;
+        let mut reached = HashMap::new();
+        let mut errno = None;
+        for _ in 0..PASSES_MAX {
+            let mut members = self.members(id);
+            members.retain(|member| !reached.contains_key(&member.identity()));
+            if members.is_empty() {
+                break;
+            }
+            let at_once = kill && self.kill_cgroup(id);
+            for member in members {
+                match if at_once { Ok(()) } else { deliver(&member, signal) } {
+                    Ok(()) | Err(Errno::SRCH) => {}
+                    Err(reason) => errno = Some(reason),
+                }
+                reached.insert(member.identity(), member);
+            }
+        }
+        self.remember(id, kill, reached.keys().copied());
+        if reached.is_empty() {
+            errno = Some(Errno::SRCH);
+        }
+        Reached { processes: reached.into_values().collect(), errno }
+    }
+
+    fn kill_cgroup(&self, id: RunId) -> bool {
+        let held = self.runs.get(id).is_some_and(|run| matches!(run.hold, Hold::Cgroup));
+        held && self.cgroups.as_ref().is_some_and(|cgroups| cgroups.kill(id))
+    }
+
+    /// Members that lose their parent over this signal are known by it afterwards.
+    fn remember(&mut self, id: RunId, kill: bool, members: impl Iterator<Item = (u32, u64)>) {
+        let Some(run) = self.runs.get_mut(id) else { return };
+        run.condemned |= kill;
+        let main = run.pid;
+        if let Hold::Walk { seen, .. } = &mut run.hold {
+            seen.extend(members.filter(|(pid, _)| *pid != main));
+        }
+    }
+
+    /// Notes the end of a child. The run, if it was the main process of one.
+    pub(crate) fn ended(&mut self, ended: &Ended) -> Option<RunId> {
+        let id = self.runs.take_pid(ended.pid)?;
+        let run = self.runs.get_mut(id)?;
+        let Ended { exit, usage, .. } = *ended;
+        run.end = Some(End { exit, usage, leftovers: Vec::new(), empty: false });
+        let leftovers = self.leftovers(id);
+        if leftovers.is_empty() {
+            self.runs.emptied(id);
+        } else if let Some(end) = self.runs.get_mut(id).and_then(|run| run.end.as_mut()) {
+            end.leftovers = named(&leftovers);
+        }
+        self.kill_late(id);
+        Some(id)
+    }
+
+    /// What lives on of a run whose main process ended. An empty cgroup is removed, another one watched.
+    fn leftovers(&mut self, id: RunId) -> Vec<Snapshot> {
+        let held = self.runs.get(id).is_some_and(|run| matches!(run.hold, Hold::Cgroup));
+        let Some(cgroups) = self.cgroups.as_mut().filter(|_| held) else { return self.members(id) };
+        if cgroups.remove(id) {
+            return Vec::new();
+        }
+        // Where it cannot be watched, the next end of an orphan makes us look again.
+        let _ = cgroups.watch(id);
+        // It may have got empty before it was watched.
+        if cgroups.remove(id) {
+            return Vec::new();
+        }
+        let members = cgroups.members(id);
+        if members.is_empty() {
+            self.litter.push(id);
+        }
+        members
+    }
+
+    /// Kills what turns up in a tree that was killed.
+    fn kill_late(&mut self, id: RunId) {
+        if self.runs.get(id).is_some_and(|run| run.condemned && run.is_live()) {
+            self.signal_tree(id, libc::SIGKILL);
+        }
+    }
+
+    /// Looks again at runs that had left something. Those of which nothing lives any more.
+    pub(crate) fn recheck(&mut self) -> Vec<RunId> {
+        if let Some(cgroups) = &self.cgroups {
+            cgroups.quiet();
+            self.litter.retain(|id| !cgroups.remove(*id));
+        }
+        let mut emptied = Vec::new();
+        for id in self.runs.unempty() {
+            let held = self.runs.get(id).is_some_and(|run| matches!(run.hold, Hold::Cgroup));
+            let gone = match &self.cgroups {
+                Some(cgroups) if held => cgroups.remove(id),
+                Some(_) | None => self.members(id).is_empty(),
+            };
+            if gone {
+                self.runs.emptied(id);
+                emptied.push(id);
+            } else {
+                self.kill_late(id);
+            }
+        }
+        emptied
+    }
+
+    /// Kills every process below us that belongs to no run and is not the overseer.
+    pub(crate) fn sweep(&self) -> Vec<Process> {
+        let live = self.runs.live();
+        let live: Vec<&Run> = live.iter().filter_map(|id| self.runs.get(*id)).collect();
+        let mut killed = HashMap::new();
+        for _ in 0..PASSES_MAX {
+            let strangers = self.strangers().into_iter();
+            let nobodys = strangers.filter(|stranger| !self.is_held(stranger));
+            let nobodys = nobodys.filter(|stranger| !live.iter().any(|run| belongs(run, stranger)));
+            let mut found = processes::with_descendants(nobodys.map(|stranger| stranger.pid));
+            found.retain(|process| !killed.contains_key(&process.identity()));
+            if found.is_empty() {
+                break;
+            }
+            for process in found {
+                // One that ended by itself meanwhile is as gone as one that was killed.
+                let _ = process.signal(libc::SIGKILL);
+                killed.insert(process.identity(), process);
+            }
+        }
+        named(killed.values())
+    }
+
+    /// Whether a process is in the cgroup of a run of which something lives.
+    fn is_held(&self, process: &Snapshot) -> bool {
+        let run = self.cgroups.as_ref().and_then(|cgroups| cgroups.run_of(process.pid));
+        run.and_then(|id| self.runs.get(id)).is_some_and(Run::is_live)
+    }
+
+    /// Kills all that is below this process, the overseer too, and everything in its cgroups. To be repeated until
+    /// no child is left.
+    pub(crate) fn kill_everything(&self, hit: &mut HashSet<(u32, u64)>) {
+        if let Some(cgroups) = &self.cgroups {
+            cgroups.kill_all();
+        }
+        kill_descendants(hit);
+    }
+}
+
+/// Kills all that is below this process and not among `hit` yet, which they join. Those that were killed.
+pub(crate) fn kill_descendants(hit: &mut HashSet<(u32, u64)>) -> Vec<Snapshot> {
+    let mut killed = Vec::new();
+    for _ in 0..PASSES_MAX {
+        let mut found = processes::with_descendants(processes::children(std::process::id()));
+        found.retain(|process| hit.insert(process.identity()));
+        if found.is_empty() {
+            break;
+        }
+        for process in found {
+            if process.signal(libc::SIGKILL).is_ok() {
+                killed.push(process);
+            }
+        }
+    }
+    killed
+}
+
+fn deliver(process: &Snapshot, signal: i32) -> Result<(), Errno> {
+    process.signal(signal)?;
+    if ENDING.contains(&signal) && process.is_stopped() {
+        signals::send(process.pid, libc::SIGCONT)?;
+    }
+    Ok(())
+}
+
+fn belongs(run: &Run, stranger: &Snapshot) -> bool {
+    let Hold::Walk { tag, seen } = &run.hold else { return false };
+    stranger.session == run.pid
+        || stranger.group == run.pid
+        || seen.contains(&stranger.identity())
+        || (!tag.is_empty()
+            && processes::variable(stranger.pid, TAG_VARIABLE).is_some_and(|value| *value == **tag))
+}

@@ -1,0 +1,249 @@
+//! A keeper under test: its overseer hands its end of the link to the test, which then plays the overseer.
+#![expect(clippy::disallowed_types, reason = "a test starts the keeper itself")]
+
+use std::ffi::OsString;
+use std::io::{IoSliceMut, PipeReader, Read, Write, pipe};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ganger_keeper::{Event, Exit, Launch, Link, Request, RunId, RunReport, Scope, VERSION};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A wait longer than this fails the test.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// The helper.
+pub(crate) const HOST: &str = env!("CARGO_BIN_EXE_keeper-host");
+
+/// How the keeper holds its runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tree {
+    /// As it finds best: a cgroup where it can make one.
+    Best,
+    /// By walking the process tree.
+    Walk,
+}
+
+pub(crate) struct Keeper {
+    pub(crate) process: Child,
+    pub(crate) link: Link,
+    pub(crate) overseer: u32,
+    control: UnixStream,
+    listener: UnixListener,
+    _dir: tempfile::TempDir,
+    next: u64,
+    ended: bool,
+}
+
+impl Keeper {
+    pub(crate) fn start(tree: Tree) -> Self {
+        Self::start_by(&[], tree)
+    }
+
+    /// Starts it by way of another program: `unshare`, `setpriv`.
+    pub(crate) fn start_by(wrapper: &[&str], tree: Tree) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        for path in [dir.path(), &path] {
+            let open_to_all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+            std::fs::set_permissions(path, open_to_all).unwrap();
+        }
+        let words = wrapper.iter().copied().chain([HOST, "keep"]).collect::<Vec<_>>();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(&path).stdin(Stdio::null());
+        if tree == Tree::Walk {
+            command.env("GANGER_NO_CGROUP", "1");
+        }
+        let process = command.spawn().unwrap();
+        let (link, overseer, control) = accept(&listener);
+        Self { process, link, overseer, control, listener, _dir: dir, next: 0, ended: false }
+    }
+
+    /// Starts one and says hello.
+    pub(crate) fn greeted(tree: Tree) -> Self {
+        let mut keeper = Self::start(tree);
+        assert_eq!(keeper.hello(), []);
+        keeper
+    }
+
+    pub(crate) fn hello(&mut self) -> Vec<RunReport> {
+        self.send(&Request::Hello { version: VERSION });
+        match self.event() {
+            Event::Welcome { version, runs, .. } => {
+                assert_eq!(version, VERSION);
+                runs
+            }
+            other => panic!("not welcome: {other:?}"),
+        }
+    }
+
+    /// Takes the place of an overseer that died.
+    pub(crate) fn reconnect(&mut self) {
+        (self.link, self.overseer, self.control) = accept(&self.listener);
+    }
+
+    pub(crate) fn send(&self, request: &Request) {
+        self.link.send(request, &[]).unwrap();
+    }
+
+    pub(crate) fn event(&self) -> Event {
+        let limit = Instant::now() + DEADLINE;
+        loop {
+            if let Some((event, _)) = self.link.receive().unwrap() {
+                return event;
+            }
+            readable(&self.link, limit);
+        }
+    }
+
+    pub(crate) fn spawn_to(&mut self, run: u64, worker: &str, launch: Launch, out: &OwnedFd) -> Event {
+        let null = open("/dev/null", OFlags::RDWR, Mode::empty()).unwrap();
+        self.next += 1;
+        let request = Request::Spawn { id: self.next, run: RunId(run), worker: worker.into(), launch };
+        self.link.send(&request, &[null.as_fd(), out.as_fd(), out.as_fd()]).unwrap();
+        self.event()
+    }
+
+    pub(crate) fn spawn(&mut self, run: u64, worker: &str, launch: Launch) -> Event {
+        let null = open("/dev/null", OFlags::RDWR, Mode::empty()).unwrap();
+        self.spawn_to(run, worker, launch, &null)
+    }
+
+    /// Starts a run that must succeed; its process.
+    pub(crate) fn run(&mut self, run: u64, worker: &str, launch: Launch) -> u32 {
+        match self.spawn(run, worker, launch) {
+            Event::Spawned { pid, .. } => pid,
+            other => panic!("not spawned: {other:?}"),
+        }
+    }
+
+    /// Starts a run and gives the end of a pipe on which it writes.
+    pub(crate) fn run_read(&mut self, run: u64, worker: &str, launch: Launch) -> (u32, PipeReader) {
+        let (reader, writer) = pipe().unwrap();
+        match self.spawn_to(run, worker, launch, &writer.into()) {
+            Event::Spawned { pid, .. } => (pid, reader),
+            other => panic!("not spawned: {other:?}"),
+        }
+    }
+
+    pub(crate) fn signal(&mut self, run: u64, signal: i32, scope: Scope) -> Event {
+        self.send(&Request::Signal { id: 77, run: RunId(run), signal, scope });
+        self.event()
+    }
+
+    pub(crate) fn kill_overseer(&self) {
+        kill_process(pid(self.overseer), Signal::KILL).unwrap();
+    }
+
+    /// Says quit, ends the overseer, and gives the keeper's status.
+    pub(crate) fn quit(mut self, status: u8) -> i32 {
+        self.send(&Request::Quit { status });
+        self.control.write_all(&[0]).unwrap();
+        self.wait()
+    }
+
+    /// Ends the overseer as if by itself.
+    pub(crate) fn end_overseer(&mut self, status: u8) {
+        self.control.write_all(&[status]).unwrap();
+    }
+
+    pub(crate) fn wait(&mut self) -> i32 {
+        self.ended = true;
+        self.process.wait().unwrap().code().unwrap()
+    }
+
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Whatever it waits for: the test has failed, and must not wait for it too.
+            let _ = kill_process(pid(self.overseer), Signal::KILL);
+            let _ = self.process.kill();
+        } else if !self.ended {
+            self.send(&Request::Quit { status: 0 });
+            self.control.write_all(&[0]).unwrap();
+        }
+        self.process.wait().unwrap();
+    }
+}
+
+fn accept(listener: &UnixListener) -> (Link, u32, UnixStream) {
+    readable(listener, Instant::now() + DEADLINE);
+    let (stream, _) = listener.accept().unwrap();
+    let mut bytes = [0; 4];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    recvmsg(&stream, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+    let rights = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
+        _ => None,
+    });
+    (Link::from(rights.unwrap()), u32::from_le_bytes(bytes), stream)
+}
+
+/// Waits until there is something to read.
+pub(crate) fn readable(what: &impl AsFd, limit: Instant) {
+    let left = limit.checked_duration_since(Instant::now()).expect("the deadline has passed");
+    let timeout = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap() + 1, tv_nsec: 0 };
+    poll(&mut [PollFd::new(what, PollFlags::IN)], Some(&timeout)).unwrap();
+}
+
+/// The first line that comes out of a pipe.
+pub(crate) fn line(pipe: &mut PipeReader) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    loop {
+        readable(pipe, Instant::now() + DEADLINE);
+        assert_eq!(pipe.read(&mut byte).unwrap(), 1, "the output ended");
+        if byte[0] == b'\n' {
+            return String::from_utf8(line).unwrap();
+        }
+        line.push(byte[0]);
+    }
+}
+
+/// Waits until a process is gone; its number must not belong to a child of the test.
+pub(crate) fn gone(number: u32) {
+    if let Ok(pidfd) = rustix::process::pidfd_open(pid(number), rustix::process::PidfdFlags::empty()) {
+        let timeout = Timespec { tv_sec: DEADLINE.as_secs().cast_signed(), tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)).unwrap();
+        assert_eq!(ready, 1, "process {number} lives on");
+    }
+}
+
+pub(crate) fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.cast_signed()).unwrap()
+}
+
+pub(crate) fn argv(words: &[&str]) -> Launch {
+    Launch {
+        argv: words.iter().map(OsString::from).collect(),
+        env: vec![format!("PATH={}", std::env::var("PATH").unwrap()).into()],
+        dir: "/".into(),
+        ..Launch::default()
+    }
+}
+
+/// A shell script, tagged so that its processes are known.
+pub(crate) fn sh(script: &str, tag: &str) -> Launch {
+    Launch { tag: tag.into(), ..argv(&["sh", "-c", script]) }
+}
+
+pub(crate) fn exited(event: Event) -> (RunId, Exit, Vec<String>) {
+    match event {
+        Event::Exited { run, exit, leftovers, .. } => {
+            (run, exit, leftovers.into_iter().map(|process| process.name).collect())
+        }
+        other => panic!("not an end: {other:?}"),
+    }
+}
