@@ -7,6 +7,9 @@ use std::time::Duration;
 use ganger_spec::{Signal, Spec, WorkerName};
 use serde::{Deserialize, Serialize};
 
+use crate::event::Event;
+use crate::ledger::Record;
+
 /// A point in time: nanoseconds since the machine booted, suspended time included. Never goes back; may leap ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Instant(pub u64);
@@ -58,7 +61,7 @@ impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exited with code {code}"),
-            Self::Signal(signal) => write!(f, "terminated by {signal}"),
+            Self::Signal(signal) => write!(f, "was terminated by {signal}"),
             Self::Unknown => write!(f, "ended, nobody saw how"),
         }
     }
@@ -73,6 +76,8 @@ pub enum Input {
         command: CommandId,
         /// The new release.
         spec: Arc<Spec>,
+        /// Whether the app finishes when every worker has ended by itself and none will be started again.
+        finish_when_idle: bool,
     },
     /// Somebody asks for something.
     Command {
@@ -94,6 +99,12 @@ pub enum Input {
         run: RunId,
         /// The failing step and why, as a sentence.
         reason: String,
+        /// Whether the same may succeed later: no memory, no free descriptor, too many processes. What will not
+        /// mend by itself (command not found, no such directory, unknown user) is an end of the worker's run.
+        transient: bool,
+        /// The exit status that a shell would give it: 127 for a command that is not found, 126 for one that
+        /// cannot be executed, 1 for the rest.
+        status: u8,
     },
     /// The main process of a run ended.
     Exited {
@@ -211,6 +222,8 @@ pub enum Scope {
 pub struct Reply {
     /// What happened to each worker that it was about, in order of name.
     pub workers: Vec<(WorkerName, Outcome)>,
+    /// Why the command as a whole was refused; then it was about no worker.
+    pub refused: Option<String>,
 }
 
 /// What a command came to for one worker.
@@ -226,42 +239,6 @@ pub enum Outcome {
     Superseded,
 }
 
-/// A line of the ledger. The last record of a subject counts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Record {
-    /// The release in force.
-    Release {
-        /// Its number, from 1.
-        number: u64,
-        /// What it says.
-        spec: Arc<Spec>,
-    },
-    /// The count of a group, where it differs from the spec's.
-    Scale {
-        /// The group.
-        group: String,
-        /// Its count.
-        count: u32,
-    },
-    /// All that must be known of a worker to go on with it.
-    Worker {
-        /// Which worker.
-        name: WorkerName,
-        /// Its state; none means that the worker is no more.
-        state: Option<WorkerRecord>,
-    },
-    /// Numbers below this were given to runs.
-    NextRun(u64),
-    /// The app is stopping and will end with this status.
-    ShuttingDown {
-        /// Its exit status.
-        status: u8,
-        /// Why, for people.
-        reason: String,
-    },
-}
-
 /// What a worker is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -270,6 +247,18 @@ pub enum Wanted {
     Up,
     /// Not running.
     Down,
+    /// Not running, and forgotten as soon as it is down: its group has fewer workers now, or is no more.
+    Gone,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Gone => "gone",
+        })
+    }
 }
 
 /// The state of a worker, by supervisord's names.
@@ -333,88 +322,36 @@ pub struct WorkerView {
     pub last_exit: Option<Exit>,
 }
 
-/// Something to tell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Event {
-    /// A worker is in another state.
-    State {
-        /// Which worker.
-        worker: WorkerName,
-        /// The state it left.
-        from: State,
-        /// The state it is in.
-        to: State,
-        /// The process, if it has one.
-        pid: Option<u32>,
-        /// Why: a sentence.
-        why: String,
-    },
-    /// A run started.
-    Started {
-        /// Which worker.
-        worker: WorkerName,
-        /// Its new run.
-        run: RunId,
-        /// Its process.
-        pid: u32,
-    },
-    /// A run could not be started.
-    SpawnFailed {
-        /// Which worker.
-        worker: WorkerName,
-        /// The failing step and why.
-        reason: String,
-    },
-    /// A run ended.
-    Ended {
-        /// Which worker.
-        worker: WorkerName,
-        /// Which run.
-        run: RunId,
-        /// How.
-        exit: Exit,
-    },
-    /// A stop took too long: the tree is killed.
-    Killing {
-        /// Which worker.
-        worker: WorkerName,
-        /// Why: a sentence.
-        why: String,
-    },
-    /// Even a kill did not end it: it is left behind in the kernel.
-    Stuck {
-        /// Which worker.
-        worker: WorkerName,
-        /// The process.
-        pid: u32,
-    },
-    /// A new release is in force.
-    Released {
-        /// Its number.
-        number: u64,
-        /// What it changes, a sentence each.
-        changes: Vec<String>,
-    },
-    /// A group has another count.
-    Scaled {
-        /// The group.
-        group: String,
-        /// Its old count.
-        from: u32,
-        /// Its new count.
-        to: u32,
-    },
-    /// Everything stops.
-    ShuttingDown {
-        /// Why, for people.
-        reason: String,
-    },
+/// How many workers are in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// STOPPED.
+    pub stopped: usize,
+    /// STARTING.
+    pub starting: usize,
+    /// RUNNING.
+    pub running: usize,
+    /// BACKOFF.
+    pub backoff: usize,
+    /// STOPPING.
+    pub stopping: usize,
+    /// EXITED.
+    pub exited: usize,
+    /// FATAL.
+    pub fatal: usize,
 }
 
-/// All that must be known of a worker to go on with it after a death of the overseer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkerRecord {
-    /// What it is to be.
-    pub wanted: Wanted,
+impl Counts {
+    /// The count of one state.
+    pub(crate) fn of(&mut self, state: State) -> &mut usize {
+        match state {
+            State::Stopped => &mut self.stopped,
+            State::Starting => &mut self.starting,
+            State::Running => &mut self.running,
+            State::Backoff => &mut self.backoff,
+            State::Stopping => &mut self.stopping,
+            State::Exited => &mut self.exited,
+            State::Fatal => &mut self.fatal,
+        }
+    }
 }

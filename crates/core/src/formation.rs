@@ -1,0 +1,185 @@
+//! The formation: which workers there are to be, by the release in force and the counts of operators.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ganger_spec::{Group, Spec, WorkerName};
+
+use crate::event::Event;
+use crate::io::{Action, CommandId, Instant, Wanted};
+use crate::ledger::Record;
+use crate::plan;
+use crate::tickets::Goal;
+use crate::why::Motive;
+use crate::worker::{Stimulus, WorkerRecord};
+use crate::{Core, Formed, Release};
+
+impl Core {
+    /// A release comes into force; the first starts the app, a later one changes just what differs.
+    pub(crate) fn apply(&mut self, now: Instant, id: CommandId, spec: Arc<Spec>, finish_when_idle: bool) {
+        if let Some(refusal) = self.refusal() {
+            self.refuse(id, refusal);
+            return;
+        }
+        let motive = if self.release.is_some() { Motive::Reload } else { Motive::App };
+        let changes = self.plan(&spec).changes;
+        let counts = self.counts_after(&spec);
+        // Who leaves is stopped by the rules under which it was started.
+        let mut goals = self.leave_beyond(now, &counts, motive);
+        let removed: Vec<Record> = self.scales_without(&counts);
+        let number = self.release() + 1;
+        self.form(Release { number, spec: Arc::clone(&spec), finish_when_idle }, |group| {
+            counts.get(group.name.as_str()).copied()
+        });
+        for group in &spec.groups {
+            goals.extend(self.fill(now, &group.name, motive));
+        }
+        self.round.after.push(Record::Release { number, spec, finish_when_idle });
+        self.round.after.extend(removed);
+        self.round.actions.push(Action::Event(Event::Released { number, changes }));
+        self.promise(id, Vec::new(), goals);
+    }
+
+    /// Operators set counts.
+    pub(crate) fn scale(&mut self, now: Instant, id: CommandId, wishes: Vec<(String, u32)>) {
+        if let Some((group, _)) = wishes.iter().find(|(group, _)| !self.groups.contains_key(group)) {
+            let refusal = format!("there is no group {group:?}");
+            self.refuse(id, refusal);
+            return;
+        }
+        let mut goals = Vec::new();
+        for (group, count) in wishes {
+            let Some(formed) = self.groups.get_mut(&group) else {
+                continue;
+            };
+            let from = std::mem::replace(&mut formed.count, count);
+            if from == count {
+                continue;
+            }
+            let instead_of = self.spec_count(&group);
+            self.round.before.push(Record::Scale { group: group.clone(), count, instead_of });
+            self.round.actions.push(Action::Event(Event::Scaled { group: group.clone(), from, to: count }));
+            goals.extend(self.leave_group(now, &group, count, Motive::Scale));
+            goals.extend(self.fill(now, &group, Motive::Scale));
+        }
+        self.promise(id, Vec::new(), goals);
+    }
+
+    /// Puts the workers in line with the release and the counts; nothing to do unless a death interrupted that.
+    pub(crate) fn reform(&mut self, now: Instant) {
+        let counts: BTreeMap<String, u32> =
+            self.groups.iter().map(|(name, formed)| (name.clone(), formed.count)).collect();
+        self.leave_beyond(now, &counts, Motive::Reload);
+        for group in counts.keys() {
+            self.fill(now, group, Motive::Reload);
+        }
+    }
+
+    /// Sets the release and its groups, with an operator's counts where there are such.
+    pub(crate) fn form(&mut self, release: Release, count: impl Fn(&Group) -> Option<u32>) {
+        let spec = &release.spec;
+        let groups = spec.groups.iter().enumerate().map(|(place, group)| {
+            let count = count(group).unwrap_or(group.count);
+            (group.name.clone(), Formed { place, count, made_of: plan::made_of(spec, group) })
+        });
+        self.groups = groups.collect();
+        self.release = Some(release);
+    }
+
+    /// Brings up the workers of a group that are missing, and renews those whose runs are made of something else.
+    fn fill(&mut self, now: Instant, group: &str, motive: Motive) -> Vec<(WorkerName, Goal)> {
+        let Some(formed) = self.groups.get(group) else {
+            return Vec::new();
+        };
+        let (count, made_of) = (formed.count, formed.made_of);
+        let mut goals = Vec::new();
+        for number in 1..=count {
+            let name = WorkerName::new(group, number);
+            let stimulus = match self.workers.get(&name) {
+                None => {
+                    let worker = WorkerRecord::new(now, Wanted::Up);
+                    self.index.add(&name, &worker.life);
+                    self.workers.insert(name.clone(), worker);
+                    Stimulus::Start(motive)
+                }
+                Some(worker) => match worker.wanted {
+                    Wanted::Gone => Stimulus::Start(motive),
+                    Wanted::Up if worker.made_of != made_of => Stimulus::Restart(motive),
+                    Wanted::Up => Stimulus::Retune,
+                    Wanted::Down => continue,
+                },
+            };
+            if !matches!(stimulus, Stimulus::Retune) {
+                self.want(&name, Wanted::Up);
+                goals.push((name.clone(), Goal::Up));
+            }
+            self.step(now, &name, stimulus);
+        }
+        goals
+    }
+
+    /// Lets those go that are beyond these counts.
+    fn leave_beyond(
+        &mut self,
+        now: Instant,
+        counts: &BTreeMap<String, u32>,
+        motive: Motive,
+    ) -> Vec<(WorkerName, Goal)> {
+        let groups: Vec<String> = self.groups.keys().cloned().collect();
+        let leave = |group: String| {
+            let count = counts.get(&group).copied().unwrap_or(0);
+            self.leave_group(now, &group, count, motive)
+        };
+        groups.into_iter().flat_map(leave).collect()
+    }
+
+    fn leave_group(
+        &mut self,
+        now: Instant,
+        group: &str,
+        count: u32,
+        motive: Motive,
+    ) -> Vec<(WorkerName, Goal)> {
+        let first = WorkerName::new(group, count.saturating_add(1));
+        let last = WorkerName::new(group, u32::MAX);
+        let beyond = self.workers.range(first..=last).filter(|(_, worker)| worker.wanted != Wanted::Gone);
+        let names: Vec<WorkerName> = beyond.map(|(name, _)| name.clone()).collect();
+        for name in &names {
+            self.want(name, Wanted::Gone);
+            self.step(now, name, Stimulus::Stop(motive));
+        }
+        names.into_iter().map(|name| (name, Goal::Down)).collect()
+    }
+
+    /// Sets what a worker is to be; earlier commands that asked for the opposite are superseded.
+    pub(crate) fn want(&mut self, name: &WorkerName, wanted: Wanted) {
+        if let Some(worker) = self.workers.get_mut(name) {
+            worker.wanted = wanted;
+        }
+        let goal = match wanted {
+            Wanted::Up => Goal::Up,
+            Wanted::Down | Wanted::Gone => Goal::Down,
+        };
+        self.tickets.supersede(name, goal, &mut self.round.actions);
+    }
+
+    fn counts_after(&self, spec: &Spec) -> BTreeMap<String, u32> {
+        let old = |name: &str| self.spec()?.groups.iter().find(|group| group.name == name);
+        let count = |group: &Group| plan::count_after(old(&group.name), group, self.group_count(&group.name));
+        spec.groups.iter().map(|group| (group.name.clone(), count(group))).collect()
+    }
+
+    /// Records that undo the operators' counts of groups that go.
+    fn scales_without(&self, kept: &BTreeMap<String, u32>) -> Vec<Record> {
+        let gone = self.groups.keys().filter(|group| !kept.contains_key(*group));
+        let undone = gone.map(|group| {
+            let count = self.spec_count(group);
+            Record::Scale { group: group.clone(), count, instead_of: count }
+        });
+        undone.collect()
+    }
+
+    fn spec_count(&self, group: &str) -> u32 {
+        crate::group_of(self.release.as_ref(), self.groups.get(group)).map_or(0, |group| group.count)
+    }
+}

@@ -1,0 +1,222 @@
+//! The restart policy: what follows when a worker's run ended by itself.
+//!
+//! Pure: the same history, time, policy, end and chance give the same judgement.
+//!
+//! 1. A spawn that failed for a passing reason is tried again after a back-off, whatever the mode says. No run
+//!    was made, so no restart is spent.
+//! 2. Else the exit map is asked, then the mode. A spawn that failed for a lasting reason is a failure with the
+//!    status that a shell would give it; where it is not tried again the worker is FATAL, not EXITED.
+//! 3. A restart that would be one more than the budget allows makes the worker FATAL.
+//! 4. After a run that was not healthy the restart waits for a back-off, longer from failure to failure. After a
+//!    healthy run it comes at once, but a worker never starts more often than once in the first delay: without
+//!    that floor `startsecs = 0` would allow a worker to spin.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use ganger_spec::{Backoff, Budget, Group, OnExit, Restart, RestartMode};
+use serde::{Deserialize, Serialize};
+
+use crate::io::{Exit, Instant};
+use crate::span::Span;
+
+/// The largest budget that is counted exactly: a worker's history holds no more restarts than this.
+pub const MAX_BUDGET: u32 = 1_000;
+
+/// What is remembered of a worker's restarts. An operator's start or restart forgets it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// Starts in a row that failed.
+    pub failures: u32,
+    /// When policy restarted it: the latest ones, as far as a budget asks.
+    pub restarts: VecDeque<Instant>,
+}
+
+impl History {
+    /// Remembers that policy started a run now.
+    pub fn restarted(&mut self, now: Instant, budget: Option<&Budget>) {
+        let Some(budget) = budget else {
+            self.restarts.clear();
+            return;
+        };
+        self.restarts.push_back(now);
+        let room = budget.restarts.clamp(1, MAX_BUDGET) as usize;
+        while self.restarts.len() > room {
+            self.restarts.pop_front();
+        }
+    }
+
+    /// How many restarts lie less than `within` before `at`.
+    fn spent(&self, at: Instant, within: Duration) -> usize {
+        self.restarts.iter().filter(|restart| at.since(**restart) < within).count()
+    }
+}
+
+/// How a run, or the attempt at one, came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its main process ended.
+    Exited {
+        /// How.
+        exit: Exit,
+        /// How long it had lived.
+        lived: Duration,
+        /// Whether it had been RUNNING.
+        healthy: bool,
+    },
+    /// It never came to be.
+    NotSpawned {
+        /// The failing step and why.
+        reason: String,
+        /// Whether the same may succeed later.
+        transient: bool,
+        /// The exit status that stands for it.
+        status: u8,
+    },
+}
+
+/// What follows an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// A new run after this delay, which spends the budget.
+    Restart(Duration),
+    /// Another attempt at the same run after this delay, which spends nothing.
+    Retry(Duration),
+    /// Nothing: the worker is EXITED with this status.
+    Exited(u8),
+    /// Nothing: the worker is FATAL with this status.
+    Fatal(u8),
+}
+
+/// A verdict and the sentence that tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// What follows.
+    pub verdict: Verdict,
+    /// What happened and what comes next.
+    pub why: String,
+}
+
+impl Judgement {
+    /// The status of an end for good; none if a run follows.
+    pub fn ends_with(&self) -> Option<u8> {
+        match self.verdict {
+            Verdict::Exited(status) | Verdict::Fatal(status) => Some(status),
+            Verdict::Restart(_) | Verdict::Retry(_) => None,
+        }
+    }
+}
+
+/// Judges an end. `history` is as it was before it; `chance` is any number, from which the jitter is drawn.
+pub fn judge(history: &History, now: Instant, group: &Group, end: &End, chance: u64) -> Judgement {
+    let happened = sentence(end);
+    match meaning(&group.restart, &group.exits, end) {
+        Meaning::Again { free } => again(history, now, &group.restart, end, free, chance, &happened),
+        Meaning::Done => Judgement {
+            verdict: Verdict::Exited(status(end)),
+            why: format!("{happened}; its restart policy says that it is done"),
+        },
+        Meaning::Failed => Judgement {
+            verdict: Verdict::Fatal(status(end)),
+            why: format!("{happened}; its restart policy says that it is not tried again"),
+        },
+    }
+}
+
+/// The delay before attempt `failures + 1`, after that many failures in a row (at least one), varied by chance.
+pub fn delay(backoff: &Backoff, failures: u32, chance: u64) -> Duration {
+    let max = backoff.max.as_nanos();
+    let mut nanos = backoff.initial.as_nanos().min(max);
+    for _ in 1..failures {
+        let next = (nanos * u128::from(backoff.factor_permille) / 1000).min(max);
+        if next == nanos {
+            break;
+        }
+        nanos = next;
+    }
+    let swing = nanos * u128::from(backoff.jitter_permille.min(1000)) / 1000;
+    let varied = nanos - swing + u128::from(chance) % (2 * swing + 1);
+    Duration::from_nanos(u64::try_from(varied).unwrap_or(u64::MAX))
+}
+
+/// What an end means before budget and delay are asked.
+enum Meaning {
+    Again { free: bool },
+    Done,
+    Failed,
+}
+
+fn meaning(policy: &Restart, exits: &BTreeMap<u8, OnExit>, end: &End) -> Meaning {
+    let (code, failure, lasting) = match end {
+        End::NotSpawned { transient: true, .. } => return Meaning::Again { free: true },
+        End::NotSpawned { transient: false, status, .. } => (Some(*status), true, true),
+        End::Exited { exit: Exit::Code(code), .. } => (Some(*code), *code != 0, false),
+        End::Exited { exit: Exit::Signal(_) | Exit::Unknown, .. } => (None, true, false),
+    };
+    match code.and_then(|code| exits.get(&code)) {
+        Some(OnExit::Stop) => return Meaning::Done,
+        Some(OnExit::Fatal) => return Meaning::Failed,
+        Some(OnExit::Restart) => return Meaning::Again { free: false },
+        None => {}
+    }
+    match policy.mode {
+        RestartMode::Always => Meaning::Again { free: false },
+        RestartMode::OnFailure if failure => Meaning::Again { free: false },
+        RestartMode::Never if lasting => Meaning::Failed,
+        RestartMode::OnFailure | RestartMode::Never => Meaning::Done,
+    }
+}
+
+fn again(
+    history: &History,
+    now: Instant,
+    policy: &Restart,
+    end: &End,
+    free: bool,
+    chance: u64,
+    happened: &str,
+) -> Judgement {
+    let failures = history.failures.saturating_add(1);
+    let delay = match end {
+        End::Exited { healthy: true, lived, .. } => policy.backoff.initial.saturating_sub(*lived),
+        End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
+            delay(&policy.backoff, failures, chance)
+        }
+    };
+    if free {
+        let why = format!("{happened}; try {} in {}", failures.saturating_add(1), Span(delay));
+        return Judgement { verdict: Verdict::Retry(delay), why };
+    }
+    if let Some(budget) = &policy.budget {
+        let allowed = budget.restarts.min(MAX_BUDGET) as usize;
+        if history.spent(now.after(delay), budget.within) >= allowed {
+            let within = Span(budget.within);
+            let why = format!("{happened}; given up: more than {allowed} restarts in {within}");
+            return Judgement { verdict: Verdict::Fatal(status(end)), why };
+        }
+    }
+    let why = match end {
+        End::Exited { healthy: true, .. } if delay.is_zero() => format!("{happened}; restarted at once"),
+        End::Exited { healthy: true, .. } => format!("{happened}; restarted in {}", Span(delay)),
+        End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
+            format!("{happened}; try {} in {}", failures.saturating_add(1), Span(delay))
+        }
+    };
+    Judgement { verdict: Verdict::Restart(delay), why }
+}
+
+/// The exit status that stands for an end.
+fn status(end: &End) -> u8 {
+    match end {
+        End::Exited { exit, .. } => exit.status(),
+        End::NotSpawned { status, .. } => *status,
+    }
+}
+
+fn sentence(end: &End) -> String {
+    match end {
+        End::Exited { exit, lived, .. } => format!("{exit} after {}", Span(*lived)),
+        End::NotSpawned { reason, .. } => format!("could not be started: {reason}"),
+    }
+}

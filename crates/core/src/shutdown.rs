@@ -1,0 +1,86 @@
+//! The end of the app: who calls for it, and when it has come.
+//!
+//! 1. The first call decides the exit status: a worker that ended for good where its group says so, an operator, or
+//!    the end of the last worker of an app that is to finish then. A second call can only hasten it.
+//! 2. Everything is stopped, each worker by its own rules; what does not die of KILL is reported and left behind.
+//! 3. When no worker can be waited for any more, every command that is still owed a reply has got it, and the
+//!    app finishes.
+
+use ganger_spec::WorkerName;
+
+use crate::Core;
+use crate::event::Event;
+use crate::io::{Action, CommandId, Instant, Wanted};
+use crate::ledger::{Record, Shutdown};
+use crate::tickets::Goal;
+use crate::why::Motive;
+use crate::worker::Stimulus;
+
+impl Core {
+    /// An operator asks for the end; the reply comes just before it.
+    pub(crate) fn shut_down(&mut self, now: Instant, id: CommandId, wish: Shutdown) {
+        let shutdown = match self.shutdown.take() {
+            Some(earlier) => Shutdown { now: earlier.now || wish.now, ..earlier },
+            None => wish,
+        };
+        self.begin_shutdown(now, shutdown);
+        let open = self.workers.iter().filter(|(_, worker)| !worker.life.is_settled());
+        let goals = open.map(|(name, _)| (name.clone(), Goal::Down)).collect();
+        self.tickets.open(id, [], goals, &mut self.round.actions);
+    }
+
+    /// What the workers' changes mean for the whole.
+    pub(crate) fn conclude(&mut self, now: Instant) {
+        if let Some(shutdown) = self.round.end_of_app.take().or_else(|| self.idle())
+            && self.shutdown.is_none()
+        {
+            self.begin_shutdown(now, shutdown);
+        }
+        if let Some(shutdown) = &self.shutdown
+            && self.index.unsettled == 0
+            && !self.finished
+        {
+            debug_assert!(self.tickets.is_empty(), "every command is answered before the end");
+            self.finished = true;
+            self.round.actions.push(Action::Finish { status: shutdown.status });
+        }
+    }
+
+    fn begin_shutdown(&mut self, now: Instant, shutdown: Shutdown) {
+        self.round.before.push(Record::ShuttingDown(shutdown.clone()));
+        self.round.actions.push(Action::Event(Event::ShuttingDown { reason: shutdown.reason.clone() }));
+        let kill = shutdown.now;
+        self.shutdown = Some(shutdown);
+        self.stop_everything(now, kill);
+    }
+
+    /// Also after a death of the overseer, which may have come before every worker was told.
+    pub(crate) fn stop_everything(&mut self, now: Instant, kill: bool) {
+        let names: Vec<WorkerName> = self.workers.keys().cloned().collect();
+        for name in names {
+            self.tickets.supersede(&name, Goal::Down, &mut self.round.actions);
+            if let Some(worker) = self.workers.get_mut(&name)
+                && worker.wanted == Wanted::Up
+            {
+                worker.wanted = Wanted::Down;
+            }
+            let stimulus =
+                if kill { Stimulus::Kill(Motive::Shutdown) } else { Stimulus::Stop(Motive::Shutdown) };
+            self.step(now, &name, stimulus);
+        }
+    }
+
+    /// The end of an app whose every worker has ended by itself. The first failure decides the status.
+    fn idle(&self) -> Option<Shutdown> {
+        let release = self.release.as_ref().filter(|release| release.finish_when_idle)?;
+        let counts = &self.index.counts;
+        if self.workers.is_empty() || counts.exited + counts.fatal < self.workers.len() {
+            return None;
+        }
+        let ends =
+            self.workers.values().filter_map(|worker| Some((worker.since(), worker.life.ended_with()?)));
+        let failure = ends.filter(|(_, status)| *status != 0).min();
+        let reason = format!("every worker of {} has ended", release.spec.app);
+        Some(Shutdown { status: failure.map_or(0, |(_, status)| status), reason, now: false })
+    }
+}

@@ -1,0 +1,529 @@
+//! One worker: what is remembered of it, and what each input does in each state of its [life](crate::life).
+
+use std::mem;
+use std::time::Duration;
+
+use ganger_spec::{Group, Signal, Stop, WorkerName};
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::io::{Action, Exit, Instant, RunId, Scope, Wanted, WorkerView};
+use crate::life::{Ending, Life, Phase, Run, Then};
+use crate::random::Random;
+use crate::restart::{self, End, History, Judgement, Verdict};
+use crate::why::{self, Motive};
+
+/// A tree that is still there so long after its KILL is stuck in the kernel.
+pub const STUCK_AFTER: Duration = Duration::from_secs(10);
+
+/// How a run is stopped whose group is in no spec any more.
+const STOP_OF_UNKNOWN: Stop = Stop { signal: Signal::TERM, timeout: Duration::from_secs(10) };
+
+/// How a run is stopped that gets no time.
+const KILL: Stop = Stop { signal: Signal::KILL, timeout: Duration::ZERO };
+
+/// What can happen to a worker.
+#[derive(Clone, Debug)]
+pub(crate) enum Stimulus {
+    /// It is to run.
+    Start(Motive),
+    /// It is not to run.
+    Stop(Motive),
+    /// Its present run is to end and a new one to begin.
+    Restart(Motive),
+    /// It is not to run, and its processes are killed at once.
+    Kill(Motive),
+    /// Its group has another policy; the present run goes on.
+    Retune,
+    /// The keeper started its run.
+    Spawned { pid: u32 },
+    /// The keeper could not start its run.
+    SpawnFailed { reason: String, transient: bool, status: u8 },
+    /// The main process of its run ended.
+    Exited { exit: Exit, leftovers: bool },
+    /// The tree of its run is empty.
+    Emptied,
+    /// Its deadline has come.
+    Due,
+    /// A keeper connected that does not know its run.
+    Lost,
+    /// A keeper connected that knows its run; what was said before may be lost, in both directions.
+    Known { pid: u32 },
+    /// A keeper connected that has a run of it which the ledger has not. Nobody knows what it is.
+    Foreign { run: RunId, pid: u32, exit: Option<Exit> },
+}
+
+/// What a step of a worker may see and use beside the worker itself.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Instant,
+    pub(crate) name: &'a WorkerName,
+    /// Its group in the spec in force; none if it has none any more.
+    pub(crate) group: Option<&'a Group>,
+    /// The fingerprint of what a run of that group is made of.
+    pub(crate) made_of: u64,
+    pub(crate) random: &'a mut Random,
+    pub(crate) next_run: &'a mut u64,
+    pub(crate) actions: &'a mut Vec<Action>,
+}
+
+/// A worker: what is wanted of it, what it is, and what is remembered. It goes into the ledger as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerRecord {
+    pub(crate) wanted: Wanted,
+    pub(crate) life: Life,
+    since: Instant,
+    pub(crate) why: String,
+    /// The fingerprint of what its latest run was made of.
+    pub(crate) made_of: u64,
+    history: History,
+    restarts: u64,
+    last_exit: Option<(RunId, Exit)>,
+}
+
+impl WorkerRecord {
+    /// A worker that never ran.
+    pub(crate) fn new(now: Instant, wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            life: Life::Stopped,
+            since: now,
+            why: "never started".to_owned(),
+            made_of: 0,
+            history: History::default(),
+            restarts: 0,
+            last_exit: None,
+        }
+    }
+
+    /// What every surface shows of it.
+    pub(crate) fn view(&self, name: &WorkerName) -> WorkerView {
+        let process = self.life.process();
+        WorkerView {
+            name: name.clone(),
+            wanted: self.wanted,
+            state: self.life.state(),
+            why: self.why.clone(),
+            run: self.life.run(),
+            pid: process.map(|run| run.pid),
+            since: self.since,
+            started: process.map(|run| run.started),
+            retry: self.life.retry(),
+            restarts: self.restarts,
+            last_exit: self.last_exit.map(|(_, exit)| exit),
+        }
+    }
+
+    /// The latest run whose end is accounted, and how it ended.
+    pub fn accounted(&self) -> Option<(RunId, Exit)> {
+        self.last_exit
+    }
+
+    /// When its present state began.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Moves its times back if they lie ahead: the machine was booted since they were written.
+    pub(crate) fn rebase(&mut self, now: Instant) {
+        let ahead = self.since.since(now);
+        if ahead.is_zero() {
+            return;
+        }
+        self.since = now;
+        self.history.restarts.clear();
+        if let Some(deadline) = self.life.deadline_mut() {
+            *deadline = now.after(deadline.since(now).saturating_sub(ahead));
+        }
+    }
+
+    /// The one place where a life changes.
+    pub(crate) fn step(&mut self, stimulus: Stimulus, turn: &mut Turn<'_>) {
+        let life = mem::replace(&mut self.life, Life::Stopped);
+        let from = life.state();
+        self.life = match stimulus {
+            Stimulus::Start(motive) => self.start(life, motive, turn),
+            Stimulus::Stop(motive) => self.stop(life, motive, turn),
+            Stimulus::Restart(motive) => self.restart(life, motive, turn),
+            Stimulus::Kill(motive) => self.kill(life, motive, turn),
+            Stimulus::Retune => retune(life, turn),
+            Stimulus::Spawned { pid } => self.spawned(life, pid, turn),
+            Stimulus::SpawnFailed { reason, transient, status } => {
+                self.spawn_failed(life, &End::NotSpawned { reason, transient, status }, turn)
+            }
+            Stimulus::Exited { exit, leftovers } => self.exited(life, exit, leftovers, turn),
+            Stimulus::Emptied => self.emptied(life, turn),
+            Stimulus::Due => self.due(life, turn),
+            Stimulus::Lost => self.lost(life, turn),
+            Stimulus::Known { pid } => self.known(life, pid, turn),
+            Stimulus::Foreign { run, pid, exit } => {
+                let run = Run { id: run, pid, started: turn.now };
+                self.end(run, KILL, Then::AsWanted(Motive::Stray), exit, turn)
+            }
+        };
+        let to = self.life.state();
+        if from != to {
+            self.since = turn.now;
+            let pid = self.life.process().map(|run| run.pid);
+            turn.tell(Event::State { worker: turn.name.clone(), from, to, pid, why: self.why.clone() });
+        }
+    }
+
+    fn start(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
+        self.history = History::default();
+        match life {
+            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => {
+                self.spawn(why::started(motive), turn)
+            }
+            Life::Spawning { .. } | Life::Starting { .. } | Life::Running { .. } => life,
+            Life::Unborn { run, stop, .. } => Life::Unborn { run, stop, motive },
+            Life::Stopping(ending) => Life::Stopping(Ending { then: Then::AsWanted(motive), ..ending }),
+        }
+    }
+
+    fn restart(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Stopped
+            | Life::Backoff { .. }
+            | Life::Exited { .. }
+            | Life::Fatal { .. }
+            | Life::Unborn { .. }
+            | Life::Stopping(_) => self.start(life, motive, turn),
+            Life::Spawning { .. } | Life::Starting { .. } | Life::Running { .. } => {
+                self.history = History::default();
+                self.stop(life, motive, turn)
+            }
+        }
+    }
+
+    fn stop(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Stopped | Life::Exited { .. } | Life::Fatal { .. } => life,
+            Life::Backoff { .. } => self.stopped(motive),
+            Life::Spawning { run } => {
+                self.why = why::unborn(motive);
+                Life::Unborn { run, stop: turn.stop(), motive }
+            }
+            Life::Unborn { run, stop, .. } => Life::Unborn { run, stop, motive },
+            Life::Starting { run, .. } | Life::Running { run } => {
+                self.end(run, turn.stop(), Then::AsWanted(motive), None, turn)
+            }
+            Life::Stopping(ending) => {
+                let then = match ending.then {
+                    Then::Judged(judgement) if judgement.ends_with().is_some() => Then::Judged(judgement),
+                    Then::Judged(_) | Then::AsWanted(_) => Then::AsWanted(motive),
+                };
+                Life::Stopping(Ending { then, ..ending })
+            }
+        }
+    }
+
+    fn kill(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Stopped | Life::Exited { .. } | Life::Fatal { .. } => life,
+            Life::Backoff { .. } => self.stopped(motive),
+            Life::Spawning { run } | Life::Unborn { run, .. } => {
+                self.why = why::unborn(motive);
+                Life::Unborn { run, stop: KILL, motive }
+            }
+            Life::Starting { run, .. } | Life::Running { run } => {
+                self.end(run, KILL, Then::AsWanted(motive), None, turn)
+            }
+            Life::Stopping(ending) => match ending.phase {
+                Phase::Asked { .. } => self.kill_tree(ending, why::killed_by(motive), turn),
+                Phase::Killed { .. } | Phase::Stuck => Life::Stopping(ending),
+            },
+        }
+    }
+
+    fn spawned(&mut self, life: Life, pid: u32, turn: &mut Turn<'_>) -> Life {
+        let begun = |id| Run { id, pid, started: turn.now };
+        match life {
+            Life::Spawning { run } => {
+                let run = begun(run);
+                turn.tell(Event::Started { worker: turn.name.clone(), run: run.id, pid });
+                let startsecs = turn.group.map_or(Duration::ZERO, |group| group.restart.startsecs);
+                if startsecs.is_zero() {
+                    self.healthy(run)
+                } else {
+                    Life::Starting { run, healthy: turn.now.after(startsecs) }
+                }
+            }
+            Life::Unborn { run, stop, motive } => {
+                let run = begun(run);
+                turn.tell(Event::Started { worker: turn.name.clone(), run: run.id, pid });
+                self.end(run, stop, Then::AsWanted(motive), None, turn)
+            }
+            Life::Stopped
+            | Life::Starting { .. }
+            | Life::Running { .. }
+            | Life::Backoff { .. }
+            | Life::Stopping(_)
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => life,
+        }
+    }
+
+    fn spawn_failed(&mut self, life: Life, end: &End, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Spawning { .. } => {
+                if let End::NotSpawned { reason, .. } = end {
+                    turn.tell(Event::SpawnFailed { worker: turn.name.clone(), reason: reason.clone() });
+                }
+                let judgement = self.judge(end, turn);
+                self.carry_out(judgement, turn)
+            }
+            Life::Unborn { motive, .. } => self.as_wanted(motive, turn),
+            Life::Stopped
+            | Life::Starting { .. }
+            | Life::Running { .. }
+            | Life::Backoff { .. }
+            | Life::Stopping(_)
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => life,
+        }
+    }
+
+    fn exited(&mut self, life: Life, exit: Exit, leftovers: bool, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Starting { run, healthy } => {
+                self.ended_by_itself(run, turn.now >= healthy, exit, leftovers, turn)
+            }
+            Life::Running { run } => self.ended_by_itself(run, true, exit, leftovers, turn),
+            Life::Stopping(mut ending) => {
+                if ending.exit.is_none() {
+                    self.account(ending.run.id, exit, turn);
+                    ending.exit = Some(exit);
+                }
+                if leftovers { Life::Stopping(ending) } else { self.gone(ending.run.id, ending.then, turn) }
+            }
+            // The keeper says "spawned" first; should that word be lost, the exit is not.
+            Life::Spawning { .. } | Life::Unborn { .. } => {
+                let life = self.spawned(life, 0, turn);
+                self.exited(life, exit, leftovers, turn)
+            }
+            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => life,
+        }
+    }
+
+    fn emptied(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Stopping(Ending { exit: Some(exit), .. }) => self.exited(life, exit, false, turn),
+            Life::Stopping(Ending { exit: None, .. })
+            | Life::Starting { .. }
+            | Life::Running { .. }
+            | Life::Spawning { .. }
+            | Life::Unborn { .. } => self.exited(life, Exit::Unknown, false, turn),
+            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => life,
+        }
+    }
+
+    fn due(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Starting { run, .. } => self.healthy(run),
+            Life::Backoff { spends, .. } => {
+                if spends {
+                    self.spend(turn);
+                }
+                let again = self.why.clone();
+                self.spawn(again, turn)
+            }
+            Life::Stopping(ending) => match ending.phase {
+                Phase::Asked { .. } => {
+                    let why = why::killed_after(ending.stop.timeout);
+                    self.kill_tree(ending, why, turn)
+                }
+                Phase::Killed { .. } => {
+                    self.why = why::stuck(ending.run.pid);
+                    turn.tell(Event::Stuck { worker: turn.name.clone(), pid: ending.run.pid });
+                    Life::Stopping(Ending { phase: Phase::Stuck, ..ending })
+                }
+                Phase::Stuck => Life::Stopping(ending),
+            },
+            Life::Stopped
+            | Life::Spawning { .. }
+            | Life::Running { .. }
+            | Life::Unborn { .. }
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => life,
+        }
+    }
+
+    fn lost(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Spawning { .. } => {
+                let again = self.why.clone();
+                self.spawn(again, turn)
+            }
+            Life::Unborn { motive, .. } => self.as_wanted(motive, turn),
+            Life::Starting { .. } | Life::Running { .. } | Life::Stopping(_) => self.emptied(life, turn),
+            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => life,
+        }
+    }
+
+    /// The signals of a stop under way are sent again; deadlines stay.
+    fn known(&mut self, life: Life, pid: u32, turn: &mut Turn<'_>) -> Life {
+        match life {
+            Life::Spawning { .. } | Life::Unborn { .. } => self.spawned(life, pid, turn),
+            Life::Stopping(ending) => {
+                let signal = match ending.phase {
+                    Phase::Asked { .. } => ending.stop.signal,
+                    Phase::Killed { .. } | Phase::Stuck => Signal::KILL,
+                };
+                turn.act(Action::Signal { run: ending.run.id, signal, scope: Scope::Tree });
+                Life::Stopping(ending)
+            }
+            Life::Stopped
+            | Life::Starting { .. }
+            | Life::Running { .. }
+            | Life::Backoff { .. }
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => life,
+        }
+    }
+
+    /// Asks the keeper for a new run.
+    fn spawn(&mut self, why: String, turn: &mut Turn<'_>) -> Life {
+        if turn.group.is_none() {
+            return Life::Stopped;
+        }
+        let run = RunId(*turn.next_run);
+        *turn.next_run += 1;
+        self.made_of = turn.made_of;
+        self.why = why;
+        turn.act(Action::Spawn { run, worker: turn.name.clone() });
+        Life::Spawning { run }
+    }
+
+    fn healthy(&mut self, run: Run) -> Life {
+        self.history.failures = 0;
+        why::UP.clone_into(&mut self.why);
+        Life::Running { run }
+    }
+
+    fn stopped(&mut self, motive: Motive) -> Life {
+        self.why = why::stopped(motive);
+        Life::Stopped
+    }
+
+    /// Asks a tree to end.
+    fn end(&mut self, run: Run, stop: Stop, then: Then, exit: Option<Exit>, turn: &mut Turn<'_>) -> Life {
+        self.why = match &then {
+            Then::AsWanted(motive) => why::stopping(*motive, &stop),
+            Then::Judged(judgement) => why::leftovers(&judgement.why, &stop),
+        };
+        turn.act(Action::Signal { run: run.id, signal: stop.signal, scope: Scope::Tree });
+        let phase = if stop.signal == Signal::KILL {
+            Phase::Killed { stuck: turn.now.after(STUCK_AFTER) }
+        } else {
+            Phase::Asked { kill: turn.now.after(stop.timeout) }
+        };
+        Life::Stopping(Ending { run, stop, phase, exit, then })
+    }
+
+    fn kill_tree(&mut self, ending: Ending, why: String, turn: &mut Turn<'_>) -> Life {
+        turn.act(Action::Signal { run: ending.run.id, signal: Signal::KILL, scope: Scope::Tree });
+        turn.tell(Event::Killing { worker: turn.name.clone(), why: why.clone() });
+        self.why = why;
+        Life::Stopping(Ending { phase: Phase::Killed { stuck: turn.now.after(STUCK_AFTER) }, ..ending })
+    }
+
+    fn ended_by_itself(
+        &mut self,
+        run: Run,
+        healthy: bool,
+        exit: Exit,
+        leftovers: bool,
+        turn: &mut Turn<'_>,
+    ) -> Life {
+        self.account(run.id, exit, turn);
+        let lived = turn.now.since(run.started);
+        let judgement = self.judge(&End::Exited { exit, lived, healthy }, turn);
+        let then = Then::Judged(judgement);
+        if leftovers {
+            return self.end(run, turn.stop(), then, Some(exit), turn);
+        }
+        self.gone(run.id, then, turn)
+    }
+
+    /// The tree is empty: the keeper may forget the run, and what was to come comes.
+    fn gone(&mut self, run: RunId, then: Then, turn: &mut Turn<'_>) -> Life {
+        turn.act(Action::Acknowledge(run));
+        match then {
+            Then::AsWanted(motive) => self.as_wanted(motive, turn),
+            Then::Judged(judgement) => self.carry_out(judgement, turn),
+        }
+    }
+
+    fn as_wanted(&mut self, motive: Motive, turn: &mut Turn<'_>) -> Life {
+        match self.wanted {
+            Wanted::Up => self.spawn(why::started(motive), turn),
+            Wanted::Down | Wanted::Gone => self.stopped(motive),
+        }
+    }
+
+    fn judge(&mut self, end: &End, turn: &mut Turn<'_>) -> Judgement {
+        let Some(group) = turn.group else {
+            return Judgement { verdict: Verdict::Exited(0), why: why::STRAY.to_owned() };
+        };
+        let judgement = restart::judge(&self.history, turn.now, group, end, turn.random.bits());
+        self.history.failures = match end {
+            End::Exited { healthy: true, .. } => 0,
+            End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
+                self.history.failures.saturating_add(1)
+            }
+        };
+        judgement
+    }
+
+    fn carry_out(&mut self, judgement: Judgement, turn: &mut Turn<'_>) -> Life {
+        self.why = judgement.why;
+        match judgement.verdict {
+            Verdict::Restart(Duration::ZERO) => {
+                self.spend(turn);
+                let at_once = self.why.clone();
+                self.spawn(at_once, turn)
+            }
+            Verdict::Restart(delay) => Life::Backoff { retry: turn.now.after(delay), spends: true },
+            Verdict::Retry(delay) => Life::Backoff { retry: turn.now.after(delay), spends: false },
+            Verdict::Exited(status) => Life::Exited { status },
+            Verdict::Fatal(status) => {
+                self.why = why::fatal(&self.why, turn.name);
+                Life::Fatal { status }
+            }
+        }
+    }
+
+    fn spend(&mut self, turn: &Turn<'_>) {
+        self.restarts += 1;
+        self.history.restarted(turn.now, turn.group.and_then(|group| group.restart.budget.as_ref()));
+    }
+
+    fn account(&mut self, run: RunId, exit: Exit, turn: &mut Turn<'_>) {
+        self.last_exit = Some((run, exit));
+        turn.tell(Event::Ended { worker: turn.name.clone(), run, exit });
+    }
+}
+
+/// A changed policy counts from now on; of the present run only `startsecs` is asked again.
+fn retune(life: Life, turn: &Turn<'_>) -> Life {
+    match (life, turn.group) {
+        (Life::Starting { run, .. }, Some(group)) => {
+            Life::Starting { run, healthy: run.started.after(group.restart.startsecs) }
+        }
+        (life, Some(_) | None) => life,
+    }
+}
+
+impl Turn<'_> {
+    fn stop(&self) -> Stop {
+        self.group.map_or(STOP_OF_UNKNOWN, |group| group.stop.clone())
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.actions.push(Action::Event(event));
+    }
+}
