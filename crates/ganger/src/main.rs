@@ -1,3 +1,5 @@
 //! To come.
 
+mod printer;
+
 fn main() {}

@@ -1,1 +1,22 @@
-//! To come.
+//! Captures, rotates, indexes, replays and follows what workers write.
+//!
+//! Logs go one way: a worker's pipe → [`Capture`] → files → followers of the [`Store`]. Whoever wants
+//! to see output is a follower; nobody but capture reads a pipe, so a slow viewer never slows a worker
+//! (unless it asked to miss nothing: [`Reader::lossless`]).
+
+mod capture;
+mod error;
+mod merged;
+mod name;
+mod pipe;
+mod reader;
+mod store;
+mod watch;
+
+pub use capture::{Capture, Event, Limits};
+pub use error::{Error, Result};
+pub use merged::{Line, Merged, Query};
+pub use pipe::{Pipe, create_pipe};
+pub use reader::{From, Read, Reader, Stamp};
+pub use store::Store;
+pub use watch::{Waker, Watch};

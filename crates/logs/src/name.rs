@@ -1,0 +1,94 @@
+//! Names of logs and of their files.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// The longest name of a log: leaves room for the endings within a file name's 255 bytes.
+const MAX_NAME: usize = 100;
+
+/// Says whether `name` can safely be (a part of) a file's name.
+pub(crate) fn check(name: &str) -> Result<()> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':' | b'@');
+    let good =
+        !name.is_empty() && name.len() <= MAX_NAME && !name.starts_with('.') && name.bytes().all(plain);
+    if good { Ok(()) } else { Err(Error::Name(name.to_owned())) }
+}
+
+/// Where the files of one log are.
+#[derive(Clone, Copy)]
+pub(crate) struct Paths<'a> {
+    /// The directory of the store.
+    pub(crate) dir: &'a Path,
+    /// The log's name.
+    pub(crate) name: &'a str,
+}
+
+impl Paths<'_> {
+    /// The text of the segment in a slot: 0 is the one being written, 1 the one before it, and so on.
+    pub(crate) fn log(&self, slot: usize) -> PathBuf {
+        self.in_slot("log", slot)
+    }
+
+    /// The index beside it.
+    pub(crate) fn index(&self, slot: usize) -> PathBuf {
+        self.in_slot("index", slot)
+    }
+
+    /// The text of a segment that a rotation prepares.
+    pub(crate) fn new_log(&self) -> PathBuf {
+        self.dir.join(format!("{}.log.new", self.name))
+    }
+
+    /// The index of a segment that a rotation prepares; once it is whole, the rotation is decided.
+    pub(crate) fn new_index(&self) -> PathBuf {
+        self.dir.join(format!("{}.index.new", self.name))
+    }
+
+    fn in_slot(&self, kind: &str, slot: usize) -> PathBuf {
+        self.dir.join(if slot == 0 {
+            format!("{}.{kind}", self.name)
+        } else {
+            format!("{}.{kind}.{slot}", self.name)
+        })
+    }
+}
+
+/// The log that a file of the store belongs to.
+pub(crate) fn of_file(file: &str) -> Option<&str> {
+    let stem = |ending: &str| {
+        let cut = file.rfind(ending)?;
+        let rest = &file[cut + ending.len()..];
+        let slot = rest.strip_prefix('.').is_some_and(|s| s == "new" || s.parse::<usize>().is_ok());
+        (rest.is_empty() || slot).then_some(&file[..cut])
+    };
+    stem(".log").or_else(|| stem(".index")).filter(|name| check(name).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_could_leave_the_directory_is_refused() {
+        for bad in ["", ".", "..", "../x", "a/b", ".hidden", "a b", "a\nb", "é", &"x".repeat(101)] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        for good in ["web.1", "a", "queue-x_y.12", "app:web.1", &"x".repeat(100)] {
+            assert!(check(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn every_file_of_a_log_names_its_log() {
+        let paths = Paths { dir: Path::new("/d"), name: "web.1" };
+        for path in
+            [paths.log(0), paths.log(12), paths.index(0), paths.index(3), paths.new_log(), paths.new_index()]
+        {
+            let file = path.file_name().and_then(|f| f.to_str()).unwrap();
+            assert_eq!(of_file(file), Some("web.1"), "{file}");
+        }
+        assert_eq!(of_file("ledger"), None);
+        assert_eq!(of_file("web.1.log.old"), None);
+    }
+}
