@@ -1,12 +1,23 @@
 //! The one thread that moves bytes from the workers' pipes to their logs.
 
+mod line;
+mod turn;
+
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use rustix::io::Errno;
 
-use crate::{Result, Store};
+use crate::log::Log;
+use crate::watch::Bell;
+use crate::{Error, Result, Store};
+
+/// That many commands may wait for the capture thread.
+const COMMANDS: usize = 1024;
 
 /// How much a log may hold.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +31,7 @@ pub struct Limits {
 }
 
 /// Something that happened to a log and that somebody should hear of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Output cannot be stored now; it waits in the pipe, and is tried again each second.
     Failed {
@@ -44,45 +55,86 @@ pub enum Event {
 
 /// Moves bytes from pipes to logs, in a thread of its own, until stopped.
 #[derive(Debug)]
-pub struct Capture {}
+pub struct Capture {
+    store: Store,
+    commands: SyncSender<Command>,
+    bell: Arc<Bell>,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Done = Box<dyn FnOnce(u64) + Send>;
+
+enum Command {
+    Add { log: Arc<Log>, pipe: OwnedFd },
+    Begin { log: String, run: u64 },
+    Drain { log: String, done: Done },
+    Remove { log: String },
+    Stop,
+}
 
 impl Capture {
     /// Opens the store in `dir` (made when missing), heals what a crash left there, and starts to capture.
     ///
     /// `on_event` is called in the capture thread: it must not wait.
     pub fn start(dir: &Path, limits: Limits, on_event: Box<dyn FnMut(Event) + Send>) -> Result<Self> {
-        let _ = (dir, limits, on_event);
-        unimplemented!()
+        std::fs::create_dir_all(dir).map_err(|e| Error::io("make the directory", dir, e))?;
+        let wrap = |e| Error::io("capture into", dir, e);
+        let bell = Bell::new().map_err(wrap)?;
+        let store = Store::new(dir, Some(Arc::clone(&bell)), limits.unread_bytes)?;
+        let (commands, inbox) = sync_channel(COMMANDS);
+        let mut turns = turn::Turns::new(store.clone(), limits, inbox, Arc::clone(&bell), on_event)?;
+        let builder = std::thread::Builder::new().name("capture".to_owned());
+        let thread = builder.spawn(move || turns.run()).map_err(wrap)?;
+        Ok(Self { store, commands, bell, thread: Some(thread) })
     }
 
     /// Captures `pipe` into `log` from now on. When this returns, [`Store::reader`] knows the log.
     pub fn add(&self, log: &str, pipe: OwnedFd) -> Result<()> {
-        let _ = (log, pipe);
-        unimplemented!()
+        let log = self.store.get_or_begin(log)?;
+        if self.send(Command::Add { log, pipe }) { Ok(()) } else { Err(Error::Ended) }
     }
 
     /// What is written from here on is of this run.
+    ///
+    /// It holds once the thread has come to it: a [`Capture::drain`] that is asked for next is done after it.
     pub fn begin(&self, log: &str, run: u64) {
-        let _ = (log, run);
+        self.send(Command::Begin { log: log.to_owned(), run });
     }
 
     /// Calls `done` with the log's end once all that is in the pipe now is in the store.
     ///
     /// It is called in the capture thread and must not wait; at once if the log is not captured.
     pub fn drain(&self, log: &str, done: Box<dyn FnOnce(u64) + Send>) {
-        let _ = (log, done);
+        self.send(Command::Drain { log: log.to_owned(), done });
     }
 
     /// Stores what the pipe still holds, then lets go of it. The files stay.
     pub fn remove(&self, log: &str) {
-        let _ = log;
+        self.send(Command::Remove { log: log.to_owned() });
     }
 
     /// The store, for readers.
     pub fn store(&self) -> Store {
-        unimplemented!()
+        self.store.clone()
     }
 
     /// Stores what all pipes still hold and ends the thread.
     pub fn stop(self) {}
+
+    /// Hands a command to the thread; `false` if it has ended.
+    fn send(&self, command: Command) -> bool {
+        let sent = self.commands.send(command).is_ok();
+        self.bell.ring();
+        sent
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.send(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            // A panic in there has been reported by its own hook.
+            let _ = thread.join();
+        }
+    }
 }

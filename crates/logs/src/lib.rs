@@ -6,12 +6,17 @@
 
 mod capture;
 mod error;
+mod files;
+mod index;
+mod log;
 mod merged;
 mod name;
 mod pipe;
 mod reader;
+mod rotate;
 mod store;
 mod watch;
+mod writer;
 
 pub use capture::{Capture, Event, Limits};
 pub use error::{Error, Result};

@@ -54,15 +54,19 @@ impl Paths<'_> {
     }
 }
 
-/// The log that a file of the store belongs to.
-pub(crate) fn of_file(file: &str) -> Option<&str> {
-    let stem = |ending: &str| {
+/// The log that a file of the store belongs to, and its slot unless it is one being prepared.
+pub(crate) fn of_file(file: &str) -> Option<(&str, Option<usize>)> {
+    let split = |ending: &str| {
         let cut = file.rfind(ending)?;
-        let rest = &file[cut + ending.len()..];
-        let slot = rest.strip_prefix('.').is_some_and(|s| s == "new" || s.parse::<usize>().is_ok());
-        (rest.is_empty() || slot).then_some(&file[..cut])
+        let slot = match file[cut + ending.len()..].strip_prefix('.') {
+            None if file.ends_with(ending) => Some(0),
+            Some("new") => None,
+            Some(number) => Some(number.parse().ok().filter(|n| *n > 0)?),
+            None => return None,
+        };
+        Some((&file[..cut], slot))
     };
-    stem(".log").or_else(|| stem(".index")).filter(|name| check(name).is_ok())
+    split(".log").or_else(|| split(".index")).filter(|(name, _)| check(name).is_ok())
 }
 
 #[cfg(test)]
@@ -82,11 +86,11 @@ mod tests {
     #[test]
     fn every_file_of_a_log_names_its_log() {
         let paths = Paths { dir: Path::new("/d"), name: "web.1" };
-        for path in
-            [paths.log(0), paths.log(12), paths.index(0), paths.index(3), paths.new_log(), paths.new_index()]
-        {
+        let slots = [(paths.log(0), 0), (paths.log(12), 12), (paths.index(0), 0), (paths.index(3), 3)];
+        let slots = slots.map(|(path, slot)| (path, Some(slot)));
+        for (path, slot) in slots.into_iter().chain([(paths.new_log(), None), (paths.new_index(), None)]) {
             let file = path.file_name().and_then(|f| f.to_str()).unwrap();
-            assert_eq!(of_file(file), Some("web.1"), "{file}");
+            assert_eq!(of_file(file), Some(("web.1", slot)), "{file}");
         }
         assert_eq!(of_file("ledger"), None);
         assert_eq!(of_file("web.1.log.old"), None);

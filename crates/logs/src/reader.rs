@@ -1,6 +1,20 @@
 //! Reading one log, over rotations.
 
-use crate::Result;
+mod lines;
+mod seek;
+mod stamps;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+pub(crate) use lines::{Lines, Next};
+
+use crate::log::{Log, Segment};
+use crate::name::Paths;
+use crate::store::Inner;
+use crate::{Error, Result};
 
 /// Where a reader begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,30 +53,180 @@ pub enum Read {
 
 /// Reads one log from a place on, over rotations, and follows it as it grows.
 #[derive(Debug)]
-pub struct Reader {}
+pub struct Reader {
+    store: Arc<Inner>,
+    log: Arc<Log>,
+    position: u64,
+    open: Option<Open>,
+    stamps: stamps::Stamps,
+    pin: Option<Arc<AtomicU64>>,
+}
+
+/// An open segment, as it was at an epoch of the log.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    segment: Segment,
+    epoch: u64,
+}
+
+/// What opening a segment found.
+enum Found {
+    Segment(Open),
+    /// What is wanted is no more; the next that is kept is here.
+    Gone(u64),
+    /// A rotation is under way, or there is nothing yet.
+    NotNow,
+}
 
 impl Reader {
+    pub(crate) fn new(store: Arc<Inner>, log: Arc<Log>, from: From) -> Result<Self> {
+        let stamps = stamps::Stamps::default();
+        let mut reader = Self { store, log, position: 0, open: None, stamps, pin: None };
+        reader.position = reader.seek(from)?;
+        Ok(reader)
+    }
+
     /// Makes sure that this reader misses nothing: what it has not read is not removed, and when it lags by
     /// more than the limit, the worker has to wait.
     #[must_use]
-    pub fn lossless(self) -> Self {
+    pub fn lossless(mut self) -> Self {
+        if self.pin.is_none() {
+            let pin = Arc::new(AtomicU64::new(self.position));
+            self.log.files().pins.push(Arc::clone(&pin));
+            self.pin = Some(pin);
+        }
         self
+    }
+
+    /// The name of the log.
+    pub fn log(&self) -> &Arc<str> {
+        &self.log.name
     }
 
     /// The position of the next byte.
     pub fn position(&self) -> u64 {
-        0
+        self.position
+    }
+
+    /// Is there something to read?
+    pub fn has_news(&self) -> bool {
+        self.log.end() > self.position
     }
 
     /// Reads what is there into `buf`; never waits.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<Read> {
-        let _ = buf;
-        unimplemented!()
+        loop {
+            let end = self.log.end();
+            if self.position >= end {
+                return Ok(Read::End);
+            }
+            let epoch = self.log.epoch.load(Ordering::SeqCst);
+            if !self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.epoch == epoch && open.holds(&self.log, self.position))
+            {
+                match self.open_at(self.position)? {
+                    Found::Segment(open) => self.open = Some(open),
+                    Found::Gone(next) => return Ok(self.skip_to(next)),
+                    Found::NotNow => return Ok(Read::End),
+                }
+            }
+            let Some(open) = self.open.as_ref() else { continue };
+            let left = self.log.end_of(open.segment) - self.position;
+            let max = usize::try_from(left).unwrap_or(buf.len()).min(buf.len());
+            let at = self.position - open.segment.base;
+            let got = open.file.read_at(&mut buf[..max], at);
+            // A rotation moves the torn tail away; what was read while it did may be the hole it left.
+            fence(Ordering::SeqCst);
+            if self.log.epoch.load(Ordering::SeqCst) != open.epoch {
+                continue;
+            }
+            let path = || Paths { dir: &self.store.dir, name: &self.log.name }.log(open.segment.slot);
+            return match got.map_err(|e| Error::io("read", &path(), e))? {
+                // Somebody else has shortened the file.
+                0 if max > 0 => Ok(self.skip_to(self.log.end_of(open.segment))),
+                n => {
+                    self.position += n as u64;
+                    self.advance_pin();
+                    Ok(Read::Bytes(n))
+                }
+            };
+        }
     }
 
     /// When and from which run the byte at `position` came. Cheap when asked in ascending order.
     pub fn stamp(&mut self, position: u64) -> Result<Stamp> {
-        let _ = position;
-        unimplemented!()
+        self.stamps.at(&self.store, &self.log, position).map(|(stamp, _)| stamp)
+    }
+
+    /// The same, and the first position after it that may have another stamp.
+    fn stamp_until(&mut self, position: u64) -> Result<(Stamp, u64)> {
+        self.stamps.at(&self.store, &self.log, position)
+    }
+
+    fn skip_to(&mut self, next: u64) -> Read {
+        let skipped = next - self.position;
+        self.position = next;
+        self.open = None;
+        self.advance_pin();
+        Read::Skipped(skipped)
+    }
+
+    fn open_at(&self, position: u64) -> Result<Found> {
+        let files = self.log.files();
+        if files.unsettled {
+            return Ok(Found::NotNow);
+        }
+        let epoch = self.log.epoch.load(Ordering::SeqCst);
+        // The oldest that ends after the position: it holds it, or is what comes next.
+        let next = files.segments.iter().rev().find(|s| self.log.end_of(**s) > position);
+        let Some(&segment) = next else { return Ok(Found::NotNow) };
+        if segment.base > position {
+            return Ok(Found::Gone(segment.base));
+        }
+        let path = Paths { dir: &self.store.dir, name: &self.log.name }.log(segment.slot);
+        match File::open(&path) {
+            Ok(file) => Ok(Found::Segment(Open { file, segment, epoch })),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Found::Gone(self.log.end_of(segment))),
+            Err(e) => Err(Error::io("open", &path, e)),
+        }
+    }
+
+    /// Lets capture know how far a lossless reader has come.
+    fn advance_pin(&self) {
+        let Some(pin) = &self.pin else { return };
+        pin.store(self.position, Ordering::SeqCst);
+        // Pairs with the one in capture: either this sees that it stopped or it sees this progress.
+        fence(Ordering::SeqCst);
+        if self.log.stalled.load(Ordering::SeqCst) && self.log.lag() <= self.store.unread_bytes / 2 {
+            self.release();
+        }
+    }
+
+    fn release(&self) {
+        self.log.stalled.store(false, Ordering::SeqCst);
+        if let Some(capture) = &self.store.capture {
+            capture.ring();
+        }
+    }
+}
+
+impl Open {
+    fn holds(&self, log: &Log, position: u64) -> bool {
+        self.segment.base <= position && position < log.end_of(self.segment)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(pin) = self.pin.take() {
+            self.log.files().pins.retain(|p| !Arc::ptr_eq(p, &pin));
+            fence(Ordering::SeqCst);
+            if self.log.stalled.load(Ordering::SeqCst) {
+                self.release();
+            }
+        }
     }
 }

@@ -1,72 +1,116 @@
 //! The foreground printer of `ganger start`: a follower of the store that writes to the terminal.
+//!
+//! Lines are whole and in each worker's order. On a terminal, what a worker wrote without a newline (a prompt) is
+//! shown at the bottom soon, erased when something else is to be printed, and shown again below it.
 
-use std::io;
+mod follower;
+mod inbox;
+mod output;
+mod prefix;
+mod prompt;
+mod thread;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use ganger_logs::{From, Store};
+use ganger_logs::{From, Store, Waker};
+
+use inbox::{Inbox, Message};
 
 /// How lines are printed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Colour the prefixes.
-    pub color: bool,
+    pub(crate) color: bool,
     /// Put `HH:MM:SS` before each line.
-    pub timestamps: bool,
+    pub(crate) timestamps: bool,
     /// Names are padded to this, or to the longest name that was added.
-    pub name_width: usize,
+    pub(crate) name_width: usize,
 }
 
 impl Options {
     /// What suits an output: colour on a terminal unless `no_color` (the flag) or `NO_COLOR` says otherwise.
-    pub fn suiting(output: &OwnedFd, no_color: bool, timestamps: bool) -> Self {
-        let _ = (output, no_color);
-        Self { color: false, timestamps, name_width: 0 }
+    pub(crate) fn suiting(output: &OwnedFd, no_color: bool, timestamps: bool) -> Self {
+        let unwanted = no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { color: !unwanted && output.is_terminal(), timestamps, name_width: 0 }
     }
 }
 
 /// A line of ganger's own between the workers' lines.
 #[derive(Debug, Clone)]
-pub struct System {
+pub(crate) struct System {
     /// Under which name: a log's, or `system`.
-    pub log: String,
+    pub(crate) log: String,
     /// It comes after that log's bytes up to this position; 0 for at once.
-    pub at: u64,
+    pub(crate) at: u64,
     /// What it says.
-    pub text: String,
+    pub(crate) text: String,
     /// The worker's run is over: what it left without a newline is now a line.
-    pub ends_run: bool,
+    pub(crate) ends_run: bool,
 }
 
 /// Prints in a thread of its own.
 #[derive(Debug)]
-pub struct Printer {}
+pub(crate) struct Printer {
+    store: Store,
+    inbox: Arc<Inbox>,
+    waker: Waker,
+    /// Says at the end whether all was printed.
+    ended: Receiver<bool>,
+}
 
 impl Printer {
     /// Starts to print onto `output`. When that breaks (closed terminal, broken pipe), `on_broken` is called once.
-    pub fn start(
+    pub(crate) fn start(
         store: Store,
         options: Options,
         output: OwnedFd,
         on_broken: Box<dyn FnOnce(io::Error) + Send>,
     ) -> io::Result<Self> {
-        let _ = (store, options, output, on_broken);
-        unimplemented!()
+        let watch = store.watch().map_err(io::Error::other)?;
+        let waker = watch.waker();
+        let inbox = Arc::new(Inbox::default());
+        let (end, ended) = channel();
+        let thread = thread::Thread::new(watch, Arc::clone(&inbox), options, output, on_broken);
+        std::thread::Builder::new().name("printer".to_owned()).spawn(move || {
+            // Nobody listens any more if `finish` gave up.
+            let _ = end.send(thread.run());
+        })?;
+        Ok(Self { store, inbox, waker, ended })
     }
 
-    /// Prints this log too, from a place on.
-    pub fn add(&self, log: &str, from: From) {
-        let _ = (log, from);
+    /// Prints this log too, from a place on; the log must be known to the store.
+    pub(crate) fn add(&self, log: &str, from: From) -> ganger_logs::Result<()> {
+        let reader = self.store.reader(log, from)?.lossless();
+        self.tell(Message::Add(Box::new(reader)));
+        Ok(())
     }
 
-    /// Prints a line of ganger's own.
-    pub fn system(&self, line: System) {
-        let _ = line;
+    /// Prints a line of ganger's own. Never waits.
+    pub(crate) fn system(&self, line: System) {
+        self.tell(Message::System(line));
     }
 
     /// Prints all there is now and ends; says whether that was done within `timeout`.
-    pub fn finish(self, timeout: Duration) -> bool {
-        let _ = timeout;
-        true
+    pub(crate) fn finish(self, timeout: Duration) -> bool {
+        self.tell(Message::Finish);
+        self.ended.recv_timeout(timeout).unwrap_or(false)
+    }
+
+    fn tell(&self, message: Message) {
+        self.inbox.put(message);
+        self.waker.wake();
+    }
+}
+
+impl Drop for Printer {
+    fn drop(&mut self) {
+        self.tell(Message::Finish);
     }
 }

@@ -1,0 +1,170 @@
+//! One log on its way to the terminal.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use ganger_logs::{Read, Reader, Result};
+
+use super::System;
+use super::output::Output;
+use super::prefix::{Prefix, Prefixes};
+
+/// A line that is longer than this is printed in pieces.
+pub(super) const LINE_BYTES: usize = 256 * 1024;
+
+pub(super) struct Follower {
+    reader: Reader,
+    prefix: Prefix,
+    /// What came after the last newline, and where it begins.
+    partial: Vec<u8>,
+    partial_at: u64,
+    /// When the partial line last grew, unless it has been shown as it is.
+    pub(super) unshown_since: Option<Instant>,
+    /// System lines whose position was not reached.
+    system: VecDeque<System>,
+}
+
+impl Follower {
+    pub(super) fn new(reader: Reader, prefixes: &mut Prefixes) -> Self {
+        let prefix = prefixes.of(reader.log());
+        let partial_at = reader.position();
+        Self { reader, prefix, partial: Vec::new(), partial_at, unshown_since: None, system: VecDeque::new() }
+    }
+
+    pub(super) fn log(&self) -> &str {
+        self.reader.log()
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.reader.has_news()
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.reader.position()
+    }
+
+    pub(super) fn widen(&mut self, prefixes: &mut Prefixes) {
+        self.prefix = prefixes.of(self.reader.log());
+    }
+
+    pub(super) fn push_system(&mut self, line: System) {
+        self.system.push_back(line);
+    }
+
+    /// Prints what is there, up to one buffer; says whether there was anything.
+    pub(super) fn step(&mut self, buf: &mut [u8], prefixes: &Prefixes, out: &mut Output) -> Result<bool> {
+        let due = |line: &System, position| line.at <= position;
+        if self.system.front().is_some_and(|line| due(line, self.reader.position())) {
+            self.print_system(prefixes, out);
+            return Ok(true);
+        }
+        let left = self.system.front().map_or(u64::MAX, |line| line.at - self.reader.position());
+        let max = usize::try_from(left).unwrap_or(buf.len()).min(buf.len());
+        let begin = self.reader.position();
+        match self.reader.read(&mut buf[..max])? {
+            Read::Bytes(n) => self.print(begin, &buf[..n], prefixes, out)?,
+            Read::Skipped(n) => {
+                self.end_partial(prefixes, out);
+                self.partial_at = self.reader.position();
+                self.line(format!("({n} bytes were removed before they could be shown)").as_bytes(), out);
+            }
+            Read::End => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Prints all system lines, reached or not, and what is left of a line.
+    pub(super) fn finish(&mut self, prefixes: &Prefixes, out: &mut Output) {
+        while !self.system.is_empty() {
+            self.print_system(prefixes, out);
+        }
+        self.end_partial(prefixes, out);
+    }
+
+    /// The partial line as a prompt, if there is one.
+    pub(super) fn prompt(&self) -> Option<(&[u8], &[u8])> {
+        (!self.partial.is_empty()).then_some((self.prefix.bytes(), &self.partial))
+    }
+
+    fn print(&mut self, begin: u64, bytes: &[u8], prefixes: &Prefixes, out: &mut Output) -> Result<()> {
+        let Some(last) = memchr::memrchr(b'\n', bytes) else {
+            return self.keep(begin, bytes, prefixes, out);
+        };
+        let whole = &bytes[..=last];
+        let lines = out.lines();
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', whole) {
+            let at = if self.partial.is_empty() { begin + from as u64 } else { self.partial_at };
+            stamp(&mut self.reader, &mut self.prefix, prefixes, at)?;
+            lines.extend_from_slice(self.prefix.bytes());
+            if !self.partial.is_empty() {
+                lines.extend_from_slice(&self.partial);
+                self.partial.clear();
+            }
+            lines.extend_from_slice(&whole[from..=end]);
+            from = end + 1;
+        }
+        self.unshown_since = None;
+        self.keep(begin + from as u64, &bytes[from..], prefixes, out)
+    }
+
+    /// Keeps what has no newline yet.
+    fn keep(&mut self, begin: u64, bytes: &[u8], prefixes: &Prefixes, out: &mut Output) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.partial.is_empty() {
+            self.partial_at = begin;
+            stamp(&mut self.reader, &mut self.prefix, prefixes, begin)?;
+        }
+        self.partial.extend_from_slice(bytes);
+        self.unshown_since.get_or_insert_with(Instant::now);
+        if self.partial.len() >= LINE_BYTES {
+            self.end_partial(prefixes, out);
+        }
+        Ok(())
+    }
+
+    fn end_partial(&mut self, prefixes: &Prefixes, out: &mut Output) {
+        if self.partial.is_empty() {
+            return;
+        }
+        let partial = std::mem::take(&mut self.partial);
+        // A line without its time is better than none.
+        let _ = stamp(&mut self.reader, &mut self.prefix, prefixes, self.partial_at);
+        self.line(&partial, out);
+        self.unshown_since = None;
+    }
+
+    fn print_system(&mut self, prefixes: &Prefixes, out: &mut Output) {
+        let Some(line) = self.system.pop_front() else { return };
+        if line.ends_run {
+            self.end_partial(prefixes, out);
+        }
+        if prefixes.timed() {
+            prefixes.set_time(&mut self.prefix, now());
+        }
+        self.line(line.text.as_bytes(), out);
+    }
+
+    fn line(&self, text: &[u8], out: &mut Output) {
+        let lines = out.lines();
+        lines.extend_from_slice(self.prefix.bytes());
+        lines.extend_from_slice(text);
+        lines.push(b'\n');
+    }
+}
+
+/// Puts the time at which the byte at a position came into a prefix.
+fn stamp(reader: &mut Reader, prefix: &mut Prefix, prefixes: &Prefixes, position: u64) -> Result<()> {
+    if prefixes.timed() {
+        let time = reader.stamp(position)?.time;
+        prefixes.set_time(prefix, time);
+    }
+    Ok(())
+}
+
+/// Nanoseconds since 1970.
+pub(super) fn now() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,174 @@
+//! The printer's thread.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ganger_logs::Watch;
+
+use super::follower::{Follower, now};
+use super::inbox::{Inbox, Message};
+use super::output::Output;
+use super::prefix::Prefixes;
+use super::{Options, System, prompt};
+
+/// So much of one log is read at once.
+const READ_BYTES: usize = 128 * 1024;
+/// A partial line is shown on a terminal after this.
+const PROMPT_AFTER: Duration = Duration::from_millis(50);
+
+type OnBroken = Box<dyn FnOnce(io::Error) + Send>;
+
+pub(super) struct Thread {
+    watch: Watch,
+    inbox: Arc<Inbox>,
+    prefixes: Prefixes,
+    followers: Vec<Follower>,
+    output: Output,
+    on_broken: Option<OnBroken>,
+    terminal: bool,
+    /// Whose partial line is (to be) at the bottom.
+    prompting: Option<usize>,
+    buf: Vec<u8>,
+    finishing: bool,
+}
+
+impl Thread {
+    pub(super) fn new(
+        watch: Watch,
+        inbox: Arc<Inbox>,
+        options: Options,
+        output: OwnedFd,
+        on_broken: OnBroken,
+    ) -> Self {
+        let output = Output::new(output);
+        let terminal = output.is_terminal();
+        Self {
+            watch,
+            inbox,
+            prefixes: Prefixes::new(options),
+            followers: Vec::new(),
+            output,
+            on_broken: Some(on_broken),
+            terminal,
+            prompting: None,
+            buf: vec![0; READ_BYTES],
+            finishing: false,
+        }
+    }
+
+    /// Prints until told to finish; says whether all was printed.
+    pub(super) fn run(mut self) -> bool {
+        let Err(error) = self.print() else { return true };
+        // Without its followers, nobody holds up the workers.
+        self.followers.clear();
+        if let Some(on_broken) = self.on_broken.take() {
+            on_broken(error);
+        }
+        false
+    }
+
+    fn print(&mut self) -> io::Result<()> {
+        loop {
+            self.watch.arm();
+            let told = self.listen();
+            if self.step_all()? || told {
+                continue;
+            }
+            if self.finishing {
+                return self.finish();
+            }
+            self.show_prompt();
+            self.output.flush()?;
+            self.watch.wait(self.until_prompt()).map_err(io::Error::other)?;
+        }
+    }
+
+    /// Takes in what the printer was told; says whether there was anything.
+    fn listen(&mut self) -> bool {
+        let mut told = false;
+        while let Some(message) = self.inbox.take() {
+            told = true;
+            match message {
+                Message::Add(reader) => {
+                    let wider = self.prefixes.make_room(reader.log());
+                    self.followers.push(Follower::new(*reader, &mut self.prefixes));
+                    if wider {
+                        for follower in &mut self.followers {
+                            follower.widen(&mut self.prefixes);
+                        }
+                    }
+                }
+                Message::System(line) => self.system(line),
+                Message::Finish => self.finishing = true,
+            }
+        }
+        told
+    }
+
+    fn system(&mut self, line: System) {
+        if let Some(follower) = self.followers.iter_mut().find(|f| f.log() == line.log) {
+            return follower.push_system(line);
+        }
+        let mut prefix = self.prefixes.of(&line.log);
+        if self.prefixes.timed() {
+            self.prefixes.set_time(&mut prefix, now());
+        }
+        let lines = self.output.lines();
+        lines.extend_from_slice(prefix.bytes());
+        lines.extend_from_slice(line.text.as_bytes());
+        lines.push(b'\n');
+    }
+
+    /// Lets each log print a piece; says whether any did.
+    fn step_all(&mut self) -> io::Result<bool> {
+        let mut any = false;
+        for (number, follower) in self.followers.iter_mut().enumerate() {
+            let moved = follower.step(&mut self.buf, &self.prefixes, &mut self.output);
+            if moved.map_err(io::Error::other)? {
+                any = true;
+                if follower.prompt().is_some() {
+                    self.prompting = Some(number);
+                }
+            }
+            self.output.flush_if_full()?;
+        }
+        Ok(any)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        for follower in &mut self.followers {
+            follower.finish(&self.prefixes, &mut self.output);
+        }
+        self.output.erase_prompt();
+        self.output.flush()
+    }
+
+    /// Shows the latest partial line at the bottom, if it is old enough.
+    fn show_prompt(&mut self) {
+        if !self.terminal {
+            return;
+        }
+        let Some(follower) = self.prompting.and_then(|n| self.followers.get_mut(n)) else { return };
+        let Some((prefix, text)) = follower.prompt() else {
+            self.prompting = None;
+            return;
+        };
+        if follower.unshown_since.is_some_and(|since| since.elapsed() < PROMPT_AFTER) {
+            return;
+        }
+        let mut shown = prefix.to_vec();
+        let columns = self.output.columns().saturating_sub(self.prefixes.columns() + 1);
+        shown.extend(prompt::fitting(text, columns));
+        follower.unshown_since = None;
+        self.output.show_prompt(&shown);
+    }
+
+    /// How long until a partial line is to be shown; no timer runs unless there is one.
+    fn until_prompt(&self) -> Option<Duration> {
+        let follower = self.prompting.and_then(|n| self.followers.get(n)).filter(|_| self.terminal)?;
+        let at = follower.unshown_since? + PROMPT_AFTER;
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+}

@@ -1,0 +1,208 @@
+//! One pipe on its way to one log.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::event::epoll;
+use rustix::io::{Errno, ioctl_fionread};
+use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
+
+use super::{Done, Event, Limits};
+use crate::Error;
+use crate::files::RealFiles;
+use crate::log::Log;
+use crate::writer::{Desk, Writer};
+
+/// At most this is moved from one pipe in one turn, so that a loud worker does not starve the others.
+const TURN_BYTES: usize = 1 << 20;
+/// A pipe that was found full grows to this.
+const PIPE_BYTES: usize = 1 << 20;
+/// A move of this much means that the pipe was as good as full at its usual 64 KiB.
+const FULL_BYTES: usize = 48 * 1024;
+
+pub(super) struct Line {
+    log: Arc<Log>,
+    pipe: OwnedFd,
+    writer: Writer<RealFiles>,
+    /// What to call when the log has reached a position.
+    drains: Vec<(u64, Done)>,
+    /// The position at which the pipe is let go.
+    leave_at: Option<u64>,
+    failed_since: Option<SystemTime>,
+    grown: bool,
+    listening: bool,
+}
+
+/// What became of a pipe's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Poured {
+    /// All is well.
+    Some,
+    /// It could not be stored; the bytes wait in the pipe.
+    Failed,
+    /// A follower that must miss nothing lags too far; the bytes wait in the pipe.
+    Stalled,
+}
+
+impl Line {
+    pub(super) fn new(log: Arc<Log>, pipe: OwnedFd) -> Self {
+        Self {
+            log,
+            pipe,
+            writer: Writer::default(),
+            drains: Vec::new(),
+            leave_at: None,
+            failed_since: None,
+            grown: false,
+            listening: true,
+        }
+    }
+
+    pub(super) fn pipe(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.log.name
+    }
+
+    /// How many bytes were written but are not stored.
+    fn waiting(&self) -> u64 {
+        ioctl_fionread(&self.pipe).unwrap_or(0) + self.writer.carried()
+    }
+
+    pub(super) fn begin(&mut self, run: u64) {
+        let position = self.log.end() + self.waiting();
+        self.writer.begin(position, run);
+    }
+
+    pub(super) fn when_drained(&mut self, done: Done) {
+        let end = self.log.end();
+        match self.waiting() {
+            0 => done(end),
+            bytes => self.drains.push((end + bytes, done)),
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.leave_at = Some(self.log.end() + self.waiting());
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.leave_at.is_some_and(|at| at <= self.log.end())
+    }
+
+    /// Calls whoever waits for a drain, whether it is complete or not: there is no more to wait for.
+    pub(super) fn settle_drains(self) {
+        let end = self.log.end();
+        for (_, done) in self.drains {
+            done(end);
+        }
+    }
+
+    /// Wants to be told of output, or not.
+    pub(super) fn listen(&mut self, epoll: &OwnedFd, token: u64, wanted: bool) {
+        if self.listening != wanted {
+            let flags = if wanted { epoll::EventFlags::IN } else { epoll::EventFlags::empty() };
+            self.listening = epoll::modify(epoll, &self.pipe, epoll::EventData::new_u64(token), flags)
+                .map_or(self.listening, |()| wanted);
+        }
+    }
+
+    /// Does a follower that must miss nothing lag too far? If so, it will ring once it has caught up.
+    pub(super) fn is_held_up(&self, limits: Limits) -> bool {
+        if self.log.lag() <= limits.unread_bytes {
+            return false;
+        }
+        self.log.stalled.store(true, Ordering::SeqCst);
+        // Pairs with the one in the reader: either it sees the flag or its progress is seen here.
+        fence(Ordering::SeqCst);
+        let held_up = self.log.lag() > limits.unread_bytes / 2;
+        if !held_up {
+            self.log.stalled.store(false, Ordering::SeqCst);
+        }
+        held_up
+    }
+
+    /// Moves what is there, up to a turn's worth.
+    pub(super) fn pour(&mut self, desk: &Desk<'_, RealFiles>, on_event: &mut dyn FnMut(Event)) -> Poured {
+        if self.is_held_up(desk.limits) {
+            return Poured::Stalled;
+        }
+        match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
+            Ok(moved) => {
+                self.recover(on_event);
+                self.grow(moved);
+                self.call_drained(moved == 0);
+                Poured::Some
+            }
+            Err(error) => {
+                self.fail(&error, on_event);
+                Poured::Failed
+            }
+        }
+    }
+
+    /// Stores what is there now, for the last time.
+    pub(super) fn finish(mut self, desk: &Desk<'_, RealFiles>, on_event: &mut dyn FnMut(Event)) {
+        let until = self.log.end() + self.waiting();
+        while self.log.end() < until {
+            match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    self.fail(&error, on_event);
+                    break;
+                }
+            }
+        }
+        self.settle_drains();
+    }
+
+    fn call_drained(&mut self, empty: bool) {
+        if self.drains.is_empty() {
+            return;
+        }
+        let end = self.log.end();
+        for (_, done) in self.drains.extract_if(.., |(at, _)| empty || *at <= end) {
+            done(end);
+        }
+    }
+
+    fn grow(&mut self, moved: usize) {
+        if !self.grown && moved >= FULL_BYTES {
+            self.grown = true;
+            if fcntl_getpipe_size(&self.pipe).is_ok_and(|size| size < PIPE_BYTES) {
+                // A user may have used up what the system grants for pipes; a small one works, too.
+                let _ = fcntl_setpipe_size(&self.pipe, PIPE_BYTES);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &Error, on_event: &mut dyn FnMut(Event)) {
+        if self.failed_since.is_some() {
+            return;
+        }
+        let since = SystemTime::now();
+        self.failed_since = Some(since);
+        let log = self.log.name.to_string();
+        if let Error::Io { path, source, .. } = error {
+            let errno = source.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+            on_event(Event::Failed { log, path: path.clone(), errno, since });
+        }
+    }
+
+    fn recover(&mut self, on_event: &mut dyn FnMut(Event)) {
+        if let Some(since) = self.failed_since.take() {
+            on_event(Event::Recovered { log: self.log.name.to_string(), since });
+        }
+    }
+}
+
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

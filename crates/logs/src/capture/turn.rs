@@ -1,0 +1,210 @@
+//! The capture thread's turns: wait, move what came, wake the followers.
+//!
+//! It sleeps without a timer. There is one exception: while output cannot be stored (a full disk), it looks again
+//! each second.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+
+use super::line::{Line, Poured};
+use super::{Command, Done, Event, Limits};
+use crate::files::RealFiles;
+use crate::log::Log;
+use crate::watch::Bell;
+use crate::writer::Desk;
+use crate::{Error, Result, Store};
+
+/// So many pipes are served in one turn.
+const PIPES: usize = 64;
+/// Output that could not be stored is tried again after this.
+const RETRY: Duration = Duration::from_secs(1);
+/// The bell's token; pipes have their place in `lines`.
+const BELL: u64 = u64::MAX;
+
+pub(super) struct Turns {
+    store: Store,
+    limits: Limits,
+    inbox: Receiver<Command>,
+    bell: Arc<Bell>,
+    on_event: Box<dyn FnMut(Event) + Send>,
+    epoll: OwnedFd,
+    lines: Vec<Option<Line>>,
+    places: BTreeMap<Arc<str>, usize>,
+    /// Places whose pipe is left alone: because storing fails, or because a follower lags.
+    failing: Vec<usize>,
+    stalled: Vec<usize>,
+    retry_at: Option<Instant>,
+    stopping: bool,
+}
+
+impl Turns {
+    pub(super) fn new(
+        store: Store,
+        limits: Limits,
+        inbox: Receiver<Command>,
+        bell: Arc<Bell>,
+        on_event: Box<dyn FnMut(Event) + Send>,
+    ) -> Result<Self> {
+        let wrap = |e| Error::io("capture into", store.dir(), e);
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(wrap)?;
+        epoll::add(&epoll, &bell, epoll::EventData::new_u64(BELL), epoll::EventFlags::IN).map_err(wrap)?;
+        bell.arm();
+        Ok(Self {
+            store,
+            limits,
+            inbox,
+            bell,
+            on_event,
+            epoll,
+            lines: Vec::new(),
+            places: BTreeMap::new(),
+            failing: Vec::new(),
+            stalled: Vec::new(),
+            retry_at: None,
+            stopping: false,
+        })
+    }
+
+    pub(super) fn run(&mut self) {
+        let mut events = Vec::with_capacity(PIPES);
+        while !self.stopping {
+            let timeout = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = timeout.and_then(|t| Timespec::try_from(t).ok());
+            events.clear();
+            // It can only fail by being interrupted.
+            let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref());
+            for event in &events {
+                match event.data.u64() {
+                    BELL => self.answer(),
+                    place => self.serve(usize::try_from(place).unwrap_or(usize::MAX)),
+                }
+            }
+            if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+                self.retry_at = None;
+                for place in std::mem::take(&mut self.failing) {
+                    self.serve(place);
+                }
+            }
+            self.store.announce();
+        }
+    }
+
+    /// Does what was asked, and goes on where a follower has caught up.
+    fn answer(&mut self) {
+        self.bell.arm();
+        while let Ok(command) = self.inbox.try_recv() {
+            match command {
+                Command::Add { log, pipe } => self.add(log, pipe),
+                Command::Begin { log, run } => {
+                    if let Some(line) = self.line_of(&log) {
+                        line.begin(run);
+                    }
+                }
+                Command::Drain { log, done } => self.drain(&log, done),
+                Command::Remove { log } => self.remove(&log),
+                Command::Stop => return self.stop(),
+            }
+        }
+        for place in std::mem::take(&mut self.stalled) {
+            self.resume(place);
+        }
+    }
+
+    fn line_of(&mut self, log: &str) -> Option<&mut Line> {
+        let place = *self.places.get(log)?;
+        self.lines.get_mut(place)?.as_mut()
+    }
+
+    fn add(&mut self, log: Arc<Log>, pipe: OwnedFd) {
+        if let Some(&place) = self.places.get(&log.name) {
+            self.forget(place);
+        }
+        let place = self.lines.iter().position(Option::is_none).unwrap_or(self.lines.len());
+        let data = epoll::EventData::new_u64(place as u64);
+        if let Err(errno) = epoll::add(&self.epoll, &pipe, data, epoll::EventFlags::IN) {
+            let log = log.name.to_string();
+            let path = self.store.dir().join(&log);
+            (self.on_event)(Event::Failed { log, path, errno, since: std::time::SystemTime::now() });
+            return;
+        }
+        self.places.insert(Arc::clone(&log.name), place);
+        let line = Some(Line::new(log, pipe));
+        if place == self.lines.len() {
+            self.lines.push(line);
+        } else {
+            self.lines[place] = line;
+        }
+    }
+
+    fn drain(&mut self, log: &str, done: Done) {
+        match self.line_of(log) {
+            Some(line) => line.when_drained(done),
+            None => done(self.store.end(log).unwrap_or(0)),
+        }
+    }
+
+    fn remove(&mut self, log: &str) {
+        let Some(&place) = self.places.get(log) else { return };
+        if let Some(line) = self.line_of(log) {
+            line.leave();
+            if line.has_left() {
+                self.forget(place);
+            }
+        }
+    }
+
+    /// Lets go of a pipe.
+    fn forget(&mut self, place: usize) {
+        let Some(line) = self.lines.get_mut(place).and_then(Option::take) else { return };
+        // Its description may be open elsewhere; without this, its events would go on.
+        let _ = epoll::delete(&self.epoll, line.pipe());
+        self.places.remove(line.name());
+        self.failing.retain(|p| *p != place);
+        self.stalled.retain(|p| *p != place);
+        line.settle_drains();
+    }
+
+    /// Moves what a pipe holds, up to a turn's worth.
+    fn serve(&mut self, place: usize) {
+        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
+        let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
+        match line.pour(&desk, &mut self.on_event) {
+            Poured::Some => {}
+            Poured::Failed => {
+                self.failing.push(place);
+                self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
+            }
+            Poured::Stalled => self.stalled.push(place),
+        }
+        if line.has_left() {
+            return self.forget(place);
+        }
+        let wanted = !self.failing.contains(&place) && !self.stalled.contains(&place);
+        line.listen(&self.epoll, place as u64, wanted);
+    }
+
+    /// Takes up a pipe again if the follower that held it up has caught up.
+    fn resume(&mut self, place: usize) {
+        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
+        if line.is_held_up(self.limits) {
+            self.stalled.push(place);
+        } else {
+            self.serve(place);
+        }
+    }
+
+    /// Stores what the pipes hold, whoever lags, and ends.
+    fn stop(&mut self) {
+        let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
+        for line in std::mem::take(&mut self.lines).into_iter().flatten() {
+            line.finish(&desk, &mut self.on_event);
+        }
+        self.stopping = true;
+    }
+}

@@ -1,0 +1,186 @@
+//! The file operations that the store is made of, so that a test can make each of them fail.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use rustix::io::Errno;
+use rustix::pipe::{SpliceFlags, splice};
+
+/// At most this much is copied at once where bytes cannot be spliced.
+const COPY_BYTES: usize = 64 * 1024;
+
+/// What the store does with files. A file that is missing is an answer, not an error.
+pub(crate) trait Files {
+    /// An open file.
+    type File;
+    /// Where the workers' bytes come from.
+    type Source;
+
+    /// Opens a file for reading and writing; `None` when it is missing and not to be created.
+    fn open(&self, path: &Path, create: bool) -> io::Result<Option<Self::File>>;
+    /// How long a file is; `None` when it is missing.
+    fn size(&self, path: &Path) -> io::Result<Option<u64>>;
+    /// When a file was last written, in nanoseconds since 1970; 0 when nobody knows.
+    fn modified(&self, path: &Path) -> i64;
+    /// Reads up to the end of the buffer or of the file.
+    fn read_at(&self, file: &Self::File, at: u64, buf: &mut [u8]) -> io::Result<usize>;
+    /// Writes everything.
+    fn write_at(&self, file: &Self::File, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Sets the length of a file.
+    fn set_len(&self, file: &Self::File, len: u64) -> io::Result<()>;
+    /// Renames, replacing what is there; `false` when there is nothing to be renamed.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<bool>;
+    /// Removes a file, if it is there.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Moves up to `max` bytes from the source to a place in a file; 0 when there are none now. Bytes that
+    /// were taken but could not be written wait in `carry`.
+    fn pour(
+        &self,
+        source: &Self::Source,
+        file: &Self::File,
+        at: u64,
+        max: usize,
+        carry: &mut Vec<u8>,
+    ) -> io::Result<usize>;
+}
+
+/// The files of the system.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RealFiles;
+
+impl Files for RealFiles {
+    type File = File;
+    type Source = OwnedFd;
+
+    fn open(&self, path: &Path, create: bool) -> io::Result<Option<File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(create).truncate(false).mode(0o600);
+        missing(options.open(path))
+    }
+
+    fn size(&self, path: &Path) -> io::Result<Option<u64>> {
+        Ok(missing(std::fs::metadata(path))?.map(|m| m.len()))
+    }
+
+    fn modified(&self, path: &Path) -> i64 {
+        let time = std::fs::metadata(path).and_then(|m| m.modified()).ok();
+        let since = time.and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+        since.and_then(|d| i64::try_from(d.as_nanos()).ok()).unwrap_or(0)
+    }
+
+    fn read_at(&self, file: &File, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let mut got = 0;
+        while got < buf.len() {
+            match file.read_at(&mut buf[got..], at + got as u64) {
+                Ok(0) => break,
+                Ok(n) => got += n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(got)
+    }
+
+    fn write_at(&self, file: &File, at: u64, bytes: &[u8]) -> io::Result<()> {
+        file.write_all_at(bytes, at)
+    }
+
+    fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
+        file.set_len(len)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<bool> {
+        Ok(missing(std::fs::rename(from, to))?.is_some())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        missing(std::fs::remove_file(path)).map(|_| ())
+    }
+
+    fn pour(
+        &self,
+        source: &OwnedFd,
+        file: &File,
+        at: u64,
+        max: usize,
+        carry: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        if !carry.is_empty() {
+            return copy(source, file, at, max, carry);
+        }
+        // The one way that cannot lose a byte if we are killed in the middle of it: what left the pipe is in
+        // the file.
+        let mut offset = at;
+        match splice(source, None, file, Some(&mut offset), max, SpliceFlags::MOVE | SpliceFlags::NONBLOCK) {
+            Ok(n) => Ok(n),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(Errno::INVAL) => copy(source, file, at, max, carry),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+/// Moves bytes by reading and writing them, where they cannot be spliced.
+fn copy(source: &OwnedFd, file: &File, at: u64, max: usize, carry: &mut Vec<u8>) -> io::Result<usize> {
+    if carry.is_empty() {
+        carry.resize(COPY_BYTES.min(max), 0);
+        let got = match rustix::io::read(source, carry.as_mut_slice()) {
+            Ok(n) => Ok(n),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(e) => Err(e),
+        };
+        carry.truncate(*got.as_ref().unwrap_or(&0));
+        got?;
+    }
+    let now = carry.len().min(max);
+    file.write_all_at(&carry[..now], at)?;
+    carry.drain(..now);
+    Ok(now)
+}
+
+/// Makes "there is no such file" an answer.
+fn missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copying_keeps_what_could_not_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        std::fs::write(&path, "").unwrap();
+        let read_only = File::open(&path).unwrap();
+        let (source, worker) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&worker, b"one\ntwo\n").unwrap();
+        let mut carry = Vec::new();
+        assert!(copy(&source, &read_only, 0, 6, &mut carry).is_err());
+        let file = RealFiles.open(&path, false).unwrap().unwrap();
+        assert_eq!(RealFiles.pour(&source, &file, 0, 4, &mut carry).unwrap(), 4);
+        assert_eq!(RealFiles.pour(&source, &file, 4, 100, &mut carry).unwrap(), 2);
+        assert_eq!(RealFiles.pour(&source, &file, 6, 100, &mut carry).unwrap(), 2);
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn a_file_that_refuses_to_be_spliced_into_gets_its_bytes_by_copying() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        // The kernel refuses to splice into a file that is open for appending.
+        let file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
+        let (source, worker) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&worker, b"hello").unwrap();
+        assert_eq!(RealFiles.pour(&source, &file, 0, 100, &mut Vec::new()).unwrap(), 5);
+        assert_eq!(std::fs::read(&path).unwrap(), b"hello");
+    }
+}

@@ -1,0 +1,185 @@
+//! Rotation, and what heals it after a crash: the same code.
+//!
+//! A segment is a pair of files, `NAME.log` (exactly what the worker wrote) and `NAME.index` (where that begins
+//! in the whole log, and when what came). Rotated pairs are `NAME.log.1` with `NAME.index.1` and so on,
+//! the highest number being the oldest. The cut is after the last line end; what follows it, the torn tail,
+//! moves to the new segment.
+//!
+//! 1. Write the tail to `NAME.log.new`.
+//! 2. Write `NAME.index.new`: where the new segment begins, and how long that leaves the old one. With
+//!    its header whole on the disk (it bears a check sum), the rotation is *decided*.
+//! 3. Shorten `NAME.log` to that length.
+//! 4. Make slot 1 free: from the first free slot downwards rename each pair to the next number, index before text.
+//! 5. Rename `NAME.index`, then `NAME.log`, to number 1.
+//! 6. Rename `NAME.log.new` to `NAME.log`.
+//! 7. Rename `NAME.index.new` to `NAME.index`. The rotation is *complete*.
+//! 8. Remove pairs that are too old, text before index.
+//!
+//! After a crash, [`settle`] looks at `NAME.index.new`. Not whole: nothing was decided, nothing was touched;
+//! both new files are removed. Whole: steps 3 to 7 are done again, each of which does nothing where it was done:
+//! - `NAME.log.new` is gone: step 6 was done, only step 7 is left.
+//! - `NAME.log` is gone, too: step 5 was done, go on with step 6.
+//! - Else `NAME.log` is the old segment. Shortening it twice is shortening it once. The first number without
+//!   a text is where the renaming in step 4 or 5 stopped, as text moves last; an index whose text has not
+//!   followed is in its new place already.
+//!
+//! A number whose index has no text is a removal (step 8) that was cut short; [`survey`] completes it.
+//! An index that is missing or torn is written anew: where the segment begins follows from its neighbours, and
+//! its time is that of the file.
+
+use std::path::Path;
+
+use crate::files::Files;
+use crate::index::{self, HEADER, Header, Record};
+use crate::log::Segment;
+use crate::name::Paths;
+use crate::{Error, Result, Stamp};
+
+/// A line that is longer than this may be cut by a rotation.
+pub(crate) const LINE_BYTES: u64 = 64 * 1024;
+
+/// Steps 1 and 2: decides to cut `old`, which ends at `end`.
+pub(crate) fn decide<F: Files>(
+    files: &F,
+    paths: Paths<'_>,
+    text: &F::File,
+    old: Segment,
+    stamp: Stamp,
+) -> Result<()> {
+    let len = old.end - old.base;
+    let mut tail = vec![0; usize::try_from(len.min(LINE_BYTES)).unwrap_or(0)];
+    let from = len - tail.len() as u64;
+    let got = files.read_at(text, from, &mut tail).map_err(|e| Error::io("read", &paths.log(0), e))?;
+    tail.truncate(got);
+    let line_end = memchr::memrchr(b'\n', &tail).map_or(tail.len(), |n| n + 1);
+    let cut = from + line_end as u64;
+
+    let path = paths.new_log();
+    write_new(files, &path, &tail[line_end..])?;
+    let mut bytes = Header { base: old.base + cut, cut }.bytes().to_vec();
+    bytes.extend(Record { position: old.base + cut, stamp }.bytes());
+    write_new(files, &paths.new_index(), &bytes)
+}
+
+fn write_new<F: Files>(files: &F, path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = open_new(files, path)?;
+    files.write_at(&file, 0, bytes).map_err(|e| Error::io("write", path, e))
+}
+
+/// Opens a file and empties it.
+pub(crate) fn open_new<F: Files>(files: &F, path: &Path) -> Result<F::File> {
+    let wrap = |e| Error::io("create", path, e);
+    let file = files.open(path, true).map_err(wrap)?;
+    let file = file.ok_or_else(|| wrap(std::io::ErrorKind::NotFound.into()))?;
+    files.set_len(&file, 0).map_err(wrap)?;
+    Ok(file)
+}
+
+/// Steps 3 to 7, or nothing: completes a rotation that was decided and forgets one that was not.
+pub(crate) fn settle<F: Files>(files: &F, paths: Paths<'_>) -> Result<()> {
+    let decided = paths.new_index();
+    let header = index::header(files, &decided).map_err(|e| Error::io("read", &decided, e))?;
+    let Some(header) = header else {
+        remove(files, &decided)?;
+        return remove(files, &paths.new_log());
+    };
+    if exists(files, &paths.new_log())? {
+        if exists(files, &paths.log(0))? {
+            shorten(files, &paths.log(0), header.cut)?;
+            make_way(files, paths)?;
+        }
+        rename(files, &paths.new_log(), &paths.log(0))?;
+    }
+    rename(files, &decided, &paths.index(0))
+}
+
+fn shorten<F: Files>(files: &F, path: &Path, len: u64) -> Result<()> {
+    let wrap = |e| Error::io("shorten", path, e);
+    if let Some(file) = files.open(path, false).map_err(wrap)? {
+        files.set_len(&file, len).map_err(wrap)?;
+    }
+    Ok(())
+}
+
+/// Steps 4 and 5: moves every pair up to the first free slot by one.
+fn make_way<F: Files>(files: &F, paths: Paths<'_>) -> Result<()> {
+    let mut free = 1;
+    while exists(files, &paths.log(free))? {
+        free += 1;
+    }
+    for slot in (0..free).rev() {
+        rename(files, &paths.index(slot), &paths.index(slot + 1))?;
+        rename(files, &paths.log(slot), &paths.log(slot + 1))?;
+    }
+    Ok(())
+}
+
+/// Step 8: removes the pair of a slot.
+pub(crate) fn remove_pair<F: Files>(files: &F, paths: Paths<'_>, slot: usize) -> Result<()> {
+    remove(files, &paths.log(slot))?;
+    remove(files, &paths.index(slot))
+}
+
+/// Finds out what each of these slots holds, the newest first, and heals their indexes.
+pub(crate) fn survey<F: Files>(
+    files: &F,
+    paths: Paths<'_>,
+    slots: impl Iterator<Item = usize>,
+) -> Result<Vec<Segment>> {
+    let mut found: Vec<(usize, u64, Option<u64>)> = Vec::new();
+    for slot in slots {
+        let (log, beside) = (paths.log(slot), paths.index(slot));
+        match files.size(&log).map_err(|e| Error::io("inspect", &log, e))? {
+            Some(len) => {
+                let header = index::header(files, &beside).map_err(|e| Error::io("read", &beside, e))?;
+                found.push((slot, len, header.map(|h| h.base)));
+            }
+            None => remove(files, &beside)?,
+        }
+    }
+    let segments = place(&found);
+    for (segment, (slot, _, base)) in segments.iter().zip(&found) {
+        if base.is_none() {
+            rebuild(files, paths, *slot, segment.base)?;
+        }
+    }
+    Ok(segments)
+}
+
+/// Works out the bases that no index tells from those of the neighbours. `found` is the newest first.
+fn place(found: &[(usize, u64, Option<u64>)]) -> Vec<Segment> {
+    let mut bases: Vec<Option<u64>> = found.iter().map(|f| f.2).collect();
+    for i in 1..bases.len() {
+        bases[i] = bases[i].or(bases[i - 1].map(|next| next.saturating_sub(found[i].1)));
+    }
+    let mut end = 0;
+    let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
+    for (i, &(slot, len, _)) in found.iter().enumerate().rev() {
+        let base = bases[i].unwrap_or(end);
+        end = base + len;
+        segments.push(Segment { slot, base, end });
+    }
+    segments.reverse();
+    segments
+}
+
+fn rebuild<F: Files>(files: &F, paths: Paths<'_>, slot: usize, base: u64) -> Result<()> {
+    let stamp = Stamp { time: files.modified(&paths.log(slot)), run: 0 };
+    let path = paths.index(slot);
+    let file = open_new(files, &path)?;
+    let wrap = |e| Error::io("write", &path, e);
+    files.write_at(&file, HEADER, &Record { position: base, stamp }.bytes()).map_err(wrap)?;
+    files.write_at(&file, 0, &Header { base, cut: 0 }.bytes()).map_err(wrap)
+}
+
+fn exists<F: Files>(files: &F, path: &Path) -> Result<bool> {
+    Ok(files.size(path).map_err(|e| Error::io("inspect", path, e))?.is_some())
+}
+
+fn remove<F: Files>(files: &F, path: &Path) -> Result<()> {
+    files.remove(path).map_err(|e| Error::io("remove", path, e))
+}
+
+fn rename<F: Files>(files: &F, from: &Path, to: &Path) -> Result<()> {
+    files.rename(from, to).map(|_| ()).map_err(|e| Error::io("rename", from, e))
+}
