@@ -1,1 +1,44 @@
-//! To come.
+//! The control API of a running app: its types, its routes, where its socket is, and its client.
+//!
+//! Requests, data and errors are three enums: [`Request`], [`Data`] and [`ErrorCode`]. HTTP is a thin parser
+//! onto them ([`parse`]) and the client is the same parser backwards ([`encode`]). The table in [`ROUTES`] is
+//! the one definition of what can be asked: server, client and the `OpenAPI` document follow it.
+
+mod client;
+mod cursor;
+mod data;
+mod error;
+mod http;
+pub mod limits;
+mod openapi;
+mod place;
+mod query;
+mod request;
+mod routes;
+mod running;
+mod stream;
+mod text;
+mod time;
+
+pub use client::{Client, ClientError, Follow};
+pub use cursor::{BadCursor, LogCursor};
+pub use data::*;
+pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail};
+pub use http::{HttpParts, HttpRequest, check_version, encode, parse, request_id};
+pub use openapi::openapi;
+pub use place::{AppFile, Environment, Place, PlaceError};
+pub use request::{EventQuery, LogQuery, Request};
+pub use routes::{Answer, Method, Operation, Parameter, ParameterKind, ROUTES, Route, SchemaOf};
+pub use running::running;
+pub use stream::{Item, ItemTooLong, LineDecoder, SseDecoder, json_line, sse_error, sse_event, sse_log_line};
+pub use text::Text;
+pub use time::Time;
+
+/// The version of the API: the `1` in `/v1/…` and in the header `ganger-api-version`.
+pub const API_VERSION: &str = "1";
+
+/// The header by which client and server tell the API's version.
+pub const VERSION_HEADER: &str = "ganger-api-version";
+
+/// The header that names one request in replies, errors and events.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";

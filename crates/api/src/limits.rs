@@ -1,0 +1,57 @@
+//! Every bound of the API, by name.
+
+use std::time::Duration;
+
+/// The longest request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// The longest path with its query, in bytes.
+pub const MAX_TARGET_BYTES: usize = 64 * 1024;
+
+/// All headers of a request together, in bytes.
+pub const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// The longest `Last-Event-ID` or `after`, in bytes.
+pub const MAX_CURSOR_BYTES: usize = 16 * 1024;
+
+/// The longest request id that is echoed, in bytes; a longer one is replaced.
+pub const MAX_REQUEST_ID_BYTES: usize = 64;
+
+/// The most names or patterns in one request.
+pub const MAX_NAMES: usize = 1024;
+
+/// The longest name or pattern, in bytes.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// The longest text to search logs for, in bytes.
+pub const MAX_GREP_BYTES: usize = 1024;
+
+/// The most lines that `lines` may ask for.
+pub const MAX_LINES: u32 = 10_000_000;
+
+/// The highest count that `scale` may ask of one group.
+pub const MAX_COUNT: u32 = 10_000;
+
+/// The longest reply that a client accepts, in bytes.
+pub const MAX_REPLY_BYTES: usize = 16 * 1024 * 1024;
+
+/// The longest item of a stream that a client accepts, in bytes.
+pub const MAX_ITEM_BYTES: usize = 8 * 1024 * 1024;
+
+/// The longest path of a Unix socket, in bytes; the kernel's limit without its closing zero.
+pub const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+/// The part of an app's id that is taken from its directory's name, in bytes.
+pub const MAX_ID_NAME_BYTES: usize = 40;
+
+/// The longest `app.json` that is read, in bytes.
+pub const MAX_APP_FILE_BYTES: u64 = 64 * 1024;
+
+/// The most apps that a search for running apps looks at.
+pub const MAX_APPS: usize = 1024;
+
+/// How long a client waits for the head of a reply that changes nothing.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a client waits for a reply that comes after an effect: stopping may take as long as its timeout.
+pub const EFFECT_TIMEOUT: Duration = Duration::from_mins(30);

@@ -1,0 +1,135 @@
+//! What can be asked.
+
+use std::collections::BTreeMap;
+
+use ganger_spec::Signal;
+
+use crate::{LogCursor, Operation, Time};
+
+/// What can be asked of a running app.
+///
+/// Names are patterns: a worker (`web.1`), a group (`web`), a glob (`web.*`, `w?b`) or `all`. The server looks up
+/// what they mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The app as a whole.
+    App,
+    /// Workers, all of them if no name is given.
+    Workers {
+        /// Which.
+        names: Vec<String>,
+    },
+    /// Bring workers up.
+    Start {
+        /// Which.
+        names: Vec<String>,
+    },
+    /// Bring workers down and keep them down.
+    Stop {
+        /// Which.
+        names: Vec<String>,
+    },
+    /// End the present run of workers and start new ones.
+    Restart {
+        /// Which.
+        names: Vec<String>,
+    },
+    /// Send a signal to the main process of workers.
+    Signal {
+        /// Which.
+        names: Vec<String>,
+        /// What they get.
+        signal: Signal,
+    },
+    /// Set how many workers groups have.
+    Scale {
+        /// The count of each group.
+        counts: BTreeMap<String, u32>,
+    },
+    /// Read the files again and restart the workers whose spec changed.
+    Reload {
+        /// Only tell what would be done.
+        dry_run: bool,
+    },
+    /// The environment of a worker, a group or the app.
+    Env {
+        /// Whose; the app's own if none.
+        name: Option<String>,
+    },
+    /// The ports of all workers.
+    Ports,
+    /// Why a worker is as it is.
+    Why {
+        /// Which: a worker, or a group of one.
+        name: String,
+    },
+    /// Lines of logs.
+    Logs(LogQuery),
+    /// What happened.
+    Events(EventQuery),
+    /// Stop everything and end.
+    Quit {
+        /// Kill at once.
+        now: bool,
+    },
+    /// The `OpenAPI` document.
+    OpenApi,
+    /// The versions of the program and the API.
+    Version,
+}
+
+/// Which lines of which logs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Whose logs; all if empty.
+    pub names: Vec<String>,
+    /// Nothing that was written before this.
+    pub since: Option<Time>,
+    /// Nothing that was written after this.
+    pub until: Option<Time>,
+    /// At most this many of the last lines, over all logs together.
+    pub lines: Option<u32>,
+    /// Only lines that hold this text.
+    pub grep: Option<String>,
+    /// Go on with lines as they are written.
+    pub follow: bool,
+    /// Go on after this, where a stream broke off.
+    pub after: Option<LogCursor>,
+    /// Items as server-sent events; otherwise as lines of JSON. `follow` implies it.
+    pub sse: bool,
+}
+
+/// Which events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Go on with events as they happen.
+    pub follow: bool,
+    /// Only events after the one with this number.
+    pub after: Option<u64>,
+    /// Items as server-sent events; otherwise as lines of JSON. `follow` implies it.
+    pub sse: bool,
+}
+
+impl Request {
+    /// Which row of the table of routes it belongs to.
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::App => Operation::App,
+            Self::Workers { .. } => Operation::Workers,
+            Self::Start { .. } => Operation::Start,
+            Self::Stop { .. } => Operation::Stop,
+            Self::Restart { .. } => Operation::Restart,
+            Self::Signal { .. } => Operation::Signal,
+            Self::Scale { .. } => Operation::Scale,
+            Self::Reload { .. } => Operation::Reload,
+            Self::Env { .. } => Operation::Env,
+            Self::Ports => Operation::Ports,
+            Self::Why { .. } => Operation::Why,
+            Self::Logs(_) => Operation::Logs,
+            Self::Events(_) => Operation::Events,
+            Self::Quit { .. } => Operation::Quit,
+            Self::OpenApi => Operation::OpenApi,
+            Self::Version => Operation::Version,
+        }
+    }
+}

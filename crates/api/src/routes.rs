@@ -1,0 +1,275 @@
+//! The table of routes: the one definition of what can be asked.
+
+use schemars::{Schema, SchemaGenerator};
+
+use crate::data::{
+    AppInfo, EnvInfo, EventInfo, LogLine, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo, VersionInfo, WhyInfo,
+    WorkersInfo,
+};
+use crate::http::{NamesBody, QuitBody, ReloadBody, ScaleBody, SignalBody};
+
+/// The methods that are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Changes nothing.
+    Get,
+    /// Has an effect; the reply comes after it.
+    Post,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// The rows of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is documented by its row in the table")]
+pub enum Operation {
+    App,
+    Workers,
+    Start,
+    Stop,
+    Restart,
+    Signal,
+    Scale,
+    Reload,
+    Env,
+    Ports,
+    Why,
+    Logs,
+    Events,
+    Quit,
+    OpenApi,
+    Version,
+}
+
+/// What a parameter of the path or the query holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// A part of the path.
+    Path,
+    /// Text.
+    Text,
+    /// Text; may be given several times.
+    Texts,
+    /// A number.
+    Number,
+    /// RFC 3339.
+    Time,
+    /// `true`, `1` or nothing for yes; `false` or `0` for no.
+    Flag,
+}
+
+/// A parameter of the path or the query.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ParameterKind,
+    /// What it does: a sentence.
+    pub summary: &'static str,
+}
+
+/// Makes the schema of a type.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What is answered.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// One JSON document.
+    Json(SchemaOf),
+    /// Items: server-sent events or lines of JSON.
+    Stream(SchemaOf),
+    /// A JSON document of a known format.
+    Document,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// Which operation.
+    pub operation: Operation,
+    /// Its method.
+    pub method: Method,
+    /// Its path; a part in braces is a parameter.
+    pub path: &'static str,
+    /// What it does: a sentence.
+    pub summary: &'static str,
+    /// The parameters of its path and query.
+    pub parameters: &'static [Parameter],
+    /// Its body.
+    pub body: Option<SchemaOf>,
+    /// What is answered.
+    pub answer: Answer,
+}
+
+impl Route {
+    /// The row of this operation.
+    pub fn of(operation: Operation) -> &'static Self {
+        let Some(route) = ROUTES.iter().find(|route| route.operation == operation) else {
+            unreachable!("a test proves that every operation has its row")
+        };
+        route
+    }
+}
+
+const fn parameter(name: &'static str, kind: ParameterKind, summary: &'static str) -> Parameter {
+    Parameter { name, kind, summary }
+}
+
+const NAMES: &str = "A worker, a group, a glob or all; may be given several times. All if none is given.";
+const FOLLOW: &str = "Go on with what comes, as server-sent events.";
+
+const LOG_PARAMETERS: &[Parameter] = &[
+    parameter("name", ParameterKind::Texts, NAMES),
+    parameter("since", ParameterKind::Time, "Nothing that was written before this."),
+    parameter("until", ParameterKind::Time, "Nothing that was written after this."),
+    parameter("lines", ParameterKind::Number, "At most this many of the last lines, over all logs together."),
+    parameter("grep", ParameterKind::Text, "Only lines that hold this text."),
+    parameter("follow", ParameterKind::Flag, FOLLOW),
+    parameter("after", ParameterKind::Text, "Go on after this: the id of an item, as in Last-Event-ID."),
+];
+
+const EVENT_PARAMETERS: &[Parameter] = &[
+    parameter("follow", ParameterKind::Flag, FOLLOW),
+    parameter("after", ParameterKind::Number, "Only events after this number, as in Last-Event-ID."),
+];
+
+const fn get(operation: Operation, path: &'static str, summary: &'static str, answer: Answer) -> Route {
+    Route { operation, method: Method::Get, path, summary, parameters: &[], body: None, answer }
+}
+
+const fn post(
+    operation: Operation,
+    path: &'static str,
+    summary: &'static str,
+    body: SchemaOf,
+    answer: Answer,
+) -> Route {
+    Route { operation, method: Method::Post, path, summary, parameters: &[], body: Some(body), answer }
+}
+
+const fn with(route: Route, parameters: &'static [Parameter]) -> Route {
+    Route { parameters, ..route }
+}
+
+const NAMES_BODY: SchemaOf = SchemaGenerator::subschema_for::<NamesBody>;
+const OUTCOME: Answer = Answer::Json(SchemaGenerator::subschema_for::<OutcomeInfo>);
+
+/// What can be asked.
+pub const ROUTES: &[Route] = &[
+    get(
+        Operation::App,
+        "/v1/app",
+        "The app as a whole.",
+        Answer::Json(SchemaGenerator::subschema_for::<AppInfo>),
+    ),
+    with(
+        get(
+            Operation::Workers,
+            "/v1/workers",
+            "Workers, in the order of their groups and numbers.",
+            Answer::Json(SchemaGenerator::subschema_for::<WorkersInfo>),
+        ),
+        &[parameter("name", ParameterKind::Texts, NAMES)],
+    ),
+    post(
+        Operation::Start,
+        "/v1/workers/start",
+        "Bring workers up and forget their failures.",
+        NAMES_BODY,
+        OUTCOME,
+    ),
+    post(Operation::Stop, "/v1/workers/stop", "Bring workers down and keep them down.", NAMES_BODY, OUTCOME),
+    post(
+        Operation::Restart,
+        "/v1/workers/restart",
+        "End the present run of workers and start new ones.",
+        NAMES_BODY,
+        OUTCOME,
+    ),
+    post(
+        Operation::Signal,
+        "/v1/workers/signal",
+        "Send a signal to the main process of workers.",
+        SchemaGenerator::subschema_for::<SignalBody>,
+        OUTCOME,
+    ),
+    post(
+        Operation::Scale,
+        "/v1/scale",
+        "Set how many workers groups have.",
+        SchemaGenerator::subschema_for::<ScaleBody>,
+        OUTCOME,
+    ),
+    post(
+        Operation::Reload,
+        "/v1/reload",
+        "Read the files again and restart the workers whose spec changed.",
+        SchemaGenerator::subschema_for::<ReloadBody>,
+        Answer::Json(SchemaGenerator::subschema_for::<PlanInfo>),
+    ),
+    with(
+        get(
+            Operation::Env,
+            "/v1/env",
+            "The environment of a worker, a group or the app, and where each variable comes from.",
+            Answer::Json(SchemaGenerator::subschema_for::<EnvInfo>),
+        ),
+        &[parameter("name", ParameterKind::Text, "A worker or a group; the app's own if none is given.")],
+    ),
+    get(
+        Operation::Ports,
+        "/v1/ports",
+        "The port of each worker, why it is that one, and who else listens on it.",
+        Answer::Json(SchemaGenerator::subschema_for::<PortsInfo>),
+    ),
+    with(
+        get(
+            Operation::Why,
+            "/v1/workers/{name}/why",
+            "Why a worker is as it is, and what happened to it lately.",
+            Answer::Json(SchemaGenerator::subschema_for::<WhyInfo>),
+        ),
+        &[parameter("name", ParameterKind::Path, "A worker.")],
+    ),
+    with(
+        get(
+            Operation::Logs,
+            "/v1/logs",
+            "Lines that workers wrote, in the order of their time.",
+            Answer::Stream(SchemaGenerator::subschema_for::<LogLine>),
+        ),
+        LOG_PARAMETERS,
+    ),
+    with(
+        get(
+            Operation::Events,
+            "/v1/events",
+            "What happened, the oldest first.",
+            Answer::Stream(SchemaGenerator::subschema_for::<EventInfo>),
+        ),
+        EVENT_PARAMETERS,
+    ),
+    post(
+        Operation::Quit,
+        "/v1/quit",
+        "Stop every worker and end.",
+        SchemaGenerator::subschema_for::<QuitBody>,
+        Answer::Json(SchemaGenerator::subschema_for::<QuitInfo>),
+    ),
+    get(Operation::OpenApi, "/v1/openapi.json", "This document.", Answer::Document),
+    get(
+        Operation::Version,
+        "/v1/version",
+        "The versions of the program and of the API.",
+        Answer::Json(SchemaGenerator::subschema_for::<VersionInfo>),
+    ),
+];
