@@ -1,1 +1,33 @@
-//! To come.
+//! What tests of the whole program share.
+//!
+//! A [`Sandbox`] is a directory with an app in it and an environment of its own; a [`Running`] is a program that
+//! was started there, with all that it printed; a [`Terminal`] is the pseudo terminal that one may run on; a
+//! [`transcript`] is a whole session in a Markdown file. Every wait blocks on an event and has a [`Deadline`];
+//! nothing here sleeps or polls. A process that a test starts carries the sandbox's mark in its environment, so
+//! that [`Sandbox::assert_nothing_left`] sees it in whatever session, group or parent it hides.
+//!
+//! A wait that is not fulfilled panics with everything that was printed and with the event log of the sandbox.
+
+#![expect(clippy::expect_used, reason = "a test kit fails a test by panicking")]
+
+mod binaries;
+mod census;
+mod collector;
+mod deadline;
+mod events;
+mod launch;
+mod ports;
+mod running;
+mod sandbox;
+mod terminal;
+pub mod transcript;
+
+pub use binaries::dummy_beside;
+pub use census::{Process, children_of, command_line, is_alive, kill_nine, parent_of, signal, wait_gone};
+pub use deadline::Deadline;
+pub use events::{wait_for_file, wait_readable};
+pub use launch::Launch;
+pub use ports::{free_port, free_port_run};
+pub use running::{Exit, Finished, Running};
+pub use sandbox::Sandbox;
+pub use terminal::Terminal;
