@@ -1,0 +1,90 @@
+//! The overseer may die at any time: workers keep running and no line is lost.
+
+use ganger_testkit::{Deadline, Running, Sandbox, kill_nine};
+
+use crate::support::*;
+
+/// The overseer of a running app.
+fn overseer(running: &Running) -> i32 {
+    running.child_with("overseer")
+}
+
+/// Kills the overseer and blocks until another one answers; the workers must not notice.
+fn survive(sandbox: &Sandbox, running: &Running) {
+    let before = [pid(sandbox, "web.1"), pid(sandbox, "job.1")];
+    let old = overseer(running);
+    kill_nine(old, Deadline::generous());
+    // A command finds the new overseer, however early it asks.
+    assert_eq!([pid(sandbox, "web.1"), pid(sandbox, "job.1")], before);
+    assert_ne!(overseer(running), old);
+}
+
+/// A worker that prints a numbered line for each line that it reads from its gate.
+const COUNTING: &str = "echo ready; n=0; while read x; do n=$((n+1)); echo line $n of job; done <> gate";
+
+#[test]
+fn workers_and_lines_survive_the_death_of_the_overseer() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {COUNTING}"));
+    gate(&sandbox, "gate");
+    let running = started(&sandbox, 2);
+    open_gate(&sandbox, "gate");
+    running.wait_line("| line 1 of job");
+    survive(&sandbox, &running);
+    open_gate(&sandbox, "gate");
+    running.wait_line("| line 2 of job");
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn ten_deaths_in_a_row_cost_nothing() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {COUNTING}"));
+    gate(&sandbox, "gate");
+    let running = started(&sandbox, 2);
+    for round in 1..=10 {
+        survive(&sandbox, &running);
+        open_gate(&sandbox, "gate");
+        running.wait_line(&format!("| line {round} of job"));
+    }
+    let output = interrupted(&sandbox, running).output;
+    let numbers = output
+        .lines()
+        .filter_map(|line| line.split_once("| line ")?.1.split(' ').next()?.parse::<u32>().ok());
+    assert!(numbers.eq(1..=10), "each line once:\n{output}");
+}
+
+#[test]
+fn what_a_worker_writes_while_there_is_no_overseer_is_not_lost() {
+    let sandbox = sandbox_with(&format!(
+        "web: {OBEDIENT}\njob: echo ready; read x < gate; seq 1 50000; echo done; exec tail -f /dev/null"
+    ));
+    gate(&sandbox, "gate");
+    let running = started(&sandbox, 2);
+    let old = overseer(&running);
+    open_gate(&sandbox, "gate");
+    kill_nine(old, Deadline::generous());
+    running.wait_line("| done");
+    let output = interrupted(&sandbox, running).output;
+    let numbers = output.lines().filter_map(|line| line.split_once("| ")?.1.parse::<u32>().ok());
+    assert!(numbers.eq(1..=50000), "every line once and in order");
+}
+
+#[test]
+fn a_worker_that_ended_while_there_was_no_overseer_is_accounted_once() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: echo ready; read x < gate; exit 9"));
+    gate(&sandbox, "gate");
+    let running = started(&sandbox, 2);
+    let old = overseer(&running);
+    let job = pid(&sandbox, "job.1");
+    ganger_testkit::signal(old, rustix::process::Signal::KILL);
+    open_gate(&sandbox, "gate");
+    assert!(ganger_testkit::wait_gone(job, Deadline::generous()));
+    ended(&sandbox, running).expect_code(9);
+}
+
+#[test]
+fn the_app_stops_also_right_after_the_death_of_the_overseer() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {STUBBORN}"));
+    let running = started_with(&sandbox, ["--timeout", "1"], 2);
+    kill_nine(overseer(&running), Deadline::generous());
+    interrupted(&sandbox, running);
+}

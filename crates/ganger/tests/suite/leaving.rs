@@ -1,0 +1,110 @@
+//! However ganger ends, nothing of the app is left, and what had to be killed is named.
+
+use rustix::process::Signal;
+
+use crate::support::*;
+
+#[test]
+fn ctrl_c_sends_term_once_to_the_whole_tree_and_ends_with_0() {
+    let child = "sh -c 'trap \"echo child term; exit\" TERM; echo ready; while :; do read x; done < gate'";
+    let own = "trap 'echo own term; wait; exit' TERM; trap 'echo own int' INT";
+    let sandbox = sandbox_with(&format!("web: {own}; {child} & wait"));
+    gate(&sandbox, "gate");
+    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let (running, terminal) = sandbox.ganger(["start"]).start_on_terminal();
+    running.wait_line("ready");
+    terminal.press("\x03");
+    let finished = ended(&sandbox, running);
+    finished.expect_code(0);
+    assert_said(&finished, &["own term", "child term"]);
+    assert!(!finished.output.contains("own int"), "the key is ganger's alone:\n{finished}");
+}
+
+#[test]
+fn a_worker_that_ignores_term_is_killed_after_the_timeout_and_named() {
+    let sandbox = sandbox_with(&format!("web: {STUBBORN}\njob: {OBEDIENT}"));
+    let (running, terminal) = sandbox.ganger(["start", "--timeout", "1"]).start_on_terminal();
+    running.wait_lines("ready", 2);
+    terminal.press("\x03");
+    let finished = ended(&sandbox, running);
+    let killed = said(&finished).lines().find(|line| line.to_lowercase().contains("kill")).map(str::to_owned);
+    assert!(killed.is_some_and(|line| line.contains("web.1")), "{finished}");
+}
+
+#[test]
+fn a_second_ctrl_c_kills_now() {
+    let sandbox = sandbox_with(&format!(
+        "web: {STUBBORN}\njob: trap 'echo asked; exit' TERM; echo ready; {}",
+        "while :; do read x; done < gate"
+    ));
+    gate(&sandbox, "gate");
+    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    // The timeout is far beyond the deadline of the wait.
+    let (running, terminal) = sandbox.ganger(["start", "--timeout", "600"]).start_on_terminal();
+    running.wait_lines("ready", 2);
+    terminal.press("\x03");
+    running.wait_line("asked");
+    terminal.press("\x03");
+    ended(&sandbox, running);
+}
+
+#[test]
+fn a_closed_terminal_stops_everything() {
+    let sandbox =
+        sandbox_with("web: trap 'echo bye > note; exit' TERM; echo ready; while :; do read x; done < gate");
+    gate(&sandbox, "gate");
+    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let (running, mut terminal) = sandbox.ganger(["start"]).start_on_terminal();
+    running.wait_line("ready");
+    terminal.hang_up();
+    ended(&sandbox, running);
+    assert_eq!(sandbox.read("note"), "bye\n", "the worker was asked, not killed");
+}
+
+#[test]
+fn a_closed_pipe_does_not_leave_workers_behind() {
+    let sandbox = sandbox_with("web: echo ready; exec yes\njob: exec tail -f /dev/null");
+    let running = sandbox.program(["sh", "-c", "ganger start | grep -m 1 ready"]).start();
+    running.wait_line("ready");
+    ended(&sandbox, running);
+}
+
+#[test]
+fn term_to_ganger_stops_as_ctrl_c_does() {
+    let sandbox =
+        sandbox_with("web: trap 'echo bye; exit' TERM; echo ready; while :; do read x; done < gate");
+    gate(&sandbox, "gate");
+    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let running = started(&sandbox, 1);
+    running.signal(Signal::TERM);
+    let finished = ended(&sandbox, running);
+    assert_said(&finished, &["| bye"]);
+}
+
+#[test]
+fn a_straggler_in_another_session_is_gone_and_named() {
+    let straggler = "setsid sh -c \"trap '' TERM HUP; echo \\$\\$ > straggler; exec tail -f /dev/null\"";
+    let sandbox = sandbox_with(&format!("web: {straggler} & {OBEDIENT}"));
+    let running = started_with(&sandbox, ["--timeout", "1"], 1);
+    let pid = sandbox.wait_file("straggler", "\n");
+    let finished = interrupted(&sandbox, running);
+    let named = said(&finished).lines().any(|line| line.contains(pid.trim()) && line.contains("web.1"));
+    assert!(named, "straggler {pid} is not named:\n{finished}");
+}
+
+#[test]
+fn what_a_worker_left_behind_goes_also_when_the_worker_exited_by_itself() {
+    let sandbox = sandbox_with("web: setsid tail -f /dev/null & echo ready");
+    let running = sandbox.start(["start"]);
+    ended(&sandbox, running).expect_code(0);
+}
+
+#[test]
+fn quit_from_a_second_terminal_replies_when_all_is_gone() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {OBEDIENT}"));
+    let running = started(&sandbox, 2);
+    let pids = [pid(&sandbox, "web.1"), pid(&sandbox, "job.1")];
+    sandbox.run(["quit"]).expect_code(0);
+    assert!(pids.iter().all(|pid| !ganger_testkit::is_alive(*pid)), "quit replied before the effect");
+    ended(&sandbox, running).expect_code(0);
+}

@@ -1,0 +1,17 @@
+//! The whole program against a real kernel: each topic in a file, each test in a sandbox of its own.
+//!
+//! Tests wait on events with a deadline and measure no time. What they demand of a message are the words that a
+//! user needs, not its exact text; exact texts stand in the transcripts.
+
+mod bad_input;
+mod death;
+mod foreground;
+mod full_disk;
+mod leaving;
+mod namespaces;
+mod ports;
+mod reload;
+mod run;
+mod second_terminal;
+mod support;
+mod transcripts;
