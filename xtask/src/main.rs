@@ -1,3 +1,60 @@
-//! To come.
+//! The project's own commands.
 
-fn main() {}
+mod check;
+mod command;
+mod simulate;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::cargo;
+
+const HELP: &str = "\
+cargo xtask check             format, lints, unit tests, the simulator, tidiness: minutes
+cargo xtask test              all of that and the whole program against the kernel
+cargo xtask bench [NAME …]    measures against their floors: start, stop, dev, idle
+cargo xtask soak --minutes N  the simulator under as many seeds as fit
+cargo xtask tidy              rules about the sources themselves: seconds";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<()> {
+    match words {
+        ["check"] => check::run(),
+        ["test"] => test::run(),
+        ["bench", names @ ..] => bench(names),
+        ["soak", "--minutes", minutes] => soak(minutes),
+        ["tidy"] => tidy::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => bail!("unknown command: {}\n{HELP}", other.join(" ")),
+    }
+}
+
+/// Builds what is measured as users run it, then measures.
+fn bench(names: &[&str]) -> Result<()> {
+    cargo(&["build", "--release", "--package", "ganger"])?;
+    let arguments = [&["run", "--release", "--quiet", "--package", "benches", "--"], names].concat();
+    cargo(&arguments)
+}
+
+fn soak(minutes: &str) -> Result<()> {
+    let minutes: f64 = minutes.parse().with_context(|| format!("{minutes:?} is no number of minutes"))?;
+    let time = Duration::try_from_secs_f64(minutes * 60.0).context("no time to soak in")?;
+    simulate::for_a_time(time)
+}

@@ -1,0 +1,153 @@
+//! Where measures run: a directory in memory, the C programs, ganger, and who does the work.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::processes;
+use crate::stamps::{self, Stamps};
+
+/// What all measures share.
+pub(crate) struct Bed {
+    directory: TempDir,
+    ganger: PathBuf,
+}
+
+/// Who does the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The C program that does nothing else.
+    Floor,
+    /// Ganger.
+    Ganger,
+}
+
+/// The two, in the order in which they take turns.
+pub(crate) const BOTH: [Who; 2] = [Who::Floor, Who::Ganger];
+
+/// Work in progress. When it is dropped, all of it is ended.
+pub(crate) struct Work {
+    child: Child,
+    who: Who,
+    /// When it was launched.
+    pub(crate) launched: u64,
+    /// Where its workers leave stamps.
+    pub(crate) stamps: Stamps,
+    /// Where its output goes.
+    pub(crate) output: PathBuf,
+    // Deleted last.
+    _place: TempDir,
+}
+
+impl Bed {
+    /// Compiles the C programs; ganger is expected beside this program.
+    pub(crate) fn prepare() -> Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let directory = tempfile::Builder::new().prefix("gb").tempdir_in(base)?;
+        let own = std::env::current_exe()?;
+        let ganger = own.with_file_name("ganger");
+        if !ganger.exists() {
+            bail!("{} is not built; use cargo xtask bench", ganger.display());
+        }
+        for name in ["floor", "worker"] {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("floor").join(name).with_extension("c");
+            let mut compiler = Command::new("cc");
+            compiler.args(["-O2", "-static", "-Wall", "-o"]).arg(directory.path().join(name)).arg(&source);
+            let status = compiler.status().context("there is no C compiler: install gcc")?;
+            if !status.success() {
+                bail!("{} does not compile", source.display());
+            }
+        }
+        Ok(Self { directory, ganger })
+    }
+
+    /// Launches `count` workers with these arguments (after the stamps' path) under `who`.
+    pub(crate) fn launch(&self, who: Who, mode: &str, count: u32, rest: &[&str]) -> Result<Work> {
+        let place = tempfile::Builder::new().prefix("w").tempdir_in(self.directory.path())?;
+        let stamps = Stamps::new(place.path().join("stamps"))?;
+        let output = place.path().join("output");
+        let worker = self.directory.path().join("worker");
+        let mut words: Vec<OsString> = vec![worker.into(), mode.into(), stamps.path().into()];
+        if mode == "lines" || !rest.is_empty() {
+            words.extend(rest.iter().map(OsString::from));
+        }
+        let mut command = match who {
+            Who::Floor => {
+                let mut command = Command::new(self.directory.path().join("floor"));
+                let kind = if mode == "lines" { "print" } else { "spawn" };
+                command.arg(kind).arg(count.to_string()).args(&words);
+                command
+            }
+            Who::Ganger => self.ganger_start(place.path(), count, &words)?,
+        };
+        command.stdin(Stdio::null()).stdout(File::create(&output)?).current_dir(place.path());
+        let launched = stamps::now();
+        let child = command.spawn().with_context(|| format!("cannot start {who:?}"))?;
+        Ok(Work { child, who, launched, stamps, output, _place: place })
+    }
+
+    fn ganger_start(&self, place: &Path, count: u32, words: &[OsString]) -> Result<Command> {
+        let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        fs::write(place.join("Procfile"), format!("w: {line}\n"))?;
+        let mut command = Command::new(&self.ganger);
+        command.args([OsStr::new("start"), OsStr::new("-m"), OsStr::new(&format!("w={count}"))]);
+        for (name, directory) in [("GANGER_RUNTIME_DIR", "r"), ("GANGER_STATE_DIR", "s")] {
+            command.env(name, place.join(directory));
+        }
+        Ok(command)
+    }
+}
+
+impl Work {
+    /// The PID of the manager.
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap_or(i32::MAX)
+    }
+
+    /// The processes that manage: for ganger the keeper and the overseer.
+    pub(crate) fn managers(&self) -> Vec<i32> {
+        let own = self.pid();
+        let program = processes::program(own);
+        let same = |pid: &i32| processes::program(*pid) == program;
+        [own].into_iter().chain(processes::children(own).into_iter().filter(same)).collect()
+    }
+
+    /// Asks it to stop as its users do: the floor by TERM, ganger by Ctrl-C.
+    pub(crate) fn ask_to_stop(&self) -> Result<()> {
+        let signal = match self.who {
+            Who::Floor => Signal::TERM,
+            Who::Ganger => Signal::INT,
+        };
+        let pid = Pid::from_raw(self.pid()).context("a PID")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Whether the manager has ended.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // Asked first: it is the one who ends its workers.
+        let _ = self.ask_to_stop();
+        if !processes::wait_gone(&[self.pid()], processes::PATIENCE) {
+            let workers = processes::children(self.pid());
+            let _ = self.child.kill();
+            for pid in workers.into_iter().filter_map(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        let _ = self.child.wait();
+    }
+}

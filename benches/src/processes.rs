@@ -1,0 +1,89 @@
+//! What processes cost, as /proc tells it.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// So long a measure waits for anything before it gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The load of the last minute.
+pub(crate) fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("?").to_owned()
+}
+
+/// Live children of `pid`.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// The program that `pid` runs.
+pub(crate) fn program(pid: i32) -> Option<std::path::PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// How often the threads of `pids` went to sleep and woke, since they began.
+pub(crate) fn wake_ups(pids: &[i32]) -> u64 {
+    let threads = pids.iter().flat_map(|pid| {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        tasks.map(|task| task.path().join("status")).collect::<Vec<_>>()
+    });
+    threads
+        .map(|status| field(&fs::read_to_string(status).unwrap_or_default(), "voluntary_ctxt_switches:"))
+        .sum()
+}
+
+/// The memory of `pids` in KiB: shared pages by their share (PSS), and all that is resident (RSS).
+pub(crate) fn memory(pids: &[i32]) -> (u64, u64) {
+    let texts =
+        pids.iter().map(|pid| fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default());
+    texts
+        .map(|text| (field(&text, "Pss:"), field(&text, "Rss:")))
+        .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// Waits until all of `pids` have exited; false when that takes longer than `limit`.
+pub(crate) fn wait_gone(pids: &[i32], limit: Duration) -> bool {
+    let end = Instant::now() + limit;
+    for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
+        let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(left) = Timespec::try_from(left) else { return false };
+            match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&left)) {
+                Ok(0) => return false,
+                Ok(_) => break,
+                Err(_) => {}
+            }
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_at_the_start_of_its_line_only() {
+        let text = "nonvoluntary_ctxt_switches:\t7\nvoluntary_ctxt_switches:\t42\n";
+        assert_eq!(field(text, "voluntary_ctxt_switches:"), 42);
+        assert_eq!(field(text, "Pss:"), 0);
+    }
+
+    #[test]
+    fn this_process_has_memory() {
+        let own = i32::try_from(std::process::id()).expect("a PID");
+        let (pss, rss) = memory(&[own]);
+        assert!(pss > 0 && rss >= pss);
+    }
+}

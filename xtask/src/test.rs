@@ -1,0 +1,51 @@
+//! Everything that a change must pass.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::check;
+use crate::command::{self, cargo, find};
+
+/// What the tests start besides cargo: the program and the Debian package that has it.
+const NEEDED: [(&str, &str); 6] = [
+    ("python3", "python3"),
+    ("setsid", "util-linux"),
+    ("unshare", "util-linux"),
+    ("prlimit", "util-linux"),
+    ("mkfifo", "coreutils"),
+    ("find", "findutils"),
+];
+
+/// The quick loop, then the whole program against the kernel.
+pub(crate) fn run() -> Result<()> {
+    install_what_is_missing()?;
+    check::run()?;
+    cargo(&["build", "--package", "ganger", "--package", "ganger-dummy"])?;
+    cargo(&["test", "--package", "ganger", "--test", "*"])?;
+    println!("passed: format, tidiness, lints, unit tests, simulator, the whole program");
+    Ok(())
+}
+
+fn install_what_is_missing() -> Result<()> {
+    let mut packages: Vec<&str> =
+        NEEDED.iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| *package).collect();
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    let by_hand = format!("install these Debian packages: {list}");
+    if find("apt-get").is_none() || !is_root() {
+        bail!("the tests need programs that are not here; {by_hand}");
+    }
+    command::run("apt-get", &["update", "--quiet"]).with_context(|| by_hand.clone())?;
+    let arguments = [&["install", "--yes", "--quiet", "--no-install-recommends"], &*packages].concat();
+    command::run("apt-get", &arguments).context(by_hand)
+}
+
+/// Root may write where packages are.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(Path::new("/proc/self")).is_ok_and(|own| own.uid() == 0)
+}
