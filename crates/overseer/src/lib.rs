@@ -1,1 +1,35 @@
-//! To come.
+//! The overseer: runs the decider against the keeper and the logs, and serves the control API.
+//!
+//! One thread decides (`engine`), one moves the workers' output (in `ganger-logs`), one serves the API (`server`).
+//! Only the first touches the decider and the keeper, so that neither a slow client nor a loud worker delays a
+//! restart. Any of it may die at any instant: the keeper holds the runs and their output, the ledger holds the
+//! decisions, and the next overseer goes on from both.
+
+mod clock;
+mod commands;
+mod config;
+mod engine;
+mod error;
+mod hands;
+mod journal;
+mod launch;
+mod lease;
+mod ledger;
+mod narrator;
+mod ports;
+mod readiness;
+mod server;
+mod stats;
+mod streams;
+mod views;
+
+pub use config::{Config, Line, MakeViewer, Messenger, Viewer};
+pub use error::Error;
+pub use ports::{Holder, holder_of};
+
+/// Oversees the app until nothing is left to oversee; the exit status of the whole.
+///
+/// To be called in a process that a keeper started: see [`ganger_keeper::keep`].
+pub fn run(config: Config) -> Result<u8, Error> {
+    engine::run(config)
+}

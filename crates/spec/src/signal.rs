@@ -53,6 +53,8 @@ impl Signal {
     pub const HUP: Self = Self(1);
     /// Interrupt, as Ctrl-C sends it.
     pub const INT: Self = Self(2);
+    /// Quit, as Ctrl-\ sends it.
+    pub const QUIT: Self = Self(3);
     /// The end that cannot be refused.
     pub const KILL: Self = Self(9);
     /// The polite end.

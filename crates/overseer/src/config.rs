@@ -1,0 +1,64 @@
+//! What an overseer is given, and who watches it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+
+use ganger_api::{Environment, Place};
+use ganger_logs::{Limits, Store};
+use ganger_spec::{LoadError, Loaded};
+use tokio::sync::mpsc;
+
+/// What an overseer is given.
+pub struct Config {
+    /// Where the app's socket, ledger and logs are.
+    pub place: Place,
+    /// What of the environment decides where things are.
+    pub environment: Environment,
+    /// Reads and checks the app's files: once to start it, and again for each reload.
+    pub load: Box<dyn Fn() -> Result<Loaded, LoadError>>,
+    /// What each worker inherits, below what the spec says.
+    pub inherited: BTreeMap<OsString, OsString>,
+    /// How much of each worker's output is kept.
+    pub limits: Limits,
+    /// Makes the viewer in the terminal.
+    pub viewer: Box<MakeViewer>,
+}
+
+/// Makes a viewer that follows the store.
+pub type MakeViewer = dyn FnOnce(Store, &Loaded, Messenger) -> io::Result<Box<dyn Viewer>>;
+
+/// Shows what workers write and what happens to them. It follows the log store; only what is not in there is told.
+pub trait Viewer {
+    /// Show this worker's output from now on.
+    fn follow(&self, log: &str);
+    /// Show a line of ganger's own.
+    fn say(&self, line: Line);
+    /// Show all that there is and end.
+    fn finish(self: Box<Self>);
+}
+
+/// A line of ganger's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The worker it is about; none if it is about the app.
+    pub log: Option<String>,
+    /// It comes after the worker's output up to this position.
+    pub at: u64,
+    /// What it says.
+    pub text: String,
+    /// The worker's run is over: output without a newline is complete now.
+    pub ends_run: bool,
+}
+
+/// Tells the overseer, from any thread, what its viewer met.
+#[derive(Clone, Debug)]
+pub struct Messenger(pub(crate) mpsc::UnboundedSender<crate::engine::Message>);
+
+impl Messenger {
+    /// The terminal is gone or nobody reads our output any more: the app is to stop.
+    pub fn output_broken(&self, error: io::Error) {
+        // It fails only when the overseer has ended, and then all is said.
+        let _ = self.0.send(crate::engine::Message::OutputBroken(error));
+    }
+}

@@ -1,0 +1,260 @@
+//! The loop: everything that happens becomes one input of the decider, and all its actions are carried out before
+//! the next.
+
+mod perform;
+mod requests;
+mod start;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ganger_api::{ApiError, Data, EventKind, Request, Time};
+use ganger_core::{Command, CommandId, Core, Input};
+use ganger_keeper::Event;
+use ganger_logs::Capture;
+use ganger_spec::{LoadError, Loaded, Signal, Spec, WorkerName};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::commands::Owed;
+use crate::hands::{self, Hands};
+use crate::launch::{self, Launcher};
+use crate::lease::Lease;
+use crate::ledger::Ledger;
+use crate::narrator::Narrator;
+use crate::{Config, Error, clock};
+
+/// What other threads tell the engine.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// What was in the worker's pipe is stored up to this position.
+    Drained(WorkerName, u64),
+    /// The store has something to say.
+    Logs(ganger_logs::Event),
+    /// The terminal is gone, or nobody reads our output any more.
+    OutputBroken(io::Error),
+}
+
+/// A request of a client, with the place for its answer.
+pub(crate) type Asked = (Request, oneshot::Sender<Result<Data, ApiError>>);
+
+/// So many requests of clients wait before the next client has to.
+pub(crate) const REQUESTS_MAX: usize = 256;
+
+/// So much of what the keeper says is taken before others get their turn.
+const EVENTS_PER_TURN: usize = 256;
+
+pub(crate) struct Engine {
+    core: Core,
+    hands: Hands,
+    capture: Capture,
+    narrator: Narrator,
+    journal: Arc<crate::journal::Journal>,
+    ledger: Ledger,
+    launcher: Launcher,
+    load: Box<dyn Fn() -> Result<Loaded, LoadError>>,
+    owed: BTreeMap<CommandId, Owed>,
+    next_command: u64,
+    /// Ports that were reported as held, so that a worker that is tried again says so once.
+    reported_ports: BTreeSet<WorkerName>,
+    ledger_fails: bool,
+    app_id: String,
+    keeper_pid: u32,
+    started: Time,
+    /// What a fresh start applies once the keeper has told what it knows.
+    to_apply: Option<Spec>,
+    end: End,
+}
+
+/// How far the end of the app has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The decider goes on.
+    NotYet,
+    /// It said to finish; the keeper was asked to kill what is left below it.
+    Sweeping { status: u8 },
+    /// Nothing of the app is left.
+    Clean { status: u8 },
+}
+
+/// Oversees the app; the exit status of the whole.
+pub(crate) fn run(config: Config) -> Result<u8, Error> {
+    let failed = |source| Error::System { action: "start the event loop", source };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
+    runtime.block_on(async {
+        let (engine, lease, requests, messages) = start::start(config)?;
+        engine.oversee(lease, requests, messages).await
+    })
+}
+
+impl Engine {
+    async fn oversee(
+        mut self,
+        lease: Lease,
+        mut requests: mpsc::Receiver<Asked>,
+        mut messages: mpsc::UnboundedReceiver<Message>,
+    ) -> Result<u8, Error> {
+        loop {
+            self.start_runs();
+            if let End::Clean { status } = self.end
+                && self.narrator.is_quiet()
+            {
+                return self.finish(lease, status).await;
+            }
+            let deadline = self.core.next_deadline().map(|at| at.since(clock::now()));
+            tokio::select! {
+                biased;
+                ready = self.hands.ready() => {
+                    ready.map_err(Error::Keeper)?;
+                    self.hear()?;
+                }
+                Some(message) = messages.recv() => self.message(message),
+                Some((request, answer)) = requests.recv(), if self.to_apply.is_none() => self.request(request, answer),
+                () = sleep_for(deadline) => self.decide(Input::Tick),
+            }
+        }
+    }
+
+    /// Takes what the keeper says, and sends what waits for it.
+    fn hear(&mut self) -> Result<(), Error> {
+        for _ in 0..EVENTS_PER_TURN {
+            match self.hands.receive().map_err(Error::Keeper)? {
+                Some(event) => self.event(event),
+                None => break,
+            }
+        }
+        self.hands.flush().map_err(Error::Keeper)
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Welcome { runs, .. } => self.connected(&runs),
+            Event::Spawned { run, pid, .. } => {
+                let run = ganger_core::RunId(run.0);
+                self.hands.answered(run);
+                self.decide(Input::Spawned { run, pid });
+            }
+            Event::SpawnFailed { run, step, errno, transient, .. } => {
+                let run = ganger_core::RunId(run.0);
+                if let Some(worker) = self.hands.answered(run) {
+                    let spec = self.core.spec().cloned();
+                    let failure = launch::failure(spec.as_deref(), &worker, step, errno, transient);
+                    self.spawn_failed(run, failure);
+                }
+            }
+            Event::Signalled { id, processes, .. } => {
+                if let Some(worker) = self.hands.killed(id) {
+                    self.narrator.killed(Some(&worker), &processes);
+                }
+            }
+            Event::Exited { run, exit, leftovers, .. } => self.decide(hands::exited(run, exit, &leftovers)),
+            Event::Emptied { run } => self.decide(Input::Emptied { run: ganger_core::RunId(run.0) }),
+            Event::Swept { killed, .. } => {
+                self.narrator.killed(None, &killed);
+                if let End::Sweeping { status } = self.end {
+                    self.end = End::Clean { status };
+                }
+            }
+            Event::Signal { signal } => self.signalled(signal),
+            Event::Rejected { id, errno } => {
+                let error = io::Error::from_raw_os_error(errno);
+                self.narrator.notice(format!("the keeper did not take request {id}: {error}"));
+            }
+        }
+    }
+
+    /// Somebody sent the keeper a signal.
+    fn signalled(&mut self, number: i32) {
+        self.hands.ask(ganger_keeper::Request::Taken { signal: number });
+        let Some(signal) = Signal::from_number(number) else { return };
+        match signal {
+            Signal::INT | Signal::TERM | Signal::HUP | Signal::QUIT => {
+                // The second one means: now.
+                let now = self.core.shutting_down().is_some() && signal != Signal::HUP;
+                self.shut_down(now, format!("{signal} received"));
+            }
+            other => {
+                let running: Vec<_> =
+                    self.core.workers().filter(|view| view.pid.is_some()).map(|view| view.name).collect();
+                self.narrator.notice(format!("{other} received, forwarded to all workers"));
+                self.command(Command::Signal(running, other), Owed::Nobody);
+            }
+        }
+    }
+
+    fn shut_down(&mut self, now: bool, reason: String) {
+        self.command(Command::Shutdown { now, reason, status: 0 }, Owed::Nobody);
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Drained(worker, position) => self.narrator.drained(&worker, position),
+            Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
+            Message::OutputBroken(error) => {
+                if self.core.shutting_down().is_none() {
+                    self.shut_down(false, format!("the output is closed ({error})"));
+                }
+            }
+        }
+    }
+
+    /// Asks the decider for something.
+    fn command(&mut self, command: Command, owed: Owed) {
+        let id = self.owe(owed);
+        self.decide(Input::Command { id, command });
+    }
+
+    fn owe(&mut self, owed: Owed) -> CommandId {
+        self.next_command += 1;
+        let id = CommandId(self.next_command);
+        self.owed.insert(id, owed);
+        id
+    }
+
+    fn spec(&self) -> Arc<Spec> {
+        match self.core.spec() {
+            Some(spec) => spec.clone(),
+            None => unreachable!("a spec is applied or restored before the loop begins"),
+        }
+    }
+
+    /// Ends: everything is shown, our files are gone, and the keeper is told with which status.
+    async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
+        let Self { capture, narrator, mut hands, .. } = self;
+        capture.stop();
+        narrator.finish();
+        hands.forget_pipes();
+        lease.end();
+        hands.ask(ganger_keeper::Request::Quit { status });
+        while hands.is_behind() {
+            hands.ready().await.map_err(Error::Keeper)?;
+            hands.flush().map_err(Error::Keeper)?;
+        }
+        Ok(status)
+    }
+}
+
+/// Until the delay is over; for ever where there is none: no timer is armed then.
+async fn sleep_for(delay: Option<Duration>) {
+    match delay {
+        Some(delay) => tokio::time::sleep_until(tokio::time::Instant::now() + delay).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log_trouble(event: &ganger_logs::Event) -> String {
+    match event {
+        ganger_logs::Event::Failed { log, path, errno, .. } => format!(
+            "the output of {log} cannot be stored in {}: {}; it waits in its pipe and nothing is lost",
+            path.display(),
+            io::Error::from(*errno)
+        ),
+        ganger_logs::Event::Recovered { log, .. } => format!("the output of {log} is stored again"),
+    }
+}
+
+/// A kind of event of ours.
+const HELD: EventKind = EventKind::PortHeld;

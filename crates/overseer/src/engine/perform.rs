@@ -1,0 +1,111 @@
+//! Carrying out what the decider wants.
+
+use ganger_core::{Action, Input, Record, RunId};
+use ganger_keeper::Request;
+use ganger_spec::WorkerName;
+
+use super::{End, Engine, HELD};
+use crate::launch::Failure;
+use crate::{clock, commands, ports};
+
+impl Engine {
+    /// Gives the decider an input and carries out all that follows from it.
+    pub(super) fn decide(&mut self, input: Input) {
+        self.core.handle(clock::now(), input);
+        let mut unrecorded = false;
+        while let Some(action) = self.core.poll_action() {
+            if let Action::Record(record) = &action {
+                self.keep_book(|ledger| ledger.append(record));
+                if let Record::Worker { name, state: None } = record {
+                    self.hands.release(name, &self.capture);
+                }
+                unrecorded = true;
+                continue;
+            }
+            if unrecorded {
+                self.keep_book(crate::ledger::Ledger::flush);
+                unrecorded = false;
+            }
+            self.perform(action);
+        }
+        if unrecorded {
+            self.keep_book(crate::ledger::Ledger::flush);
+        }
+        if self.ledger.is_bloated() {
+            let records = self.core.records();
+            self.keep_book(|ledger| ledger.rewrite(&records));
+        }
+    }
+
+    /// Writes to the ledger. What a full disk keeps from it is written later; said once.
+    fn keep_book(&mut self, write: impl FnOnce(&mut crate::ledger::Ledger) -> std::io::Result<()>) {
+        match write(&mut self.ledger) {
+            Ok(()) => self.ledger_fails = false,
+            Err(_) if self.ledger_fails => {}
+            Err(error) => {
+                self.ledger_fails = true;
+                self.narrator.notice(format!("the ledger cannot be written: {error}"));
+            }
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Record(_) => unreachable!("records are written before anything is performed"),
+            Action::Spawn { run, worker } => self.hands.want_spawn(run, worker),
+            Action::Signal { run, signal, scope } => self.hands.signal(run, signal, scope),
+            Action::Acknowledge(run) => self.hands.acknowledge(run),
+            Action::Reply { id, reply } => {
+                if let Some(owed) = self.owed.remove(&id) {
+                    commands::answer(&self.core, owed, reply);
+                }
+            }
+            Action::Event(event) => self.narrator.tell(&event, &self.capture),
+            Action::Finish { status } => {
+                self.end = End::Sweeping { status };
+                let id = self.hands.id();
+                self.hands.ask(Request::Sweep { id });
+            }
+        }
+    }
+
+    /// Starts the runs whose turn it is.
+    pub(super) fn start_runs(&mut self) {
+        let mut listening = None;
+        while let Some((run, worker)) = self.hands.next_spawn() {
+            let listening = listening.get_or_insert_with(ports::listening);
+            self.check_port(&worker, listening);
+            self.start_run(run, &worker);
+        }
+    }
+
+    fn start_run(&mut self, run: RunId, worker: &WorkerName) {
+        let spec = self.spec();
+        let launch = self.launcher.launch(&spec, worker, run);
+        if !self.hands.is_captured(worker) {
+            self.narrator.follow(worker);
+        }
+        let asked = launch.and_then(|launch| self.hands.spawn(run, worker, launch, &self.capture));
+        if let Err(failure) = asked {
+            self.spawn_failed(run, failure);
+        }
+    }
+
+    pub(super) fn spawn_failed(&mut self, run: RunId, failure: Failure) {
+        let Failure { reason, transient, status } = failure;
+        self.decide(Input::SpawnFailed { run, reason, transient, status });
+    }
+
+    /// Says who holds the port of a worker before the worker fails on it.
+    fn check_port(&mut self, worker: &WorkerName, listening: &std::collections::BTreeMap<u16, u64>) {
+        let port = self.spec().port(worker);
+        let Some((port, inode)) = port.and_then(|port| Some((port, listening.get(&port)?))) else {
+            self.reported_ports.remove(worker);
+            return;
+        };
+        if self.reported_ports.insert(worker.clone()) {
+            let holder = ports::holder(*inode);
+            self.narrator.note(HELD, Some(worker), format!("port {port} is held by {holder}"));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What clients ask.
+
+use std::sync::Arc;
+
+use ganger_api::{ApiError, Data, ErrorCode, PlanInfo, Request, WhyInfo, WorkersInfo};
+use ganger_core::{Command, Input, WorkerView};
+use ganger_spec::LoadError;
+
+use super::Engine;
+use crate::commands::{self, Answer, Owed};
+use crate::views;
+
+/// `why` shows so many of the latest events of a worker.
+const WHY_EVENTS: usize = 20;
+
+impl Engine {
+    /// Answers a request at once, or gives it to the decider, which answers after the effect.
+    pub(super) fn request(&mut self, request: Request, answer: Answer) {
+        let now = match request {
+            Request::Start { names } => return self.ask(&names, Command::Start, answer),
+            Request::Stop { names } => return self.ask(&names, Command::Stop, answer),
+            Request::Restart { names } => return self.ask(&names, Command::Restart, answer),
+            Request::Signal { names, signal } => {
+                return self.ask(&names, |workers| Command::Signal(workers, signal), answer);
+            }
+            Request::Scale { counts } => match commands::scale(&self.core, &self.spec(), &counts) {
+                Ok((command, groups)) => return self.command(command, Owed::Outcome { answer, groups }),
+                Err(error) => Err(error),
+            },
+            Request::Reload { dry_run } => match (self.load)() {
+                Ok(loaded) => return self.reload(loaded.spec, dry_run, answer),
+                Err(error) => Err(bad_spec(&error)),
+            },
+            Request::Quit { now } => {
+                let running = self.core.workers().filter(|view| view.pid.is_some()).count();
+                let stopped = u32::try_from(running).unwrap_or(u32::MAX);
+                let command = Command::Shutdown { now, reason: "asked to quit".to_owned(), status: 0 };
+                return self.command(command, Owed::Quit { answer, stopped });
+            }
+            Request::App => {
+                let (id, spec) = (self.app_id.clone(), self.spec());
+                Ok(Data::App(views::app(&self.core, &spec, &id, self.keeper_pid, self.started)))
+            }
+            Request::Workers { names } => self.workers(&names),
+            Request::Why { name } => self.why(&name),
+            Request::Env { name } => self.env(name),
+            Request::Ports => {
+                Ok(Data::Ports(views::ports(&self.spec(), &self.core.workers().collect::<Vec<_>>())))
+            }
+            Request::Logs(_) | Request::Events(_) | Request::OpenApi | Request::Version => {
+                unreachable!("the server answers these itself")
+            }
+        };
+        // A client that did not wait for its answer is no fault.
+        let _ = answer.send(now);
+    }
+
+    fn ask(
+        &mut self,
+        names: &[String],
+        command: impl FnOnce(Vec<ganger_spec::WorkerName>) -> Command,
+        answer: Answer,
+    ) {
+        match commands::select(&self.core, &self.spec(), names) {
+            Ok(workers) => self.command(command(workers), Owed::Outcome { answer, groups: Vec::new() }),
+            Err(error) => {
+                let _ = answer.send(Err(error));
+            }
+        }
+    }
+
+    fn reload(&mut self, spec: ganger_spec::Spec, dry_run: bool, answer: Answer) {
+        let lines: Vec<String> = self.core.plan(&spec).changes;
+        if dry_run {
+            let plan = PlanInfo { lines, dry_run, release: self.core.release(), workers: Vec::new() };
+            let _ = answer.send(Ok(Data::Plan(plan)));
+            return;
+        }
+        let command = self.owe(Owed::Plan { answer, lines });
+        self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle: true });
+    }
+
+    fn workers(&self, names: &[String]) -> Result<Data, ApiError> {
+        let spec = self.spec();
+        let views: Vec<WorkerView> = if names.is_empty() {
+            let position = |view: &WorkerView| spec.groups.iter().position(|g| g.name == view.name.group);
+            let mut views: Vec<_> = self.core.workers().collect();
+            views.sort_by_key(|view| (position(view).unwrap_or(usize::MAX), view.name.number));
+            views
+        } else {
+            let names = commands::select(&self.core, &spec, names)?;
+            names.iter().filter_map(|name| self.core.worker(name)).collect()
+        };
+        let workers = views.iter().map(|view| views::worker(&spec, view)).collect();
+        Ok(Data::Workers(WorkersInfo { workers }))
+    }
+
+    /// The one worker that a name means; the first one of a group.
+    fn one(&self, name: &str) -> Result<WorkerView, ApiError> {
+        let chosen = commands::select(&self.core, &self.spec(), &[name.to_owned()])?;
+        let first = chosen.first().and_then(|name| self.core.worker(name));
+        first.ok_or_else(|| {
+            ApiError::new(ErrorCode::NotRunning, format!("{name} has no worker"))
+                .with_hint(format!("`ganger scale {name}=1` makes one"))
+        })
+    }
+
+    fn why(&self, name: &str) -> Result<Data, ApiError> {
+        let view = self.one(name)?;
+        let events = self.journal.of_worker(&view.name, WHY_EVENTS);
+        Ok(Data::Why(WhyInfo { worker: views::worker(&self.spec(), &view), events }))
+    }
+
+    fn env(&self, name: Option<String>) -> Result<Data, ApiError> {
+        let worker = name.map(|name| self.one(&name)).transpose()?.map(|view| view.name);
+        Ok(Data::Env(views::env(&self.spec(), worker.as_ref(), &self.launcher.inherited)))
+    }
+}
+
+fn bad_spec(error: &LoadError) -> ApiError {
+    ApiError { hint: error.hint(), ..ApiError::new(ErrorCode::BadSpec, error.to_string()) }
+}

@@ -1,0 +1,135 @@
+//! Coming up: fresh with the app's files, or in place of an overseer that died, from the ledger and the keeper.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use ganger_api::{AppFile, Place, Time};
+use ganger_core::{Core, Input, Record};
+use ganger_keeper::{Link, Request, RunReport};
+use ganger_logs::Capture;
+use ganger_spec::{Loaded, Settings, Spec};
+use tokio::sync::mpsc;
+
+use super::{Asked, End, Engine, Message, REQUESTS_MAX};
+use crate::commands::Owed;
+use crate::config::Messenger;
+use crate::hands::{self, Hands};
+use crate::journal::Journal;
+use crate::launch::Launcher;
+use crate::lease::Lease;
+use crate::ledger::{Ledger, Owner};
+use crate::narrator::Narrator;
+use crate::{Config, Error, clock, server, stats};
+
+type Started = (Engine, Lease, mpsc::Receiver<Asked>, mpsc::UnboundedReceiver<Message>);
+
+/// Takes the app, and makes an engine that only has to be run.
+pub(super) fn start(config: Config) -> Result<Started, Error> {
+    let Config { place, environment, load, inherited, limits, viewer } = config;
+    let link = Link::from_env().map_err(Error::Keeper)?;
+    place.create(&environment)?;
+    let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    let lease = Lease::take(&place)?;
+    let (ledger, records) = open_ledger(&place, keeper_pid)?;
+    let before = restored_spec(&records);
+    let loaded = match before {
+        Some(spec) => {
+            Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
+        }
+        None => checked(load()?)?,
+    };
+
+    let (message_sender, messages) = mpsc::unbounded_channel();
+    let trouble = message_sender.clone();
+    let on_event = Box::new(move |event| {
+        let _ = trouble.send(Message::Logs(event));
+    });
+    let capture = Capture::start(&place.logs(), limits, on_event)?;
+    let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
+        .map_err(|source| Error::System { action: "print", source })?;
+    let events = place.state.join("events.jsonl");
+    let journal =
+        Journal::open(&events).map_err(|source| Error::File { action: "open", path: events, source })?;
+    let journal = Arc::new(journal);
+
+    let started = Time(jiff::Timestamp::now());
+    let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
+    server::start(&place, request_sender, journal.clone(), capture.store())?;
+    let app = AppFile { name: loaded.spec.app.clone(), root: loaded.spec.root.clone(), keeper_pid, started };
+    lease.announce(&app)?;
+
+    let pipes = place.runtime.join("pipes");
+    make_private(&pipes)?;
+    let is_fresh = records.is_empty();
+    let seed = clock::now().0;
+    let mut engine = Engine {
+        core: if is_fresh { Core::new(seed) } else { Core::restore(seed, clock::now(), records) },
+        hands: Hands::new(link, pipes).map_err(Error::Keeper)?,
+        narrator: Narrator::new(journal.clone(), viewer, message_sender),
+        capture,
+        journal,
+        ledger,
+        launcher: Launcher { inherited, tag: format!("{}/{keeper_pid}", place.id) },
+        load,
+        owed: BTreeMap::new(),
+        next_command: 0,
+        reported_ports: BTreeSet::new(),
+        ledger_fails: false,
+        app_id: place.id,
+        keeper_pid,
+        started,
+        to_apply: is_fresh.then_some(loaded.spec),
+        end: End::NotYet,
+    };
+    engine.hands.ask(Request::Hello { version: ganger_keeper::VERSION });
+    Ok((engine, lease, requests, messages))
+}
+
+impl Engine {
+    /// The keeper told what it knows.
+    pub(super) fn connected(&mut self, runs: &[RunReport]) {
+        let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
+        for run in &known {
+            if let Err(error) = self.hands.adopt(run.run, &run.worker, &self.capture) {
+                self.narrator.notice(format!("the output of {} cannot be captured: {error}", run.worker));
+            }
+            self.narrator.follow(&run.worker);
+        }
+        self.decide(Input::Connected { runs: known });
+        match self.to_apply.take() {
+            Some(spec) => {
+                let command = self.owe(Owed::Nobody);
+                self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle: true });
+            }
+            None => self.narrator.notice("the overseer was started again; the workers went on".to_owned()),
+        }
+    }
+}
+
+fn checked(loaded: Loaded) -> Result<Loaded, Error> {
+    if loaded.spec.groups.iter().all(|group| group.count == 0) {
+        return Err(Error::NothingToStart);
+    }
+    Ok(loaded)
+}
+
+fn open_ledger(place: &Place, keeper_pid: u32) -> Result<(Ledger, Vec<Record>), Error> {
+    let path = place.runtime.join("ledger");
+    let owner =
+        Owner { keeper_pid, keeper_started: stats::started(keeper_pid).unwrap_or(0), boot: clock::boot_id() };
+    Ledger::open(&path, owner).map_err(|source| Error::File { action: "open", path, source })
+}
+
+fn restored_spec(records: &[Record]) -> Option<Spec> {
+    records.iter().rev().find_map(|record| match record {
+        Record::Release { spec, .. } => Some(Spec::clone(spec)),
+        Record::Scale { .. } | Record::Worker { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => None,
+    })
+}
+
+fn make_private(dir: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| Error::File { action: "make", path: dir.to_owned(), source })
+}

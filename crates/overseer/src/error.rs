@@ -1,0 +1,88 @@
+//! Why an overseer could not oversee.
+
+use std::io;
+use std::path::PathBuf;
+
+use ganger_api::PlaceError;
+use ganger_spec::LoadError;
+
+/// Why an overseer could not oversee.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The files do not make a spec.
+    #[error(transparent)]
+    Spec(#[from] LoadError),
+    /// The app's directories cannot be used.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// Another overseer has the app.
+    #[error("{app} is already running{}", keeper.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    AlreadyRunning {
+        /// The app's directory, or its id where nothing more is known.
+        app: String,
+        /// Its keeper, if it says so.
+        keeper: Option<u32>,
+    },
+    /// The spec names no group that would run.
+    #[error("nothing to start: no group has a worker")]
+    NothingToStart,
+    /// The log store cannot be used.
+    #[error(transparent)]
+    Logs(#[from] ganger_logs::Error),
+    /// A file or socket of ours cannot be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The keeper is gone or does not answer.
+    #[error("the keeper cannot be reached: {0}")]
+    Keeper(io::Error),
+    /// The system refuses what every program needs.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// What may help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Spec(error) => error.hint(),
+            Self::Place(error) => error.hint(),
+            Self::AlreadyRunning { .. } => {
+                Some("`ganger ps` shows its workers, `ganger quit` ends it".to_owned())
+            }
+            Self::NothingToStart => Some("set a count with -m web=1, or name groups to start".to_owned()),
+            Self::Logs(error) => error.hint(),
+            Self::File { source, .. } | Self::System { source, .. } => hint_of(source),
+            Self::Keeper(_) => None,
+        }
+    }
+}
+
+/// What may help against an error of the system.
+fn hint_of(error: &io::Error) -> Option<String> {
+    let errno = rustix::io::Errno::from_io_error(error)?;
+    match errno {
+        rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT => Some(
+            "the disk is full: make room, or set GANGER_STATE_DIR and GANGER_RUNTIME_DIR elsewhere"
+                .to_owned(),
+        ),
+        rustix::io::Errno::MFILE | rustix::io::Errno::NFILE => {
+            Some("raise the limit of open files (ulimit -n)".to_owned())
+        }
+        rustix::io::Errno::ROFS | rustix::io::Errno::ACCESS => {
+            Some("set GANGER_STATE_DIR and GANGER_RUNTIME_DIR to directories that you may write".to_owned())
+        }
+        _ => None,
+    }
+}

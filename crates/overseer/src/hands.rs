@@ -1,0 +1,255 @@
+//! The overseer's hands: what it asks of the keeper, and what it holds for the runs.
+//!
+//! Requests that the socket does not take at once wait here. Spawns wait apart, so that only [`SPAWNS_MAX`] of them
+//! are under way and a start of thousands needs no more descriptors than that at once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
+use ganger_keeper::{Event, Launch, Link, Process, Request, RunReport};
+use ganger_logs::{Capture, create_pipe};
+use ganger_spec::{Signal, WorkerName};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::launch::Failure;
+use crate::readiness::{Source, register};
+
+/// So many spawns are asked of the keeper before one is answered.
+const SPAWNS_MAX: usize = 32;
+
+/// What is held for the runs, and the line to the keeper.
+pub(crate) struct Hands {
+    link: AsyncFd<Source<Link>>,
+    waiting: VecDeque<(Request, Vec<OwnedFd>)>,
+    spawns: VecDeque<(RunId, WorkerName)>,
+    under_way: BTreeSet<RunId>,
+    runs: BTreeMap<RunId, WorkerName>,
+    kills: BTreeMap<u64, WorkerName>,
+    next_id: u64,
+    null: File,
+    pipes: PathBuf,
+    captured: BTreeSet<WorkerName>,
+}
+
+impl Hands {
+    pub(crate) fn new(link: Link, pipes: PathBuf) -> io::Result<Self> {
+        Ok(Self {
+            link: register(link, Interest::READABLE | Interest::WRITABLE)?,
+            waiting: VecDeque::new(),
+            spawns: VecDeque::new(),
+            under_way: BTreeSet::new(),
+            runs: BTreeMap::new(),
+            kills: BTreeMap::new(),
+            next_id: 1,
+            null: File::open("/dev/null")?,
+            pipes,
+            captured: BTreeSet::new(),
+        })
+    }
+
+    /// Asks for something; it is sent as soon as the socket takes it, after all that was asked before.
+    pub(crate) fn ask(&mut self, request: Request) {
+        self.send(request, Vec::new());
+    }
+
+    /// A number for a request whose answer matters.
+    pub(crate) fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Wants this run started; [`Hands::next_spawn`] gives it out when its turn comes.
+    pub(crate) fn want_spawn(&mut self, run: RunId, worker: WorkerName) {
+        self.runs.insert(run, worker.clone());
+        self.spawns.push_back((run, worker));
+    }
+
+    /// The next run to start, if one more may be under way.
+    pub(crate) fn next_spawn(&mut self) -> Option<(RunId, WorkerName)> {
+        if self.under_way.len() >= SPAWNS_MAX || !self.waiting.is_empty() {
+            return None;
+        }
+        self.spawns.pop_front()
+    }
+
+    /// Makes the worker's pipe, if it has none, and asks for the run.
+    pub(crate) fn spawn(
+        &mut self,
+        run: RunId,
+        worker: &WorkerName,
+        launch: Launch,
+        capture: &Capture,
+    ) -> Result<(), Failure> {
+        let fds = self.stdio(worker, &launch, capture)?;
+        capture.begin(&worker.to_string(), run.0);
+        let id = self.id();
+        self.under_way.insert(run);
+        let run = ganger_keeper::RunId(run.0);
+        self.send(Request::Spawn { id, run, worker: worker.to_string(), launch }, fds);
+        Ok(())
+    }
+
+    fn stdio(
+        &mut self,
+        worker: &WorkerName,
+        launch: &Launch,
+        capture: &Capture,
+    ) -> Result<Vec<OwnedFd>, Failure> {
+        let log = worker.to_string();
+        let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
+        // No descriptors, no room: such things pass.
+        let failed = |reason: String| Failure { reason, transient: true, status: 1 };
+        let pipe = create_pipe(&self.pipes.join(&log), owner).map_err(|e| failed(e.to_string()))?;
+        if !self.captured.contains(worker) {
+            capture.add(&log, pipe.reader).map_err(|e| failed(e.to_string()))?;
+            self.captured.insert(worker.clone());
+        }
+        let clone = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|e| failed(e.to_string()));
+        let stdin = clone(self.null.as_fd())?;
+        let stderr = clone(pipe.writer.as_fd())?;
+        Ok(vec![stdin, pipe.writer, stderr])
+    }
+
+    /// Sends a signal; a kill's answer names those that it hit.
+    pub(crate) fn signal(&mut self, run: RunId, signal: Signal, scope: Scope) {
+        let id = self.id();
+        if let (Signal::KILL, Scope::Tree, Some(worker)) = (signal, scope, self.runs.get(&run)) {
+            self.kills.insert(id, worker.clone());
+        }
+        let scope = match scope {
+            Scope::Main => ganger_keeper::Scope::Main,
+            Scope::Tree => ganger_keeper::Scope::Tree,
+        };
+        self.ask(Request::Signal { id, run: ganger_keeper::RunId(run.0), signal: signal.number(), scope });
+    }
+
+    /// The end of this run is accounted.
+    pub(crate) fn acknowledge(&mut self, run: RunId) {
+        self.runs.remove(&run);
+        self.ask(Request::Acknowledge { run: ganger_keeper::RunId(run.0) });
+    }
+
+    /// The worker is no more: nothing is kept for it.
+    pub(crate) fn release(&mut self, worker: &WorkerName, capture: &Capture) {
+        if self.captured.remove(worker) {
+            capture.remove(&worker.to_string());
+            // A pipe that stays behind is taken up again by the next worker of that name.
+            let _ = std::fs::remove_file(self.pipes.join(worker.to_string()));
+        }
+        self.ask(Request::Release { worker: worker.to_string() });
+    }
+
+    /// Takes up the pipe of a worker whose run outlived the overseer before.
+    pub(crate) fn adopt(
+        &mut self,
+        run: RunId,
+        worker: &WorkerName,
+        capture: &Capture,
+    ) -> Result<(), ganger_logs::Error> {
+        self.runs.insert(run, worker.clone());
+        let log = worker.to_string();
+        let pipe = create_pipe(&self.pipes.join(&log), None)?;
+        capture.add(&log, pipe.reader)?;
+        self.captured.insert(worker.clone());
+        Ok(())
+    }
+
+    pub(crate) fn is_captured(&self, worker: &WorkerName) -> bool {
+        self.captured.contains(worker)
+    }
+
+    /// Whom a kill was meant for, once it is answered.
+    pub(crate) fn killed(&mut self, id: u64) -> Option<WorkerName> {
+        self.kills.remove(&id)
+    }
+
+    /// The run's spawn is answered; its worker.
+    pub(crate) fn answered(&mut self, run: RunId) -> Option<WorkerName> {
+        self.under_way.remove(&run);
+        self.runs.get(&run).cloned()
+    }
+
+    /// Nothing will write into the pipes any more.
+    pub(crate) fn forget_pipes(&self) {
+        // What cannot be removed is taken up by the next start.
+        let _ = std::fs::remove_dir_all(&self.pipes);
+    }
+
+    fn send(&mut self, request: Request, fds: Vec<OwnedFd>) {
+        self.waiting.push_back((request, fds));
+        if self.waiting.len() == 1 {
+            // An error shows again, and is dealt with, when the line is next read.
+            let _ = self.flush();
+        }
+    }
+
+    /// Sends what waits, as far as the socket takes it.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        while let Some((request, fds)) = self.waiting.front() {
+            let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+            match self.link.get_ref().0.send(request, &borrowed) {
+                Ok(()) => {
+                    self.waiting.pop_front();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something waits for the socket.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// What the keeper says next; none if nothing is there now.
+    pub(crate) fn receive(&self) -> io::Result<Option<Event>> {
+        Ok(self.link.get_ref().0.receive()?.map(|(event, _)| event))
+    }
+
+    /// Until the keeper says something, or takes something if `behind`.
+    pub(crate) async fn ready(&self) -> io::Result<()> {
+        let interest =
+            if self.is_behind() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let mut guard = self.link.ready(interest).await?;
+        guard.clear_ready();
+        Ok(())
+    }
+}
+
+/// What the keeper says of a run, as core takes it.
+pub(crate) fn known_run(report: &RunReport) -> Option<KnownRun> {
+    Some(KnownRun {
+        run: RunId(report.run.0),
+        worker: WorkerName::try_from(report.worker.clone()).ok()?,
+        pid: report.pid,
+        exit: report.exit.map(exit),
+        leftovers: !report.leftovers.is_empty(),
+    })
+}
+
+/// How a run ended, as core takes it.
+pub(crate) fn exit(exit: ganger_keeper::Exit) -> Exit {
+    match exit {
+        ganger_keeper::Exit::Code(code) => Exit::Code(code),
+        ganger_keeper::Exit::Signal(number) => {
+            Signal::from_number(number).map_or(Exit::Unknown, Exit::Signal)
+        }
+    }
+}
+
+/// The end of a run, as core takes it.
+pub(crate) fn exited(run: ganger_keeper::RunId, how: ganger_keeper::Exit, leftovers: &[Process]) -> Input {
+    Input::Exited { run: RunId(run.0), exit: exit(how), leftovers: !leftovers.is_empty() }
+}
+
+/// Processes in a sentence: `sleep (123), sh (124)`.
+pub(crate) fn listed(processes: &[Process]) -> String {
+    processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,183 @@
+//! What happened, numbered: kept in memory for `why` and `events`, and in a file for those who come later.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ganger_api::{EventInfo, EventKind, Time};
+use ganger_spec::WorkerName;
+use tokio::sync::watch;
+
+/// So many of the latest events can be asked for.
+const KEPT_MAX: usize = 10_000;
+/// The file is begun anew at this size; the one before it is kept.
+const FILE_MAX_BYTES: u64 = 8 << 20;
+
+/// What happened, from the oldest that is kept. Shared between the engine, which writes, and the API, which reads.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    inner: Mutex<Inner>,
+    /// The number of the latest event, for followers to wait on.
+    latest: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kept: VecDeque<EventInfo>,
+    next: u64,
+    path: PathBuf,
+    file: Option<File>,
+    bytes: u64,
+}
+
+/// An event before it has a number and a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) kind: EventKind,
+    pub(crate) worker: Option<WorkerName>,
+    pub(crate) text: String,
+    pub(crate) details: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Journal {
+    /// Opens the journal, going on with the numbers of the file that is there.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut kept = VecDeque::new();
+        let mut bytes = 0;
+        if let Ok(file) = File::open(path) {
+            bytes = file.metadata()?.len();
+            let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
+            for event in lines.filter_map(|line| serde_json::from_slice::<EventInfo>(&line).ok()) {
+                if kept.len() == KEPT_MAX {
+                    kept.pop_front();
+                }
+                kept.push_back(event);
+            }
+        }
+        let next = kept.back().map_or(1, |event: &EventInfo| event.seq + 1);
+        let file = Some(append_to(path)?);
+        let inner = Inner { kept, next, path: path.to_owned(), file, bytes };
+        Ok(Self { inner: Mutex::new(inner), latest: watch::Sender::new(next - 1) })
+    }
+
+    /// Adds events. A file that cannot be written costs later readers those events, and nothing else.
+    pub(crate) fn add(&self, entries: impl IntoIterator<Item = Entry>) {
+        let time = Time(jiff::Timestamp::now());
+        let mut inner = self.lock();
+        let mut lines = Vec::new();
+        for Entry { kind, worker, text, details } in entries {
+            let event = EventInfo { seq: inner.next, time, kind, worker, text, details };
+            inner.next += 1;
+            if serde_json::to_writer(&mut lines, &event).is_ok() {
+                lines.push(b'\n');
+            }
+            if inner.kept.len() == KEPT_MAX {
+                inner.kept.pop_front();
+            }
+            inner.kept.push_back(event);
+        }
+        if lines.is_empty() {
+            return;
+        }
+        inner.write(&lines);
+        let latest = inner.next - 1;
+        drop(inner);
+        self.latest.send_replace(latest);
+    }
+
+    /// The events after this number that are kept, at most `max`.
+    pub(crate) fn after(&self, seq: u64, max: usize) -> Vec<EventInfo> {
+        let inner = self.lock();
+        let start = inner.kept.partition_point(|event| event.seq <= seq);
+        inner.kept.range(start..).take(max).cloned().collect()
+    }
+
+    /// The last events of a worker, the oldest first.
+    pub(crate) fn of_worker(&self, name: &WorkerName, max: usize) -> Vec<EventInfo> {
+        let inner = self.lock();
+        let mut events: Vec<_> = inner
+            .kept
+            .iter()
+            .rev()
+            .filter(|event| event.worker.as_ref() == Some(name))
+            .take(max)
+            .cloned()
+            .collect();
+        events.reverse();
+        events
+    }
+
+    /// Changes whenever an event is added.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while it was held leaves at worst one event unsaid.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn write(&mut self, lines: &[u8]) {
+        if self.bytes > FILE_MAX_BYTES {
+            let _ = std::fs::rename(&self.path, self.path.with_extension("jsonl.1"));
+            self.file = append_to(&self.path).ok();
+            self.bytes = 0;
+        }
+        if let Some(file) = &mut self.file
+            && file.write_all(lines).is_ok()
+        {
+            self.bytes += lines.len() as u64;
+        }
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(text: &str) -> Entry {
+        Entry { kind: EventKind::Notice, worker: None, text: text.into(), details: serde_json::Map::new() }
+    }
+
+    #[test]
+    fn numbers_go_on_after_a_new_start_and_over_a_torn_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        Journal::open(&path).unwrap().add([entry("one"), entry("two")]);
+        append_to(&path).unwrap().write_all(b"{\"seq\":3,\"ti\n").unwrap();
+        let journal = Journal::open(&path).unwrap();
+        journal.add([entry("three")]);
+        let seen: Vec<_> = journal.after(1, 10).into_iter().map(|event| (event.seq, event.text)).collect();
+        assert_eq!(seen, [(2, "two".to_owned()), (3, "three".to_owned())]);
+    }
+
+    #[test]
+    fn memory_holds_a_bounded_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&dir.path().join("events.jsonl")).unwrap();
+        for _ in 0..KEPT_MAX + 5 {
+            journal.add([entry("x")]);
+        }
+        let all = journal.after(0, usize::MAX);
+        assert_eq!((all.len(), all[0].seq), (KEPT_MAX, 6));
+    }
+
+    #[test]
+    fn a_follower_is_woken() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&dir.path().join("events.jsonl")).unwrap();
+        let watch = journal.watch();
+        assert!(!watch.has_changed().unwrap());
+        journal.add([entry("x")]);
+        assert!(watch.has_changed().unwrap());
+    }
+}

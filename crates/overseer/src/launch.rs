@@ -1,0 +1,127 @@
+//! From a worker of the spec to what the keeper starts.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use ganger_core::RunId;
+use ganger_keeper::{Launch, Resource, Step, lookup_user};
+use ganger_spec::{Group, Limit, Spec, WorkerName};
+use rustix::io::Errno;
+
+/// What every run of this overseer has in common.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    /// What each worker inherits, below what the spec says.
+    pub(crate) inherited: BTreeMap<OsString, OsString>,
+    /// Tells this app's runs from any other's on the machine.
+    pub(crate) tag: String,
+}
+
+/// Why a run was not even asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) reason: String,
+    pub(crate) transient: bool,
+    /// As a shell reports it.
+    pub(crate) status: u8,
+}
+
+impl Failure {
+    pub(crate) fn definite(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), transient: false, status: 1 }
+    }
+}
+
+impl Launcher {
+    /// What the keeper needs to start this run.
+    pub(crate) fn launch(&self, spec: &Spec, worker: &WorkerName, run: RunId) -> Result<Launch, Failure> {
+        let Some(group) = spec.group(&worker.group) else {
+            return Err(Failure::definite(format!("no group {:?} in the release in force", worker.group)));
+        };
+        let ids = match &group.user {
+            None => None,
+            Some(user) => Some(
+                lookup_user(user, group.group.as_deref()).map_err(|e| Failure::definite(e.to_string()))?,
+            ),
+        };
+        Ok(Launch {
+            argv: group.command.argv().words.into_iter().map(OsString::from).collect(),
+            env: self.environment(spec, worker),
+            dir: group.dir.clone(),
+            ids,
+            umask: group.umask,
+            limits: limits(group),
+            tag: format!("{}/{}", self.tag, run.0),
+        })
+    }
+
+    fn environment(&self, spec: &Spec, worker: &WorkerName) -> Vec<OsString> {
+        let said = spec.environment(worker);
+        let hidden = |name: &OsStr| said.iter().any(|variable| OsStr::new(&variable.name) == name);
+        let inherited = self.inherited.iter().filter(|(name, _)| !hidden(name)).map(|(name, value)| {
+            let mut pair = name.clone();
+            pair.push("=");
+            pair.push(value);
+            pair
+        });
+        inherited.chain(said.iter().map(|v| OsString::from(format!("{}={}", v.name, v.value)))).collect()
+    }
+}
+
+fn limits(group: &Group) -> Vec<ganger_keeper::Limit> {
+    let resource = |limit| match limit {
+        Limit::OpenFiles => Resource::OpenFiles,
+        Limit::Processes => Resource::Processes,
+        Limit::Core => Resource::Core,
+        Limit::AddressSpace => Resource::AddressSpace,
+        Limit::CpuSeconds => Resource::CpuSeconds,
+        Limit::FileSize => Resource::FileSize,
+        Limit::LockedMemory => Resource::LockedMemory,
+        Limit::Stack => Resource::Stack,
+    };
+    let value = |(limit, value): (&Limit, &ganger_spec::LimitValue)| ganger_keeper::Limit {
+        resource: resource(*limit),
+        soft: value.soft,
+        hard: value.hard,
+    };
+    group.limits.iter().map(value).collect()
+}
+
+/// What a failing step means for the worker, as a sentence and as a shell's status.
+pub(crate) fn failure(
+    spec: Option<&Spec>,
+    worker: &WorkerName,
+    step: Step,
+    errno: i32,
+    transient: bool,
+) -> Failure {
+    let group = spec.and_then(|spec| spec.group(&worker.group));
+    let program = group.and_then(|group| group.command.argv().words.into_iter().next()).unwrap_or_default();
+    let dir = group.map(|group| group.dir.display().to_string()).unwrap_or_default();
+    let why = if errno == 0 {
+        String::new()
+    } else {
+        format!(": {}", std::io::Error::from(Errno::from_raw_os_error(errno)))
+    };
+    let (reason, status) = match step {
+        Step::NotFound => (format!("command not found: {program}"), 127),
+        Step::NotExecutable => (format!("command not executable: {program} (chmod +x?)"), 126),
+        Step::Interpreter => {
+            (format!("the interpreter of {program} is missing: look at its first line"), 126)
+        }
+        Step::Exec => (format!("cannot execute {program}{why}"), 126),
+        Step::Directory => (format!("cannot change to the directory {dir}{why}"), 1),
+        Step::Refused
+        | Step::Request
+        | Step::Descriptors
+        | Step::Fork
+        | Step::Cgroup
+        | Step::Session
+        | Step::Limits
+        | Step::Groups
+        | Step::Group
+        | Step::User
+        | Step::Stdio => (format!("{step}{why}"), 1),
+    };
+    Failure { reason, transient, status }
+}

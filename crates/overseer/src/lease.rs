@@ -1,0 +1,62 @@
+//! One overseer for one app: a lock that the kernel lets go of when its holder dies, so that no stale file ever
+//! stops a start.
+
+use std::fs::File;
+use std::io;
+
+use ganger_api::{AppFile, Place};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+
+use crate::Error;
+
+/// The app is ours while this lives.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    _lock: File,
+    place: Place,
+}
+
+impl Lease {
+    /// Takes the app, if nobody has it.
+    pub(crate) fn take(place: &Place) -> Result<Self, Error> {
+        let path = place.runtime.join("lock");
+        let failed = |source: io::Error| Error::File { action: "lock", path: path.clone(), source };
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+        let lock = File::from(
+            rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?,
+        );
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _lock: lock, place: place.clone() }),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let holder = holder_of(place);
+                let app =
+                    holder.as_ref().map_or_else(|| place.id.clone(), |app| app.root.display().to_string());
+                Err(Error::AlreadyRunning { app, keeper: holder.map(|app| app.keeper_pid) })
+            }
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// Says who oversees the app, for those who look for it.
+    pub(crate) fn announce(&self, app: &AppFile) -> Result<(), Error> {
+        let path = self.place.app_file();
+        let fresh = path.with_extension("new");
+        let write = || -> io::Result<()> {
+            std::fs::write(&fresh, serde_json::to_vec(app)?)?;
+            std::fs::rename(&fresh, &path)
+        };
+        write().map_err(|source| Error::File { action: "write", path: path.clone(), source })
+    }
+
+    /// Clears away what only a running app has.
+    pub(crate) fn end(self) {
+        // What cannot be removed is found stale by the next start and replaced.
+        for path in [self.place.socket(), self.place.app_file()] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn holder_of(place: &Place) -> Option<AppFile> {
+    serde_json::from_slice(&std::fs::read(place.app_file()).ok()?).ok()
+}

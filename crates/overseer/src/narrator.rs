@@ -1,0 +1,188 @@
+//! Tells what happens, once in the journal and, where it matters to somebody at a terminal, in a line there.
+//!
+//! A line about the end of a run belongs after the run's last output. So it waits until the capture has stored what
+//! was left in the pipe, and later lines about that worker wait behind it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use ganger_api::EventKind;
+use ganger_core::{Event, State};
+use ganger_keeper::Process;
+use ganger_logs::Capture;
+use ganger_spec::WorkerName;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+
+use crate::config::{Line, Viewer};
+use crate::engine::Message;
+use crate::hands::listed;
+use crate::journal::{Entry, Journal};
+
+/// Under this name the viewer shows lines that are about no worker.
+pub(crate) struct Narrator {
+    journal: Arc<Journal>,
+    viewer: Box<dyn Viewer>,
+    messages: mpsc::UnboundedSender<Message>,
+    /// Lines that wait for output to be stored. The first of each worker is the end of a run.
+    held: BTreeMap<WorkerName, VecDeque<Line>>,
+}
+
+impl Narrator {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        viewer: Box<dyn Viewer>,
+        messages: mpsc::UnboundedSender<Message>,
+    ) -> Self {
+        Self { journal, viewer, messages, held: BTreeMap::new() }
+    }
+
+    /// Shows this worker's output from now on.
+    pub(crate) fn follow(&self, worker: &WorkerName) {
+        self.viewer.follow(&worker.to_string());
+    }
+
+    /// Tells an event of the decider.
+    pub(crate) fn tell(&mut self, event: &Event, capture: &Capture) {
+        self.journal.add([entry(event)]);
+        match event {
+            Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
+            Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string(), capture),
+            Event::SpawnFailed { worker, reason } => self.about(worker, format!("not started: {reason}")),
+            Event::State { worker, to: State::Backoff | State::Fatal, why, .. } => {
+                self.about(worker, why.clone());
+            }
+            Event::State {
+                to: State::Stopped | State::Starting | State::Running | State::Stopping | State::Exited,
+                ..
+            } => {}
+            Event::Killing { worker, why } => self.say(format!("{worker}: {why}")),
+            Event::Stuck { .. }
+            | Event::Released { .. }
+            | Event::Scaled { .. }
+            | Event::ShuttingDown { .. } => self.say(sentence(event)),
+        }
+    }
+
+    /// Names the processes that had to be killed.
+    pub(crate) fn killed(&mut self, whose: Option<&WorkerName>, processes: &[Process]) {
+        if processes.is_empty() {
+            return;
+        }
+        let of = whose.map(|worker| format!(" of {worker}")).unwrap_or_default();
+        self.notice(format!("killed{of}: {}", listed(processes)));
+    }
+
+    /// Tells something that people should know.
+    pub(crate) fn notice(&mut self, text: String) {
+        self.note(EventKind::Notice, None, text);
+    }
+
+    /// Tells something of a worker that the decider does not know of.
+    pub(crate) fn note(&mut self, kind: EventKind, worker: Option<&WorkerName>, text: String) {
+        self.journal.add([Entry { kind, worker: worker.cloned(), text: text.clone(), details: Map::new() }]);
+        match worker {
+            Some(worker) => self.about(worker, text),
+            None => self.say(text),
+        }
+    }
+
+    /// What was in a worker's pipe is stored up to here: the line that waited for it comes now, with those behind.
+    pub(crate) fn drained(&mut self, worker: &WorkerName, position: u64) {
+        let Some(queue) = self.held.get_mut(worker) else { return };
+        if let Some(line) = queue.pop_front() {
+            self.viewer.say(Line { at: position, ..line });
+        }
+        while queue.front().is_some_and(|line| !line.ends_run) {
+            if let Some(line) = queue.pop_front() {
+                self.viewer.say(line);
+            }
+        }
+        if queue.is_empty() {
+            self.held.remove(worker);
+        }
+    }
+
+    /// Whether every line is said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Shows all there is and ends.
+    pub(crate) fn finish(self) {
+        self.viewer.finish();
+    }
+
+    fn ended(&mut self, worker: &WorkerName, text: String, capture: &Capture) {
+        let line = Line { log: Some(worker.to_string()), at: 0, text, ends_run: true };
+        self.held.entry(worker.clone()).or_default().push_back(line);
+        let (messages, name) = (self.messages.clone(), worker.clone());
+        let done = move |position| {
+            // It fails only when the engine has ended, and nobody waits then.
+            let _ = messages.send(Message::Drained(name, position));
+        };
+        capture.drain(&worker.to_string(), Box::new(done));
+    }
+
+    fn about(&mut self, worker: &WorkerName, text: String) {
+        let line = Line { log: Some(worker.to_string()), at: 0, text, ends_run: false };
+        match self.held.get_mut(worker) {
+            Some(queue) => queue.push_back(line),
+            None => self.viewer.say(line),
+        }
+    }
+
+    fn say(&self, text: String) {
+        self.viewer.say(Line { log: None, at: 0, text, ends_run: false });
+    }
+}
+
+/// The event as the journal has it.
+fn entry(event: &Event) -> Entry {
+    let (kind, worker) = match event {
+        Event::State { worker, .. } => (EventKind::State, Some(worker)),
+        Event::Started { worker, .. } => (EventKind::Started, Some(worker)),
+        Event::SpawnFailed { worker, .. } => (EventKind::SpawnFailed, Some(worker)),
+        Event::Ended { worker, .. } => (EventKind::Ended, Some(worker)),
+        Event::Killing { worker, .. } => (EventKind::Killing, Some(worker)),
+        Event::Stuck { worker, .. } => (EventKind::Stuck, Some(worker)),
+        Event::Released { .. } => (EventKind::Released, None),
+        Event::Scaled { .. } => (EventKind::Scaled, None),
+        Event::ShuttingDown { .. } => (EventKind::ShuttingDown, None),
+    };
+    Entry { kind, worker: worker.cloned(), text: sentence(event), details: details(event) }
+}
+
+fn sentence(event: &Event) -> String {
+    match event {
+        Event::State { from, to, why, .. } => format!("{from} to {to}: {why}"),
+        Event::Started { pid, .. } => format!("started with pid {pid}"),
+        Event::SpawnFailed { reason, .. } => format!("not started: {reason}"),
+        Event::Ended { exit, .. } => exit.to_string(),
+        Event::Killing { why, .. } => why.clone(),
+        Event::Stuck { worker, pid } => {
+            format!("{worker}: pid {pid} does not even end by a kill, it is stuck in the kernel")
+        }
+        Event::Released { number, changes } if changes.is_empty() => format!("release {number}"),
+        Event::Released { number, changes } => format!("release {number}: {}", changes.join("; ")),
+        Event::Scaled { group, from, to } => format!("{group} scaled from {from} to {to}"),
+        Event::ShuttingDown { reason } => format!("{reason}, stopping"),
+    }
+}
+
+fn details(event: &Event) -> Map<String, Value> {
+    let value = match event {
+        Event::State { from, to, pid, why, .. } => json!({"from": from, "to": to, "pid": pid, "why": why}),
+        Event::Started { run, pid, .. } => json!({"run": run, "pid": pid}),
+        Event::SpawnFailed { reason, .. } | Event::ShuttingDown { reason } => json!({"reason": reason}),
+        Event::Ended { run, exit, .. } => json!({"run": run, "status": exit.status()}),
+        Event::Killing { why, .. } => json!({"why": why}),
+        Event::Stuck { pid, .. } => json!({"pid": pid}),
+        Event::Released { number, changes } => json!({"number": number, "changes": changes}),
+        Event::Scaled { group, from, to } => json!({"group": group, "from": from, "to": to}),
+    };
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}

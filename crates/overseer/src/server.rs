@@ -1,0 +1,198 @@
+//! The control API over HTTP on a Unix socket, in a thread of its own.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::serve::IncomingStream;
+use ganger_api::{
+    API_VERSION, ApiError, Data, ErrorCode, HttpParts, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER,
+    VersionInfo, check_version, limits, parse, request_id,
+};
+use ganger_logs::Store;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Error;
+use crate::engine::Asked;
+use crate::journal::Journal;
+use crate::stats::Sampler;
+use crate::streams;
+
+/// What every request needs.
+pub(crate) struct Server {
+    pub(crate) engine: mpsc::Sender<Asked>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) store: Store,
+    sampler: Sampler,
+    uid: u32,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    uid: Option<u32>,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self { uid: stream.io().peer_cred().ok().map(|cred| cred.uid()) }
+    }
+}
+
+/// Listens on the app's socket and serves from now on, until the process ends.
+pub(crate) fn start(
+    place: &Place,
+    engine: mpsc::Sender<Asked>,
+    journal: Arc<Journal>,
+    store: Store,
+) -> Result<(), Error> {
+    let path = place.socket();
+    let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
+    // Whoever holds the app's lock owns the socket: one that is there is a dead overseer's.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = std::os::unix::net::UnixListener::bind(&path).map_err(failed)?;
+    // Its directory is private already, so nobody else could connect in between.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let uid = rustix::process::geteuid().as_raw();
+    let server = Arc::new(Server { engine, journal, store, sampler: Sampler::default(), uid });
+    let failed = |source| Error::System { action: "start the API's thread", source };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
+    let serve = move || {
+        runtime.block_on(async {
+            let Ok(listener) = UnixListener::from_std(listener) else { return };
+            let app = Router::new().fallback(handle).with_state(server);
+            // It never returns: errors of a connection are that client's.
+            let _ = axum::serve(listener, app.into_make_service_with_connect_info::<Peer>()).await;
+        });
+    };
+    std::thread::Builder::new().name("api".to_owned()).spawn(serve).map_err(failed)?;
+    Ok(())
+}
+
+async fn handle(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let id = request_id(text(&headers, REQUEST_ID_HEADER), new_id);
+    let result = async {
+        server.admit(peer)?;
+        check_version(text(&headers, VERSION_HEADER))?;
+        let body = whole(body).await?;
+        let request = parse(&HttpParts {
+            method: method.as_str(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            accept: text(&headers, header::ACCEPT.as_str()),
+            last_event_id: text(&headers, "last-event-id"),
+            body: &body,
+        })?;
+        server.answer(request).await
+    }
+    .await;
+    let mut response = result.unwrap_or_else(|error| refusal(error, &id));
+    let headers = response.headers_mut();
+    headers.insert(VERSION_HEADER, HeaderValue::from_static(API_VERSION));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID_HEADER, id);
+    }
+    response
+}
+
+impl Server {
+    /// Only the owner of the app and root may ask.
+    fn admit(&self, peer: Peer) -> Result<(), ApiError> {
+        match peer.uid {
+            Some(uid) if uid == self.uid || uid == 0 => Ok(()),
+            Some(_) | None => Err(ApiError::new(ErrorCode::Forbidden, "the app belongs to another user")),
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request) -> Result<Response<Body>, ApiError> {
+        let data = match request {
+            Request::Logs(query) => return streams::logs(self, query).await,
+            Request::Events(query) => return Ok(streams::events(self, &query)),
+            Request::OpenApi => Data::OpenApi(ganger_api::openapi()),
+            Request::Version => Data::Version(VersionInfo {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                api: API_VERSION.to_owned(),
+            }),
+            other => self.ask(other).await?,
+        };
+        Ok(json(StatusCode::OK, &data))
+    }
+
+    /// Asks the engine, and adds what the processes use.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Data, ApiError> {
+        let gone = || ApiError::new(ErrorCode::ShuttingDown, "the overseer is ending");
+        let (sender, receiver) = oneshot::channel();
+        self.engine.send((request, sender)).await.map_err(|_| gone())?;
+        let mut data = receiver.await.map_err(|_| gone())??;
+        match &mut data {
+            Data::Workers(info) => self.sampler.measure(info.workers.iter_mut()),
+            Data::Why(info) => self.sampler.measure(std::iter::once(&mut info.worker)),
+            Data::App(_)
+            | Data::Outcome(_)
+            | Data::Plan(_)
+            | Data::Env(_)
+            | Data::Ports(_)
+            | Data::LogLine(_)
+            | Data::Event(_)
+            | Data::Quit(_)
+            | Data::OpenApi(_)
+            | Data::Version(_) => {}
+        }
+        Ok(data)
+    }
+}
+
+async fn whole(body: Body) -> Result<Bytes, ApiError> {
+    axum::body::to_bytes(body, limits::MAX_BODY_BYTES).await.map_err(|_| {
+        ApiError::new(
+            ErrorCode::TooLarge,
+            format!("the body is longer than {} bytes", limits::MAX_BODY_BYTES),
+        )
+    })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn json(status: StatusCode, body: &impl serde::Serialize) -> Response<Body> {
+    // The API's types have text keys and finite numbers: they always have a JSON form.
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    respond(status, "application/json", Body::from(body))
+}
+
+/// A response with a body of this type.
+pub(crate) fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn refusal(error: ApiError, id: &str) -> Response<Body> {
+    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    json(status, &error.body(id))
+}
+
+fn new_id() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}

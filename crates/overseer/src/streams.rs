@@ -1,0 +1,197 @@
+//! Answers that go on: log lines and events, as server-sent events or as lines of JSON.
+//!
+//! A stream is a task that follows the log store or the journal like any other viewer. It waits for its client when
+//! that is slow, and nobody waits for it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::http::{Response, StatusCode};
+use ganger_api::{
+    ApiError, Data, ErrorCode, EventQuery, LogCursor, LogLine, LogQuery, Request, Text, Time, json_line,
+    sse_event, sse_log_line,
+};
+use ganger_logs::{From, Line, Merged, Query, Store};
+use ganger_spec::WorkerName;
+use tokio::io::Interest;
+use tokio::sync::mpsc;
+
+use crate::commands;
+use crate::readiness::register;
+use crate::server::{Server, respond};
+
+/// So many pieces wait for a slow client.
+const PIECES_MAX: usize = 4;
+/// A piece holds about this much of logs.
+const PIECE_BYTES: usize = 64 * 1024;
+/// A piece holds so many events.
+const PIECE_EVENTS: usize = 256;
+
+/// A body that comes in pieces.
+struct Pieces(mpsc::Receiver<Bytes>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|bytes| Ok(http_body::Frame::data(bytes))))
+    }
+}
+
+fn stream(sse: bool, pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
+    let content_type = if sse { "text/event-stream" } else { "application/jsonl" };
+    respond(StatusCode::OK, content_type, Body::new(Pieces(pieces)))
+}
+
+/// The events that are kept, then those that come.
+pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body> {
+    let (sender, receiver) = mpsc::channel(PIECES_MAX);
+    let (server, follow, sse) = (server.clone(), query.follow, query.sse);
+    let mut after = query.after.unwrap_or(0);
+    tokio::spawn(async move {
+        let mut news = server.journal.watch();
+        loop {
+            news.mark_unchanged();
+            let batch = server.journal.after(after, PIECE_EVENTS);
+            if let Some(last) = batch.last() {
+                after = last.seq;
+                let text: String =
+                    batch.iter().map(|event| if sse { sse_event(event) } else { json_line(event) }).collect();
+                if sender.send(Bytes::from(text)).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            if !follow {
+                return;
+            }
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() { return },
+                () = sender.closed() => return,
+            }
+        }
+    });
+    stream(sse, receiver)
+}
+
+/// The lines that are kept, then those that come.
+pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Response<Body>, ApiError> {
+    let names = names(server, &query).await?;
+    let (follow, sse) = (query.follow, query.sse);
+    let watch = server.store.watch().map_err(|error| internal(&error))?;
+    let watch = register(watch, Interest::READABLE)
+        .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+    let merged = merged(&server.store, &names, query).map_err(|error| internal(&error))?;
+    let (sender, receiver) = mpsc::channel(PIECES_MAX);
+    let mut lines = Lines { merged, cursor: LogCursor::default(), sse };
+    tokio::spawn(async move {
+        loop {
+            watch.get_ref().0.arm();
+            let Ok(Some(piece)) = lines.next() else {
+                if !follow {
+                    return;
+                }
+                tokio::select! {
+                    ready = watch.readable() => match ready {
+                        Ok(mut guard) => guard.clear_ready(),
+                        Err(_) => return,
+                    },
+                    () = sender.closed() => return,
+                }
+                continue;
+            };
+            if sender.send(piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(stream(sse, receiver))
+}
+
+/// The logs that are meant: those of workers that are there, and of those that were and left a log.
+async fn names(server: &Server, query: &LogQuery) -> Result<Vec<String>, ApiError> {
+    let stored = server.store.logs();
+    if query.names.is_empty() {
+        return Ok(stored);
+    }
+    let stored: Vec<WorkerName> =
+        stored.into_iter().filter_map(|log| WorkerName::try_from(log).ok()).collect();
+    let Data::App(app) = server.ask(Request::App).await? else {
+        return Err(ApiError::new(ErrorCode::Internal, "the engine answered something else"));
+    };
+    let highest = |group: &str| stored.iter().filter(|log| log.group == group).map(|log| log.number).max();
+    let known: Vec<(String, u32)> = app
+        .groups
+        .into_iter()
+        .map(|group| (highest(&group.name).unwrap_or(0).max(group.count), group.name))
+        .map(|(count, name)| (name, count))
+        .collect();
+    let chosen = ganger_spec::select(&known, &query.names).map_err(|error| commands::unknown_name(&error))?;
+    Ok(chosen.iter().filter(|name| stored.contains(name)).map(ToString::to_string).collect())
+}
+
+fn merged(store: &Store, names: &[String], query: LogQuery) -> Result<Merged, ganger_logs::Error> {
+    let nanos = |time: Time| i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX);
+    let wanted = Query {
+        since: query.since.map(nanos),
+        until: query.until.map(nanos),
+        last: query.lines.map(|lines| lines as usize),
+        follow: query.follow,
+        ..Query::default()
+    };
+    let wanted = match &query.grep {
+        Some(text) => wanted.grep(text),
+        None => wanted,
+    };
+    let Some(cursor) = query.after else { return Merged::new(store, names, wanted) };
+    let seen =
+        |log: &str| cursor.0.iter().find(|(name, _)| name.to_string() == log).map(|(_, position)| *position);
+    let from = |log: &String| (log.clone(), seen(log).map_or(From::Start, From::Position));
+    Merged::resume(store, &names.iter().map(from).collect::<Vec<_>>(), wanted)
+}
+
+fn internal(error: &ganger_logs::Error) -> ApiError {
+    ApiError { hint: error.hint(), ..ApiError::new(ErrorCode::Internal, error.to_string()) }
+}
+
+/// Lines of logs as pieces of a body.
+struct Lines {
+    merged: Merged,
+    cursor: LogCursor,
+    sse: bool,
+}
+
+impl Lines {
+    /// The next piece; none if there is nothing now.
+    fn next(&mut self) -> Result<Option<Bytes>, ganger_logs::Error> {
+        let batch = self.merged.next_batch(PIECE_BYTES)?;
+        let last = batch.len().saturating_sub(1);
+        let mut text = String::new();
+        for (index, line) in batch.iter().enumerate() {
+            let Some(item) = log_line(line) else { continue };
+            self.cursor.0.insert(item.log.clone(), item.position);
+            if self.sse {
+                text.push_str(&sse_log_line((index == last).then_some(&self.cursor), &item));
+            } else {
+                text.push_str(&json_line(&item));
+            }
+        }
+        Ok((!text.is_empty()).then(|| Bytes::from(text)))
+    }
+}
+
+fn log_line(line: &Line) -> Option<LogLine> {
+    Some(LogLine {
+        log: WorkerName::try_from(line.log.to_string()).ok()?,
+        time: Time::from_unix_nanos(i128::from(line.time))?,
+        run: (line.run != 0).then_some(line.run),
+        position: line.position + line.text.len() as u64 + 1,
+        text: Text::new(&line.text),
+    })
+}

@@ -1,0 +1,196 @@
+//! The decider's state as the API shows it. What the processes use is added where it is served: see `stats`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use ganger_api::{
+    AppInfo, EnvInfo, GroupInfo, HolderInfo, OverriddenInfo, PortInfo, PortsInfo, SourceInfo, Time,
+    VariableInfo, WantedState, WorkerInfo, WorkerState,
+};
+use ganger_core::{Core, State, Wanted, WorkerView};
+use ganger_spec::{Command, Explained, Origin, Port, SourceKind, Spec, WorkerName};
+
+use crate::{clock, ports};
+
+pub(crate) fn state(state: State) -> WorkerState {
+    match state {
+        State::Stopped => WorkerState::Stopped,
+        State::Starting => WorkerState::Starting,
+        State::Running => WorkerState::Running,
+        State::Backoff => WorkerState::Backoff,
+        State::Stopping => WorkerState::Stopping,
+        State::Exited => WorkerState::Exited,
+        State::Fatal => WorkerState::Fatal,
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A worker as the API shows it.
+pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
+    let now = clock::now();
+    WorkerInfo {
+        name: view.name.clone(),
+        group: view.name.group.clone(),
+        number: view.name.number,
+        state: state(view.state),
+        wanted: match view.wanted {
+            Wanted::Up => WantedState::Up,
+            Wanted::Down | Wanted::Gone => WantedState::Down,
+        },
+        why: view.why.clone(),
+        pid: view.pid,
+        run: view.run.map(|run| run.0),
+        port: spec.port(&view.name),
+        uptime_ms: view.pid.and(view.started).map(|started| millis(now.since(started))),
+        since: Time(clock::wall(view.since)),
+        restarts: view.restarts,
+        retry_in_ms: view.retry.map(|retry| millis(retry.since(now))),
+        cpu_ms: None,
+        cpu_percent: None,
+        memory_bytes: None,
+        last_exit: view.last_exit.map(|exit| exit.to_string()),
+        command: spec.group(&view.name.group).map(|group| command(&group.command)).unwrap_or_default(),
+    }
+}
+
+/// The app as a whole.
+pub(crate) fn app(core: &Core, spec: &Spec, id: &str, keeper_pid: u32, started: Time) -> AppInfo {
+    let mut states: BTreeMap<WorkerState, u32> = BTreeMap::new();
+    let mut groups: Vec<GroupInfo> = spec
+        .groups
+        .iter()
+        .map(|group| GroupInfo {
+            name: group.name.clone(),
+            count: 0,
+            running: 0,
+            command: command(&group.command),
+            port: spec.port(&WorkerName::new(&group.name, 1)),
+        })
+        .collect();
+    for view in core.workers() {
+        *states.entry(state(view.state)).or_default() += 1;
+        if let Some(group) = groups.iter_mut().find(|group| group.name == view.name.group) {
+            group.count += u32::from(view.wanted != Wanted::Gone);
+            group.running += u32::from(view.state == State::Running);
+        }
+    }
+    AppInfo {
+        name: spec.app.clone(),
+        id: id.to_owned(),
+        root: spec.root.clone(),
+        keeper_pid,
+        overseer_pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        release: core.release(),
+        started,
+        groups,
+        workers: states,
+    }
+}
+
+fn command(command: &Command) -> String {
+    match command {
+        Command::Line(line) => line.clone(),
+        Command::Words(words) => words.join(" "),
+    }
+}
+
+/// The ports of these workers, and who holds those that a worker of ours does not.
+pub(crate) fn ports(spec: &Spec, views: &[WorkerView]) -> PortsInfo {
+    let listening = ports::listening();
+    let port = |view: &WorkerView| {
+        let port = spec.port(&view.name);
+        let inode = port.and_then(|port| listening.get(&port));
+        let holder = inode.map(|inode| ports::holder(*inode)).filter(|holder| !is_of(view, holder.pid));
+        PortInfo {
+            worker: view.name.clone(),
+            port,
+            why: why_port(spec, &view.name),
+            holder: holder.map(|holder| HolderInfo { pid: holder.pid, name: Some(holder.name) }),
+        }
+    };
+    PortsInfo { ports: views.iter().map(port).collect() }
+}
+
+/// Whether a process is in the tree of the worker's run.
+fn is_of(view: &WorkerView, pid: Option<u32>) -> bool {
+    let (Some(main), Some(mut pid)) = (view.pid, pid) else { return false };
+    while pid > 1 {
+        if pid == main {
+            return true;
+        }
+        let Some(parent) = crate::stats::parent(pid) else { return false };
+        pid = parent;
+    }
+    false
+}
+
+fn why_port(spec: &Spec, worker: &WorkerName) -> String {
+    let position = spec.groups.iter().position(|group| group.name == worker.group).unwrap_or(0);
+    match spec.group(&worker.group).map(|group| group.port) {
+        Some(Port::Auto(first)) => {
+            format!("group {} of the file begins at {first}, worker {} of it", position + 1, worker.number)
+        }
+        Some(Port::Fixed(first)) => format!("fixed by the group at {first}, worker {} of it", worker.number),
+        Some(Port::None) | None => "the group has no port".to_owned(),
+    }
+}
+
+/// An environment with the origin of each variable.
+pub(crate) fn env(
+    spec: &Spec,
+    name: Option<&WorkerName>,
+    inherited: &BTreeMap<OsString, OsString>,
+) -> EnvInfo {
+    let explained = match name {
+        Some(worker) => spec.explain(worker, inherited),
+        None => spec.explain_app(inherited),
+    };
+    EnvInfo {
+        name: name.map_or_else(|| spec.app.clone(), ToString::to_string),
+        variables: explained.iter().map(variable).collect(),
+        sources: spec
+            .sources
+            .iter()
+            .map(|source| SourceInfo {
+                path: source.path.clone(),
+                kind: source_kind(source.kind).to_owned(),
+                found: source.found,
+            })
+            .collect(),
+    }
+}
+
+fn variable(explained: &Explained) -> VariableInfo {
+    VariableInfo {
+        name: explained.variable.name.clone(),
+        value: explained.variable.value.clone(),
+        origin: origin(&explained.variable.origin),
+        overridden: explained
+            .overrides
+            .iter()
+            .map(|hidden| OverriddenInfo { value: hidden.value.clone(), origin: origin(&hidden.origin) })
+            .collect(),
+    }
+}
+
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::File { path, line } => format!("{}:{line}", path.display()),
+        Origin::Ganger => "ganger".to_owned(),
+        Origin::CommandLine => "the command line".to_owned(),
+        Origin::Shell => "the shell".to_owned(),
+    }
+}
+
+fn source_kind(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Procfile => "procfile",
+        SourceKind::Env => "env",
+        SourceKind::Foreman => "foreman",
+        SourceKind::GangerToml => "ganger-toml",
+    }
+}
