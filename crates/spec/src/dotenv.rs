@@ -7,6 +7,11 @@ use crate::problem::{Findings, Problem};
 use crate::procfile::shown;
 use crate::{Origin, Variable};
 
+/// The longest value: the kernel takes no longer ones.
+pub const MAX_VALUE_BYTES: usize = 128 * 1024;
+/// The most that the values of one file have together: about what the kernel gives to a process.
+pub const MAX_ENV_BYTES: usize = 2 * 1024 * 1024;
+
 const FORM: &str = "a line is `NAME=value`; a comment begins with #";
 
 /// Reads `text`; `known` is asked for what an expansion names and the file has not said.
@@ -16,7 +21,7 @@ pub(crate) fn parse(
     known: impl Fn(&str) -> Option<String>,
     findings: &mut Findings,
 ) -> Vec<Variable> {
-    let mut reader = Reader { path, text, at: 0, line: 1, known, variables: Vec::new(), findings };
+    let mut reader = Reader { path, text, at: 0, line: 1, known, variables: Vec::new(), size: 0, findings };
     while reader.at < text.len() {
         let start = reader.line;
         if let Err(problem) = reader.entry() {
@@ -36,6 +41,8 @@ struct Reader<'a, K> {
     line: u32,
     known: K,
     variables: Vec<Variable>,
+    /// The bytes of all values so far.
+    size: usize,
     findings: &'a mut Findings,
 }
 
@@ -79,9 +86,26 @@ impl<'a, K: Fn(&str) -> Option<String>> Reader<'a, K> {
             Some('"') => self.double_quoted()?,
             Some(_) | None => self.unquoted()?,
         };
+        self.check_size(&name, &value)?;
         self.skip_line();
         let origin = Origin::File { path: self.path.to_owned(), line };
         self.variables.push(Variable { name, value, origin });
+        Ok(())
+    }
+
+    fn check_size(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(Problem::new(format!(
+                "the value of `{name}` is longer than {MAX_VALUE_BYTES} bytes"
+            )));
+        }
+        self.size += value.len();
+        if self.size > MAX_ENV_BYTES {
+            self.at = self.text.len();
+            return Err(Problem::new(format!(
+                "the values of this file are longer than {MAX_ENV_BYTES} bytes together"
+            )));
+        }
         Ok(())
     }
 
@@ -210,6 +234,8 @@ impl<'a, K: Fn(&str) -> Option<String>> Reader<'a, K> {
         let said = self.variables.iter().rev().find(|variable| variable.name == name);
         let found = said.map(|variable| variable.value.clone()).or_else(|| (self.known)(name));
         match (found, default) {
+            // Longer than any value may be: it is refused, however often it is named.
+            (Some(_), _) if value.len() > MAX_VALUE_BYTES => {}
             (Some(text), None) => value.push_str(&text),
             (Some(text), Some(_)) if !text.is_empty() => value.push_str(&text),
             (_, Some(default)) => value.push_str(default),

@@ -121,6 +121,7 @@ impl Draft<'_> {
         let table = self.table.as_ref().map_or(&none, |(_, _, table)| table);
         let beside = self.table.as_ref().and_then(|(native, ..)| native.path().parent()).unwrap_or(root);
         let exits = table.exits.as_ref().map(|exits| exits.0.clone()).unwrap_or_default();
+        self.check_text(table, findings);
         let position = u32::try_from(position).unwrap_or(u32::MAX);
         let env = match &self.table {
             Some((native, ..)) => variables(native, &table.env, findings),
@@ -155,6 +156,22 @@ impl Draft<'_> {
                     .or(policy.timeout)
                     .unwrap_or(STOP_TIMEOUT),
             },
+        }
+    }
+
+    /// What is given to the kernel as text has no NUL.
+    fn check_text(&self, table: &GroupTable, findings: &mut Findings) {
+        let dir = table.dir.as_ref().map(|dir| dir.to_string_lossy());
+        let texts =
+            [("dir", dir.as_deref()), ("user", table.user.as_deref()), ("group", table.group.as_deref())];
+        for (key, text) in texts {
+            if let (Some(text), Some((native, span, _))) = (text, &self.table)
+                && (text.is_empty() || text.contains('\0'))
+            {
+                findings.error(
+                    native.problem(span, format!("the `{key}` of `{}` is empty or has a NUL", self.name)),
+                );
+            }
         }
     }
 

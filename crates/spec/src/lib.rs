@@ -28,7 +28,7 @@ mod wishes;
 
 pub use argv::{Argv, SHELL};
 pub use changes::{Change, ChangeKind, Field};
-pub use dotenv::quote;
+pub use dotenv::{MAX_ENV_BYTES, MAX_VALUE_BYTES, quote};
 pub use environment::{Explained, GANGER_WORKER, PORT, PS};
 pub use groups::MAX_GROUPS;
 pub use input::MAX_FILE_BYTES;

@@ -160,8 +160,7 @@ fn check_reserved(spec: &Spec, findings: &mut Findings) {
     let is_native = |path: &Path| {
         spec.sources.iter().any(|source| source.kind == SourceKind::GangerToml && source.path == path)
     };
-    let app =
-        spec.env.iter().map(|variable| (variable, "at the top of the file, or `port = false` in its group"));
+    let app = spec.env.iter().map(|variable| (variable, "at the top of the file"));
     let kept = |group: &&Group| group.port != Port::None;
     let own = spec.groups.iter().filter(kept).flat_map(|group| &group.env);
     let own = own.map(|variable| (variable, "in its group, or `port = false` to keep this value"));

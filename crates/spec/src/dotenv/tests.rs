@@ -126,6 +126,23 @@ fn reading_goes_on_after_a_bad_line() {
     assert_eq!(errors("one\nA=1\ntwo\n").len(), 2);
 }
 
+#[test]
+fn a_value_may_be_as_long_as_the_bound_and_no_longer() {
+    let most = "x".repeat(MAX_VALUE_BYTES);
+    assert_eq!(values(&format!("A={most}"))[0].1.len(), MAX_VALUE_BYTES);
+    assert_eq!(errors(&format!("\nA=y{most}")), [".env:2: the value of `A` is longer than 131072 bytes"]);
+}
+
+#[test]
+fn values_that_double_with_each_line_are_refused() {
+    let text = "A=xxxxxxxx\n".to_owned() + &"A=$A$A\n".repeat(40);
+    assert_eq!(errors(&text)[0], ".env:16: the value of `A` is longer than 131072 bytes");
+    let text = format!("A={}\n", "x".repeat(MAX_VALUE_BYTES)) + &"B=$A\n".repeat(15);
+    assert_eq!(values(&text).len(), 16);
+    let told = errors(&(text + "C=1\nD=1\nbad\n"));
+    assert_eq!(told, [".env:17: the values of this file are longer than 2097152 bytes together"]);
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused_without_a_panic(text in "[ -~\\n\\t\\r'\"$#{}é=:\\\\]{0,200}") {

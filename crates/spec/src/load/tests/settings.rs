@@ -93,6 +93,8 @@ fn contradictions_of_the_native_form_are_errors_with_their_place() {
         ("backoff = { factor = nan }", "3:11: the factor of the backoff is NaN, not 1 to 100"),
         ("backoff = { jitter = 1.5 }", "3:11: the jitter of the backoff is 1.5, not 0 to 1"),
         ("budget = { restarts = 1, within = 0 }", "3:10: a budget within no time allows nothing"),
+        ("dir = \"a\\u0000\"", "1:9: the `dir` of `web` is empty or has a NUL"),
+        ("user = ''", "1:9: the `user` of `web` is empty or has a NUL"),
         ("count = 10001", "3:9: a count of 10001 is more than the 10000 that a group can have"),
         ("env = { PORT = 3 }", "3: `PORT` is set by ganger"),
         ("env = { 'A B' = 3 }", "3:9: `A B` is no name of a variable"),
@@ -240,4 +242,32 @@ fn paths_of_options_are_relative_to_the_directory() {
     let app =
         App::new(&[("x/Procfile", "web: w")]).with(|options| options.root = Some(PathBuf::from("./x/.")));
     assert_eq!(app.load().spec.root, app.dir.path().join("x"));
+}
+
+/// The first indented block after a heading of the page for users.
+fn example(heading: &str) -> String {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/formats.md")).unwrap();
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+    let lines = section
+        .lines()
+        .skip_while(|line| !line.starts_with("    "))
+        .take_while(|line| line.starts_with("    "));
+    lines.map(|line| format!("{}\n", &line[4..])).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn the_examples_of_the_page_for_users_are_true() {
+    let (procfile, env, native) = (example("Procfile"), example("Env files"), example("ganger.toml"));
+    let app = App::new(&[("Procfile", &procfile), (".env", &env), ("ganger.toml", &native)]);
+    let app = app.with(|options| drop(options.inherited.insert("HOST".into(), "shop".into())));
+    assert_eq!((app.counts(), app.warnings()), (vec![1, 2], vec![]));
+    for (name, expected) in [
+        ("NAME", "value"),
+        ("URL", "http://shop:80/"),
+        ("PASSWORD", "as it is: $5 # really"),
+        ("TEXT", "two\nlines, value, and a $dollar"),
+        ("KEY", "a value\nover several lines"),
+    ] {
+        assert_eq!(value(&app, "web.1", name).as_deref(), Some(expected));
+    }
 }
