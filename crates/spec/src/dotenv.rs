@@ -1,5 +1,6 @@
 //! Env files: a superset of what Foreman and Overmind read. `docs/formats.md` says it for users.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -21,7 +22,17 @@ pub(crate) fn parse(
     known: impl Fn(&str) -> Option<String>,
     findings: &mut Findings,
 ) -> Vec<Variable> {
-    let mut reader = Reader { path, text, at: 0, line: 1, known, variables: Vec::new(), size: 0, findings };
+    let mut reader = Reader {
+        path,
+        text,
+        at: 0,
+        line: 1,
+        known,
+        variables: Vec::new(),
+        places: BTreeMap::new(),
+        size: 0,
+        findings,
+    };
     while reader.at < text.len() {
         let start = reader.line;
         if let Err(problem) = reader.entry() {
@@ -41,6 +52,8 @@ struct Reader<'a, K> {
     line: u32,
     known: K,
     variables: Vec<Variable>,
+    /// Where in them each name was said last.
+    places: BTreeMap<String, usize>,
     /// The bytes of all values so far.
     size: usize,
     findings: &'a mut Findings,
@@ -89,6 +102,7 @@ impl<'a, K: Fn(&str) -> Option<String>> Reader<'a, K> {
         self.check_size(&name, &value)?;
         self.skip_line();
         let origin = Origin::File { path: self.path.to_owned(), line };
+        self.places.insert(name.clone(), self.variables.len());
         self.variables.push(Variable { name, value, origin });
         Ok(())
     }
@@ -231,7 +245,7 @@ impl<'a, K: Fn(&str) -> Option<String>> Reader<'a, K> {
     }
 
     fn expand_name(&mut self, name: &str, default: Option<&str>, value: &mut String) {
-        let said = self.variables.iter().rev().find(|variable| variable.name == name);
+        let said = self.places.get(name).map(|place| &self.variables[*place]);
         let found = said.map(|variable| variable.value.clone()).or_else(|| (self.known)(name));
         match (found, default) {
             // Longer than any value may be: it is refused, however often it is named.

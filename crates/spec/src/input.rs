@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::problem::Problem;
@@ -14,6 +15,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, Problem> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             return Err(Problem::in_file(path, "is a directory, not a file"));
+        }
+        Ok(meta) if meta.file_type().is_fifo() && !path.starts_with("/dev") && !path.starts_with("/proc") => {
+            let problem = Problem::in_file(path, "is a named pipe, which may never end");
+            return Err(problem.hinted("name a file, or what the shell gives for `<(command)`"));
         }
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -122,6 +127,15 @@ mod tests {
         fs::write(dir.path().join("file"), "").unwrap();
         let error = read(&dir.path().join("file/Procfile")).unwrap_err();
         assert!(error.message.starts_with("cannot be read: not a directory"), "{error}");
+    }
+
+    #[test]
+    fn a_named_pipe_is_refused_instead_of_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert_eq!(read(&path).unwrap_err().message, "is a named pipe, which may never end");
+        assert_eq!(read(Path::new("/dev/null")), Ok(Some(String::new())));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Finds and reads the files of an app.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::dotenv;
@@ -163,11 +163,12 @@ impl Sources {
                 }
                 continue;
             };
+            let said: BTreeMap<&str, &str> =
+                self.env.iter().map(|variable| (variable.name.as_str(), variable.value.as_str())).collect();
             let known = |name: &str| {
-                let said = self.env.iter().rev().find(|variable| variable.name == name);
                 let shell =
-                    || inherited.get(&OsString::from(name)).map(|value| value.to_string_lossy().into_owned());
-                said.map(|variable| variable.value.clone()).or_else(shell)
+                    || inherited.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned());
+                said.get(name).map(|&value| value.to_owned()).or_else(shell)
             };
             let more = dotenv::parse(&path, &text, known, findings);
             self.env.extend(more);
