@@ -218,3 +218,34 @@ fn too_many_groups_or_workers_are_refused() {
         "100001 workers are more than the 100000 that an app can have"
     );
 }
+
+/// Bytes that look like one of the formats here and there.
+fn bytes() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    let words = [
+        "web: x", "job: y\n", "A=", "$A", "${", "'", "\"", "\\\n", "[groups.", "]", "port: ", "= 3", "\n",
+        "\u{feff}",
+    ];
+    let part = prop_oneof![
+        4 => proptest::sample::select(words.map(|word| word.as_bytes().to_vec()).to_vec()),
+        1 => proptest::collection::vec(any::<u8>(), 0..4),
+    ];
+    proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_in_any_file_are_loaded_or_refused_without_a_panic(
+        procfile in bytes(), native in bytes(), env in bytes(), foreman in bytes(), with_native: bool,
+    ) {
+        let app = App::new(&[]);
+        for (name, bytes) in [("Procfile", &procfile), (".env", &env), (".foreman", &foreman), ("ganger.toml", &native)] {
+            if name != "ganger.toml" || with_native {
+                fs::write(app.dir.path().join(name), bytes).unwrap();
+            }
+        }
+        if let Err(error) = load(&app.options) {
+            proptest::prop_assert!(!error.problems().is_empty());
+        }
+    }
+}
