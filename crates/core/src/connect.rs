@@ -2,9 +2,10 @@
 //!
 //! 1. A run that only the keeper has is nobody's: it is killed, and its worker spawns nothing before it is gone.
 //!    If it has ended, its end was accounted before: it is only acknowledged.
-//! 2. A run that both have goes on; an end that was not accounted is accounted, a stop under way is sent again.
-//! 3. A run that only the ledger has was never spawned, and is spawned now; or it ended and nobody saw how.
-//! 4. Then the formation is put in line with the release, or the shutdown is carried on.
+//! 2. The formation is put in line with the release, or the shutdown is carried on, where a death interrupted that:
+//!    what is wanted must be right before anything follows from what is found.
+//! 3. A run that both have goes on; an end that was not accounted is accounted, a stop under way is sent again.
+//! 4. A run that only the ledger has was never spawned, and is spawned now; or it ended and nobody saw how.
 
 use std::collections::BTreeMap;
 
@@ -24,15 +25,15 @@ impl Core {
         }
         let own: Vec<(RunId, WorkerName)> =
             self.index.runs.iter().map(|(run, name)| (*run, name.clone())).collect();
+        match self.shutdown.as_ref().map(|shutdown| shutdown.now) {
+            Some(kill) => self.stop_everything(now, kill),
+            None => self.reform(now),
+        }
         for (run, name) in own {
             match known.get(&run) {
                 Some(run) => self.reconcile(now, &name, run),
                 None => self.step(now, &name, Stimulus::Lost),
             }
-        }
-        match self.shutdown.as_ref().map(|shutdown| shutdown.now) {
-            Some(kill) => self.stop_everything(now, kill),
-            None => self.reform(now),
         }
     }
 

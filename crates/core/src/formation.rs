@@ -26,7 +26,7 @@ impl Core {
         let counts = self.counts_after(&spec);
         // Who leaves is stopped by the rules under which it was started.
         let mut goals = self.leave_beyond(now, &counts, motive);
-        let removed: Vec<Record> = self.scales_without(&counts);
+        let undone = self.scales_undone(&spec);
         let number = self.release() + 1;
         self.form(Release { number, spec: Arc::clone(&spec), finish_when_idle }, |group| {
             counts.get(group.name.as_str()).copied()
@@ -35,7 +35,7 @@ impl Core {
             goals.extend(self.fill(now, &group.name, motive));
         }
         self.round.after.push(Record::Release { number, spec, finish_when_idle });
-        self.round.after.extend(removed);
+        self.round.after.extend(undone);
         self.round.actions.push(Action::Event(Event::Released { number, changes }));
         self.promise(id, Vec::new(), goals);
     }
@@ -169,17 +169,27 @@ impl Core {
         spec.groups.iter().map(|group| (group.name.clone(), count(group))).collect()
     }
 
-    /// Records that undo the operators' counts of groups that go.
-    fn scales_without(&self, kept: &BTreeMap<String, u32>) -> Vec<Record> {
-        let gone = self.groups.keys().filter(|group| !kept.contains_key(*group));
-        let undone = gone.map(|group| {
-            let count = self.spec_count(group);
-            Record::Scale { group: group.clone(), count, instead_of: count }
+    /// Records that undo the operators' counts which a release ends. Without them such a count would come back with
+    /// a later release that says again what it once overrode.
+    fn scales_undone(&self, new: &Spec) -> Vec<Record> {
+        let overridden = self.groups.iter().filter(|(name, formed)| formed.count != self.spec_count(name));
+        let undone = overridden.filter_map(|(name, _)| {
+            match new.groups.iter().find(|group| group.name == *name).map(|group| group.count) {
+                Some(count) if count == self.spec_count(name) => None,
+                Some(count) => Some(undone(name, count)),
+                None => Some(undone(name, 0)),
+            }
         });
         undone.collect()
     }
 
-    fn spec_count(&self, group: &str) -> u32 {
+    /// The count of a group as the release in force says it; 0 if it has no such group.
+    pub(crate) fn spec_count(&self, group: &str) -> u32 {
         crate::group_of(self.release.as_ref(), self.groups.get(group)).map_or(0, |group| group.count)
     }
+}
+
+/// The record that ends an operator's count of a group.
+pub(crate) fn undone(group: &str, count: u32) -> Record {
+    Record::Scale { group: group.to_owned(), count, instead_of: count }
 }

@@ -142,6 +142,11 @@ impl Core {
                 ledger.scales.get(&group.name).filter(|(_, old)| *old == group.count).map(|(count, _)| *count)
             });
         }
+        let stale = ledger.scales.iter().filter(|(group, (count, instead_of))| {
+            let in_force = core.groups.contains_key(*group) && core.spec_count(group) == *instead_of;
+            !in_force && count != instead_of
+        });
+        core.round.after = stale.map(|(group, _)| formation::undone(group, core.spec_count(group))).collect();
         let strange = core.workers.keys().filter(|name| !core.groups.contains_key(&name.group)).cloned();
         let strange: BTreeSet<WorkerName> = strange.collect();
         core.workers.retain(|name, _| !strange.contains(name));

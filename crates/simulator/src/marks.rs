@@ -1,0 +1,111 @@
+//! What a simulation must have seen to be worth something: each fault, each state, each turn of the rules.
+
+macro_rules! marks {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Something that was seen.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mark { $($(#[doc = $doc])* $name,)* }
+
+        impl Mark {
+            /// Every mark.
+            pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
+        }
+    };
+}
+
+marks! {
+    /// A spawn failed for a passing reason.
+    SpawnFailedForNow,
+    /// A spawn failed for good.
+    SpawnFailed,
+    /// A process ended as soon as it was there.
+    InstantExit,
+    /// A process ignored its stop signal.
+    IgnoredStop,
+    /// A process did not die of KILL for a while.
+    StuckInKernel,
+    /// Processes outlived the main one.
+    Leftovers,
+    /// The overseer died while it carried out actions.
+    DiedBetweenActions,
+    /// The overseer died while it waited.
+    DiedIdle,
+    /// The overseer died while an operator's command was carried out.
+    DiedInCommand,
+    /// The connection to the keeper broke.
+    Disconnected,
+    /// A request to the keeper was lost.
+    RequestLost,
+    /// Word of the keeper was lost.
+    NoticeLost,
+    /// The keeper died with all runs.
+    KeeperDied,
+    /// The clock leapt ahead.
+    ClockLeapt,
+    /// A tick came that was not asked for.
+    NeedlessTick,
+    /// The ledger was compacted.
+    Compacted,
+    /// The log was rotated.
+    Rotated,
+    /// The overseer died in the middle of a rotation.
+    DiedInRotation,
+    /// A worker was STOPPED.
+    Stopped,
+    /// A worker was STARTING.
+    Starting,
+    /// A worker was RUNNING.
+    Running,
+    /// A worker was in BACKOFF.
+    Backoff,
+    /// A worker was STOPPING.
+    Stopping,
+    /// A worker was EXITED.
+    Exited,
+    /// A worker was FATAL.
+    Fatal,
+    /// A tree was killed after its stop timeout.
+    Killing,
+    /// A tree was reported as stuck.
+    Stuck,
+    /// Workers were started by a command.
+    CommandStart,
+    /// Workers were stopped by a command.
+    CommandStop,
+    /// Workers were restarted by a command.
+    CommandRestart,
+    /// A group was scaled.
+    CommandScale,
+    /// A signal was sent by a command.
+    CommandSignal,
+    /// The app was asked to end.
+    CommandShutdown,
+    /// The app was asked to end at once.
+    CommandShutdownNow,
+    /// A command was answered with success.
+    ReplyDone,
+    /// A command found nothing to do.
+    ReplyUnchanged,
+    /// A command failed.
+    ReplyFailed,
+    /// A command was superseded.
+    ReplySuperseded,
+    /// A command was refused.
+    ReplyRefused,
+    /// A reload restarted workers.
+    ReloadCommand,
+    /// A reload changed a policy.
+    ReloadPolicy,
+    /// A reload removed a group.
+    ReloadRemoved,
+    /// A reload changed a count.
+    ReloadCount,
+    /// The end of a worker ended the app.
+    EndedByWorker,
+    /// The app ended since every worker had.
+    EndedIdle,
+    /// The app finished.
+    Finished,
+    /// Everything was as asked after the faults.
+    Converged,
+}

@@ -1,0 +1,110 @@
+//! Random apps, and random changes of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ganger_core::Random;
+use ganger_spec::{
+    Backoff, Budget, Command, Group, OnEnd, OnExit, Port, Restart, RestartMode, Signal, Spec, Stop,
+};
+
+/// The groups that an app may have, and the stop timeout of each.
+const GROUPS: [(&str, u64); 3] = [("web", 3), ("worker", 5), ("clock", 1)];
+
+/// A random app.
+pub(crate) fn spec(random: &mut Random) -> Spec {
+    let some = 1 + random.below(3);
+    let groups = GROUPS.iter().take(usize::try_from(some).unwrap_or(1));
+    Spec {
+        app: "shop".to_owned(),
+        root: "/srv/shop".into(),
+        sources: Vec::new(),
+        env: Vec::new(),
+        groups: groups.map(|(name, timeout)| group(random, name, *timeout)).collect(),
+    }
+}
+
+/// The same app with something changed.
+pub(crate) fn changed(random: &mut Random, old: &Spec) -> Spec {
+    let mut spec = old.clone();
+    let place = usize::try_from(random.below(spec.groups.len() as u64)).unwrap_or(0);
+    match random.below(5) {
+        0 => spec.groups[place].command = command(random),
+        1 => spec.groups[place].restart = restart(random),
+        2 => spec.groups[place].count = count(random),
+        3 if spec.groups.len() > 1 => {
+            spec.groups.remove(place);
+        }
+        _ => {
+            let missing = GROUPS.iter().find(|(name, _)| spec.groups.iter().all(|group| group.name != *name));
+            match missing {
+                Some((name, timeout)) => spec.groups.push(group(random, name, *timeout)),
+                None => spec.groups[place].exits = exits(random),
+            }
+        }
+    }
+    spec
+}
+
+pub(crate) fn count(random: &mut Random) -> u32 {
+    u32::try_from(random.below(4)).unwrap_or(0)
+}
+
+fn group(random: &mut Random, name: &str, timeout: u64) -> Group {
+    Group {
+        name: name.to_owned(),
+        command: command(random),
+        count: count(random),
+        port: Port::None,
+        env: Vec::new(),
+        dir: "/srv/shop".into(),
+        user: None,
+        group: None,
+        umask: None,
+        limits: BTreeMap::new(),
+        restart: restart(random),
+        exits: exits(random),
+        on_end: if random.below(16) == 0 { OnEnd::Shutdown } else { OnEnd::Stay },
+        stop: Stop { signal: Signal::TERM, timeout: Duration::from_secs(timeout) },
+    }
+}
+
+fn command(random: &mut Random) -> Command {
+    Command::Line(format!("serve {}", random.below(1_000_000)))
+}
+
+fn restart(random: &mut Random) -> Restart {
+    let mode = match random.below(5) {
+        0 => RestartMode::Never,
+        1 => RestartMode::OnFailure,
+        _ => RestartMode::Always,
+    };
+    let budget = (random.below(2) == 0).then(|| Budget {
+        restarts: u32::try_from(random.below(5)).unwrap_or(0),
+        within: Duration::from_secs(2 + random.below(60)),
+    });
+    Restart {
+        mode,
+        startsecs: Duration::from_secs(random.below(2)),
+        backoff: Backoff {
+            initial: Duration::from_millis(random.below(1_000)),
+            factor_permille: 1_000 + u32::try_from(random.below(1_500)).unwrap_or(0),
+            max: Duration::from_secs(8),
+            jitter_permille: u32::try_from(random.below(300)).unwrap_or(0),
+        },
+        budget,
+    }
+}
+
+fn exits(random: &mut Random) -> BTreeMap<u8, OnExit> {
+    let mut exits = BTreeMap::new();
+    for code in 0..4 {
+        match random.below(10) {
+            0 => exits.insert(code, OnExit::Stop),
+            1 => exits.insert(code, OnExit::Restart),
+            2 => exits.insert(code, OnExit::Fatal),
+            _ => None,
+        };
+    }
+    exits
+}
