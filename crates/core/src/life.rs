@@ -97,6 +97,17 @@ pub(crate) enum Then {
     Judged(Judgement),
 }
 
+impl Ending {
+    /// A stop was asked for: no run follows any more. An end that was judged to be for good stays one.
+    pub(crate) fn not_followed(self, motive: Motive) -> Self {
+        let then = match self.then {
+            Then::Judged(judgement) if judgement.ends_with().is_some() => Then::Judged(judgement),
+            Then::Judged(_) | Then::AsWanted(_) => Then::AsWanted(motive),
+        };
+        Self { then, ..self }
+    }
+}
+
 impl Life {
     pub(crate) fn state(&self) -> State {
         match self {

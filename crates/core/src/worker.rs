@@ -207,13 +207,7 @@ impl WorkerRecord {
             Life::Starting { run, .. } | Life::Running { run } => {
                 self.end(run, turn.stop(), Then::AsWanted(motive), None, turn)
             }
-            Life::Stopping(ending) => {
-                let then = match ending.then {
-                    Then::Judged(judgement) if judgement.ends_with().is_some() => Then::Judged(judgement),
-                    Then::Judged(_) | Then::AsWanted(_) => Then::AsWanted(motive),
-                };
-                Life::Stopping(Ending { then, ..ending })
-            }
+            Life::Stopping(ending) => Life::Stopping(ending.not_followed(motive)),
         }
     }
 
@@ -228,10 +222,13 @@ impl WorkerRecord {
             Life::Starting { run, .. } | Life::Running { run } => {
                 self.end(run, KILL, Then::AsWanted(motive), None, turn)
             }
-            Life::Stopping(ending) => match ending.phase {
-                Phase::Asked { .. } => self.kill_tree(ending, why::killed_by(motive), turn),
-                Phase::Killed { .. } | Phase::Stuck => Life::Stopping(ending),
-            },
+            Life::Stopping(ending) => {
+                let ending = ending.not_followed(motive);
+                match ending.phase {
+                    Phase::Asked { .. } => self.kill_tree(ending, why::killed_by(motive), turn),
+                    Phase::Killed { .. } | Phase::Stuck => Life::Stopping(ending),
+                }
+            }
         }
     }
 
