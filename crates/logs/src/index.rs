@@ -10,9 +10,12 @@ use crate::Stamp;
 use crate::files::Files;
 
 /// Bytes of the header.
-pub(crate) const HEADER: u64 = 32;
+pub(crate) const HEADER: u64 = HEADER_BYTES as u64;
+const HEADER_BYTES: usize = 32;
 /// Bytes of a record.
-pub(crate) const RECORD: u64 = 24;
+pub(crate) const RECORD: u64 = RECORD_BYTES as u64;
+/// The same, to size buffers with.
+pub(crate) const RECORD_BYTES: usize = 24;
 const MAGIC: u64 = u64::from_le_bytes(*b"ganglog1");
 
 /// What an index says about its segment.
@@ -32,7 +35,7 @@ pub(crate) struct Record {
 }
 
 impl Header {
-    pub(crate) fn bytes(self) -> [u8; HEADER as usize] {
+    pub(crate) fn bytes(self) -> [u8; HEADER_BYTES] {
         words([MAGIC, self.base, self.cut, self.check()])
     }
 
@@ -48,7 +51,7 @@ impl Header {
 }
 
 impl Record {
-    pub(crate) fn bytes(self) -> [u8; RECORD as usize] {
+    pub(crate) fn bytes(self) -> [u8; RECORD_BYTES] {
         words([self.position, self.stamp.time.cast_unsigned(), self.stamp.run])
     }
 
@@ -61,21 +64,21 @@ impl Record {
 /// Reads a header; `None` when the index is missing or its header is torn or foreign.
 pub(crate) fn header<F: Files>(files: &F, path: &Path) -> io::Result<Option<Header>> {
     let Some(file) = files.open(path, false)? else { return Ok(None) };
-    let mut bytes = [0; HEADER as usize];
+    let mut bytes = [0; HEADER_BYTES];
     let got = files.read_at(&file, 0, &mut bytes)?;
     Ok(Header::parse(&bytes[..got]))
 }
 
 /// Reads the record with this number, if it is there whole.
 pub(crate) fn record<F: Files>(files: &F, file: &F::File, number: u64) -> io::Result<Option<Record>> {
-    let mut bytes = [0; RECORD as usize];
+    let mut bytes = [0; RECORD_BYTES];
     let got = files.read_at(file, HEADER + number * RECORD, &mut bytes)?;
     Ok(Record::parse(&bytes[..got]))
 }
 
 /// The whole records in a part of an index.
 pub(crate) fn parse_all(bytes: &[u8]) -> impl Iterator<Item = Record> {
-    bytes.chunks_exact(RECORD as usize).filter_map(Record::parse)
+    bytes.chunks_exact(RECORD_BYTES).filter_map(Record::parse)
 }
 
 /// How many whole records an index of this size holds.

@@ -18,9 +18,12 @@ mod store;
 mod watch;
 mod writer;
 
+#[cfg(test)]
+mod crash_tests;
+
 pub use capture::{Capture, Event, Limits};
 pub use error::{Error, Result};
-pub use merged::{Line, Merged, Query};
+pub use merged::{Filter, Line, Merged, Query};
 pub use pipe::{Pipe, create_pipe};
 pub use reader::{From, Read, Reader, Stamp};
 pub use store::Store;

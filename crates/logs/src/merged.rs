@@ -22,6 +22,9 @@ pub struct Line {
     pub text: Vec<u8>,
 }
 
+/// Says whether a line is wanted by its text.
+pub type Filter = Box<dyn Fn(&[u8]) -> bool + Send>;
+
 /// Which lines are wanted.
 #[derive(Default)]
 pub struct Query {
@@ -32,7 +35,7 @@ pub struct Query {
     /// Only the last so many of them.
     pub last: Option<usize>,
     /// Only lines for which this is true.
-    pub filter: Option<Box<dyn Fn(&[u8]) -> bool + Send>>,
+    pub filter: Option<Filter>,
     /// After what is there come the lines that are still to be written.
     pub follow: bool,
 }

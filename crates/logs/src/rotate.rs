@@ -114,12 +114,6 @@ fn make_way<F: Files>(files: &F, paths: Paths<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Step 8: removes the pair of a slot.
-pub(crate) fn remove_pair<F: Files>(files: &F, paths: Paths<'_>, slot: usize) -> Result<()> {
-    remove(files, &paths.log(slot))?;
-    remove(files, &paths.index(slot))
-}
-
 /// Finds out what each of these slots holds, the newest first, and heals their indexes.
 pub(crate) fn survey<F: Files>(
     files: &F,
@@ -176,7 +170,8 @@ fn exists<F: Files>(files: &F, path: &Path) -> Result<bool> {
     Ok(files.size(path).map_err(|e| Error::io("inspect", path, e))?.is_some())
 }
 
-fn remove<F: Files>(files: &F, path: &Path) -> Result<()> {
+/// Removes a file if it is there.
+pub(crate) fn remove<F: Files>(files: &F, path: &Path) -> Result<()> {
     files.remove(path).map_err(|e| Error::io("remove", path, e))
 }
 

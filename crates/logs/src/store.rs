@@ -54,7 +54,7 @@ impl Store {
 
     /// The names of all logs, in order.
     pub fn logs(&self) -> Vec<String> {
-        lock(&self.inner.logs).keys().map(|name| name.to_string()).collect()
+        lock(&self.inner.logs).keys().map(ToString::to_string).collect()
     }
 
     /// The position just after the last byte of a log.

@@ -119,8 +119,12 @@ impl<F: Files> Writer<F> {
         held.unsettled = false;
         let pinned = held.pinned().unwrap_or(u64::MAX);
         let keep = desk.limits.backups as usize;
-        while let Some(old) = held.segments.pop_if(|s| s.slot > keep && s.end <= pinned) {
-            rotate::remove_pair(desk.files, paths, old.slot)?;
+        let too_old = |s: &Segment| s.slot > keep && s.end <= pinned;
+        while let Some(old) = held.segments.last().copied().filter(too_old) {
+            // One that cannot be removed is not forgotten, lest it stay for ever.
+            rotate::remove(desk.files, &paths.log(old.slot))?;
+            held.segments.pop();
+            rotate::remove(desk.files, &paths.index(old.slot))?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Capture and readers together, on real pipes and files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -57,6 +59,10 @@ fn lines(store: &Store, logs: &[&str], query: Query) -> Vec<Line> {
     }
 }
 
+fn numbered(lines: u32) -> String {
+    (0..lines).flat_map(|n| ["line ".to_owned(), n.to_string(), "\n".to_owned()]).collect()
+}
+
 fn texts(lines: &[Line]) -> Vec<String> {
     lines.iter().map(|line| String::from_utf8_lossy(&line.text).into_owned()).collect()
 }
@@ -110,7 +116,7 @@ fn rotation_cuts_at_line_ends_keeps_the_backups_and_tells_a_late_reader_what_it_
     let capture = start(dir.path(), small);
     let mut web = worker(&capture, dir.path(), "web.1");
     let mut late = capture.store().reader("web.1", From::Start).unwrap();
-    let text = (0..1000).map(|n| format!("line {n}\n")).collect::<String>();
+    let text = numbered(1000);
     web.write_all(text.as_bytes()).unwrap();
     assert_eq!(drain(&capture, "web.1"), text.len() as u64);
     let mut kept = Vec::new();
@@ -123,7 +129,7 @@ fn rotation_cuts_at_line_ends_keeps_the_backups_and_tells_a_late_reader_what_it_
     assert!(text.as_bytes().ends_with(&kept));
     let (got, skipped) = read_all(&mut late);
     assert_eq!(got, kept);
-    assert_eq!(skipped as usize, text.len() - kept.len());
+    assert_eq!(skipped, (text.len() - kept.len()) as u64);
     let mut middle = capture.store().reader("web.1", From::Position(skipped + 1500)).unwrap();
     assert_eq!(read_all(&mut middle).0, kept[1500..]);
 }
@@ -158,7 +164,7 @@ fn a_lossless_reader_misses_nothing_and_holds_up_the_worker_instead() {
             }
         }
     }
-    let expected = (0..200_000).map(|n| format!("line {n}\n")).collect::<String>();
+    let expected = numbered(200_000);
     assert!(got == expected.as_bytes());
     // One turn may go beyond the limit.
     assert!(lag <= 50_000 + (1 << 20), "{lag}");
@@ -275,7 +281,7 @@ fn an_index_that_is_gone_is_written_anew_and_no_byte_changes_its_position() {
     let dir = tempfile::tempdir().unwrap();
     let capture = start(dir.path(), Limits { file_bytes: 1000, ..limits() });
     let mut web = worker(&capture, dir.path(), "web.1");
-    let text = (0..300).map(|n| format!("line {n}\n")).collect::<String>();
+    let text = numbered(300);
     web.write_all(text.as_bytes()).unwrap();
     drain(&capture, "web.1");
     capture.stop();
@@ -293,7 +299,7 @@ fn the_last_lines_are_found_across_blocks_and_segments() {
     let dir = tempfile::tempdir().unwrap();
     let capture = start(dir.path(), Limits { file_bytes: 100_000, ..limits() });
     let mut web = worker(&capture, dir.path(), "web.1");
-    let text = (0..40_000).map(|n| format!("line {n}\n")).collect::<String>();
+    let text = numbered(40_000);
     web.write_all(text.as_bytes()).unwrap();
     drain(&capture, "web.1");
     let store = capture.store();

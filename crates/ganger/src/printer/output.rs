@@ -37,6 +37,10 @@ impl Output {
         &mut self.buf
     }
 
+    pub(super) fn shows_prompt(&self) -> bool {
+        self.prompt_shown
+    }
+
     pub(super) fn erase_prompt(&mut self) {
         if std::mem::take(&mut self.prompt_shown) {
             self.buf.extend(ERASE);

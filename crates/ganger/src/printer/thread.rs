@@ -155,7 +155,8 @@ impl Thread {
             self.prompting = None;
             return;
         };
-        if follower.unshown_since.is_some_and(|since| since.elapsed() < PROMPT_AFTER) {
+        let young = follower.unshown_since.is_some_and(|since| since.elapsed() < PROMPT_AFTER);
+        if young || (follower.unshown_since.is_none() && self.output.shows_prompt()) {
             return;
         }
         let mut shown = prefix.to_vec();

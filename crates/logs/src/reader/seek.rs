@@ -11,10 +11,9 @@ impl Reader {
         let (start, end) = (self.log.start(), self.log.end());
         Ok(match from {
             From::Start => start,
-            From::End => end,
+            From::End | From::LastLines(0) => end,
             From::Position(position) => position,
             From::Time(time) => stamps::position_at(&self.store, &self.log, time)?,
-            From::LastLines(0) => end,
             From::LastLines(lines) => self.last_lines(lines, start, end)?,
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::files::{Files, RealFiles};
-use crate::index::{self, HEADER, RECORD, Record};
+use crate::index::{self, HEADER, RECORD, RECORD_BYTES, Record};
 use crate::log::{Log, Segment};
 use crate::name::Paths;
 use crate::store::Inner;
@@ -72,7 +72,7 @@ impl Open {
 
     /// Reads records from a number on; the log ended at `end` before that.
     fn load(&mut self, first: u64, end: u64) -> std::io::Result<()> {
-        let mut bytes = [0; BATCH * RECORD as usize];
+        let mut bytes = [0; BATCH * RECORD_BYTES];
         let got = RealFiles.read_at(&self.file, HEADER + first * RECORD, &mut bytes)?;
         self.batch.clear();
         self.batch.extend(index::parse_all(&bytes[..got]));

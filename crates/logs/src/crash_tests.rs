@@ -1,0 +1,265 @@
+//! Every byte exactly once, in order, whichever file operation is the last one or fails: the writer against a
+//! model, on a disk in memory.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use proptest::prelude::*;
+
+use crate::files::Files;
+use crate::log::{Log, Segment};
+use crate::name::{self, Paths};
+use crate::rotate;
+use crate::writer::{Desk, Writer};
+use crate::{Limits, index};
+
+type Content = Rc<RefCell<Vec<u8>>>;
+
+/// A disk whose operations fail from one on, for so many times. A write or a move that fails has done a half.
+#[derive(Default)]
+struct Disk {
+    files: RefCell<BTreeMap<PathBuf, Content>>,
+    done: Cell<u64>,
+    fail_from: Cell<u64>,
+    fail_times: Cell<u64>,
+}
+
+impl Disk {
+    /// Counts an operation that changes something; is it to fail?
+    fn fails(&self) -> bool {
+        let now = self.done.get();
+        self.done.set(now + 1);
+        now >= self.fail_from.get() && now - self.fail_from.get() < self.fail_times.get()
+    }
+
+    fn step(&self) -> io::Result<()> {
+        if self.fails() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn put(file: &Content, at: u64, bytes: &[u8]) {
+        let at = usize::try_from(at).unwrap();
+        let mut content = file.borrow_mut();
+        let end = (at + bytes.len()).max(content.len());
+        content.resize(end, 0);
+        content[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+impl Files for Disk {
+    type File = Content;
+    type Source = RefCell<VecDeque<u8>>;
+
+    fn open(&self, path: &Path, create: bool) -> io::Result<Option<Content>> {
+        if let Some(file) = self.files.borrow().get(path) {
+            return Ok(Some(Rc::clone(file)));
+        }
+        if !create {
+            return Ok(None);
+        }
+        self.step()?;
+        Ok(Some(Rc::clone(self.files.borrow_mut().entry(path.to_owned()).or_default())))
+    }
+
+    fn size(&self, path: &Path) -> io::Result<Option<u64>> {
+        Ok(self.files.borrow().get(path).map(|f| f.borrow().len() as u64))
+    }
+
+    fn modified(&self, _path: &Path) -> i64 {
+        7
+    }
+
+    fn read_at(&self, file: &Content, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let content = file.borrow();
+        let rest = content.get(usize::try_from(at).unwrap()..).unwrap_or_default();
+        let got = rest.len().min(buf.len());
+        buf[..got].copy_from_slice(&rest[..got]);
+        Ok(got)
+    }
+
+    fn write_at(&self, file: &Content, at: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.fails() {
+            Self::put(file, at, &bytes[..bytes.len() / 2]);
+            return Err(ErrorKind::StorageFull.into());
+        }
+        Self::put(file, at, bytes);
+        Ok(())
+    }
+
+    fn set_len(&self, file: &Content, len: u64) -> io::Result<()> {
+        self.step()?;
+        file.borrow_mut().resize(usize::try_from(len).unwrap(), 0);
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<bool> {
+        self.step()?;
+        let file = self.files.borrow_mut().remove(from);
+        Ok(file.map(|f| self.files.borrow_mut().insert(to.to_owned(), f)).is_some())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        self.files.borrow_mut().remove(path);
+        Ok(())
+    }
+
+    fn pour(
+        &self,
+        source: &Self::Source,
+        file: &Content,
+        at: u64,
+        max: usize,
+        _carry: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        self.step()?;
+        let mut source = source.borrow_mut();
+        let got = source.len().min(max);
+        let bytes = source.drain(..got).collect::<Vec<_>>();
+        Self::put(file, at, &bytes);
+        Ok(got)
+    }
+}
+
+const DIR: &str = "/logs";
+const NAME: &str = "web.1";
+
+fn paths() -> Paths<'static> {
+    Paths { dir: Path::new(DIR), name: NAME }
+}
+
+/// What a new start makes of the disk.
+fn recover(disk: &Disk) -> crate::Result<Vec<Segment>> {
+    rotate::settle(disk, paths())?;
+    let mut slots = BTreeSet::new();
+    for path in disk.files.borrow().keys() {
+        let file = path.file_name().and_then(|f| f.to_str()).unwrap();
+        slots.extend(name::of_file(file).and_then(|(_, slot)| slot));
+    }
+    rotate::survey(disk, paths(), slots.into_iter())
+}
+
+/// Checks that the kept segments are the end of what was written, without a gap, cut at line ends.
+fn check(disk: &Disk, segments: &[Segment], written: &[u8], backups: usize) {
+    assert!(segments.len() <= backups + 2, "{segments:?}");
+    let mut end = segments.last().map_or(0, |s| s.base);
+    for segment in segments.iter().rev() {
+        assert_eq!(segment.base, end, "{segments:?}");
+        let content = disk.files.borrow()[&paths().log(segment.slot)].borrow().clone();
+        let place = usize::try_from(segment.base).unwrap();
+        assert_eq!(content, written[place..place + content.len()], "{segments:?}");
+        if segment.slot > 0 && content.contains(&b'\n') {
+            assert!(content.ends_with(b"\n"), "a torn line");
+        }
+        let header = index::header(disk, &paths().index(segment.slot)).unwrap();
+        assert_eq!(header.map(|h| h.base), Some(segment.base));
+        end = segment.end;
+    }
+    assert_eq!(usize::try_from(end).unwrap(), written.len());
+}
+
+/// Writes `pieces` through a writer onto a disk that begins to fail at an operation: for a while, or (`crash`)
+/// until a new start. Gives the number of operations that it took.
+fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, crash: bool) -> u64 {
+    let disk = Disk::default();
+    disk.fail_from.set(fail_from);
+    disk.fail_times.set(fail_times);
+    let source = RefCell::new(VecDeque::new());
+    let mut log = Log::new(NAME, Vec::new());
+    let mut writer = Writer::<Disk>::default();
+    let mut written = Vec::new();
+    let mut now = 0;
+    for piece in pieces {
+        written.extend(piece);
+        source.borrow_mut().extend(piece);
+        while !source.borrow().is_empty() {
+            now += 6_000_000;
+            let desk = Desk { files: &disk, dir: Path::new(DIR), limits };
+            if writer.pour(&desk, &log, &source, now, 50).is_err() && crash {
+                disk.fail_times.set(0);
+                log = Log::new(NAME, recover(&disk).unwrap());
+                writer = Writer::default();
+                let stored = written.len() - source.borrow().len();
+                assert_eq!(usize::try_from(log.end()).unwrap(), stored);
+            }
+        }
+    }
+    disk.fail_times.set(0);
+    let segments = log.files().segments.clone();
+    let live = segments.into_iter().map(|s| Segment { end: log.end_of(s), ..s }).collect::<Vec<_>>();
+    check(&disk, &live, &written, limits.backups as usize);
+    check(&disk, &recover(&disk).unwrap(), &written, limits.backups as usize);
+    disk.done.get()
+}
+
+fn limits(file_bytes: u64, backups: u32) -> Limits {
+    Limits { file_bytes, backups, unread_bytes: u64::MAX }
+}
+
+fn some_pieces() -> Vec<Vec<u8>> {
+    (0..40).map(|n| format!("line {n}\n{}", "x".repeat(n % 7)).into_bytes()).collect()
+}
+
+#[test]
+fn a_crash_at_any_file_operation_loses_and_doubles_nothing() {
+    for backups in [0, 1, 3] {
+        let operations = run(&some_pieces(), limits(64, backups), u64::MAX, 0, true);
+        assert!(operations > 100, "{operations}");
+        for at in 0..operations {
+            run(&some_pieces(), limits(64, backups), at, u64::MAX, true);
+        }
+    }
+}
+
+#[test]
+fn an_error_of_any_file_operation_loses_and_doubles_nothing() {
+    let operations = run(&some_pieces(), limits(64, 2), u64::MAX, 0, false);
+    for at in 0..operations {
+        for times in [1, 2, 5] {
+            run(&some_pieces(), limits(64, 2), at, times, false);
+        }
+    }
+}
+
+#[test]
+fn a_crash_while_healing_a_crash_loses_and_doubles_nothing() {
+    let pieces = some_pieces();
+    for at in 0..run(&pieces, limits(64, 2), u64::MAX, 0, true) {
+        for healing in 0..30 {
+            let disk = Disk::default();
+            disk.fail_from.set(at);
+            disk.fail_times.set(u64::MAX);
+            let desk = Desk { files: &disk, dir: Path::new(DIR), limits: limits(64, 2) };
+            let source = RefCell::new(pieces.concat().into_iter().collect::<VecDeque<_>>());
+            let (log, mut writer) = (Log::new(NAME, Vec::new()), Writer::<Disk>::default());
+            while writer.pour(&desk, &log, &source, 0, 30).is_ok_and(|n| n > 0) {}
+            disk.fail_from.set(disk.done.get() + healing);
+            let healed = recover(&disk).is_ok();
+            disk.fail_times.set(0);
+            let all = pieces.concat();
+            let stored = all.len() - source.borrow().len();
+            check(&disk, &recover(&disk).unwrap(), &all[..stored], 2);
+            if healed {
+                break;
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn any_writes_with_any_fault_come_out_once_and_in_order(
+        pieces in prop::collection::vec(prop::collection::vec(prop_oneof![3 => Just(b'x'), 1 => Just(b'\n')], 1..120), 1..40),
+        file_bytes in 8u64..300,
+        backups in 0u32..4,
+        fail_from in 0u64..400,
+        fail_times in 1u64..4,
+        crash in any::<bool>(),
+    ) {
+        run(&pieces, limits(file_bytes, backups), fail_from, fail_times, crash);
+    }
+}
