@@ -19,7 +19,7 @@ enum { READ = 65536, NAME = 8 };
 
 struct source {
     int fd;
-    char name[NAME + 1];
+    char name[NAME * 3];
     char held[READ * 2];
     size_t length;
 };

@@ -25,7 +25,8 @@ fn a_disk_that_is_full_from_the_start_is_an_error() {
 #[test]
 fn a_disk_that_fills_up_holds_lines_back_until_there_is_room() {
     let sandbox = sandbox_with(
-        "web: echo ready; seq -f 'line %.0f of forty bytes or thereabouts' 1 8000; echo all written; exec tail -f /dev/null",
+        "web: echo ready; seq -f 'line %.0f of forty bytes or thereabouts' 1 8000; echo all written; \
+         exec tail -f /dev/null",
     );
     let running = sandbox.ganger(["start"]).through(on_a_small_disk(900)).start_merged();
     running.wait_line("| ready");

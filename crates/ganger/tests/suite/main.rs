@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod death;
+mod examples;
 mod foreground;
 mod full_disk;
 mod leaving;

@@ -21,7 +21,8 @@ fn three_kinds_of_worker_get_3000_3100_and_3200() {
 #[test]
 fn a_port_set_in_the_command_wins() {
     let sandbox = sandbox_with(
-        "ui: echo ready $PORT; exec tail -f /dev/null\napi: PORT=4000 sh -c 'echo ready $PORT; exec tail -f /dev/null'",
+        "ui: echo ready $PORT; exec tail -f /dev/null
+         api: PORT=4000 sh -c 'echo ready $PORT; exec tail -f /dev/null'",
     );
     let running = started_with(&sandbox, ["-p", "3000"], 2);
     running.wait_line("ready 3000");

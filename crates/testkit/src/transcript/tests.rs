@@ -7,7 +7,8 @@ fn played(text: &str) -> Outcome {
 
 #[test]
 fn a_session_that_is_as_written_has_no_differences_and_stays_as_it_is() {
-    let text = "Words.\n```file note\nhello\n```\n```console\n$ cat note\nhello\n$ ls nosuch; exit 2\nls: [..]\n[exit 2]\n```\n";
+    let session = "$ cat note\nhello\n$ ls nosuch; exit 2\nls: [..]\n[exit 2]\n";
+    let text = &*format!("Words.\n```file note\nhello\n```\n```console\n{session}```\n");
     let outcome = played(text);
     assert_eq!(outcome.differences, Vec::<String>::new());
     assert_eq!(outcome.blessed, text);
