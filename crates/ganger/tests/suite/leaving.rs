@@ -6,17 +6,17 @@ use crate::support::*;
 
 #[test]
 fn ctrl_c_sends_term_once_to_the_whole_tree_and_ends_with_0() {
-    let child = "sh -c 'trap \"echo child term; exit\" TERM; echo ready; while :; do read x; done < gate'";
+    let child = format!("sh -c 'trap \"echo child term; exit\" TERM; echo ready; {WAITING}'");
     let own = "trap 'echo own term; wait; exit' TERM; trap 'echo own int' INT";
-    let sandbox = sandbox_with(&format!("web: {own}; {child} & wait"));
-    gate(&sandbox, "gate");
-    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let sandbox = sandbox_with(&format!("web: {own}; {child} & {WAITING}"));
     let (running, terminal) = sandbox.ganger(["start"]).start_on_terminal();
     running.wait_line("ready");
     terminal.press("\x03");
     let finished = ended(&sandbox, running);
     finished.expect_code(0);
-    assert_said(&finished, &["own term", "child term"]);
+    for word in ["own term", "child term"] {
+        assert_eq!(finished.output.matches(word).count(), 1, "{word}:\n{finished}");
+    }
     assert!(!finished.output.contains("own int"), "the key is ganger's alone:\n{finished}");
 }
 
@@ -33,12 +33,8 @@ fn a_worker_that_ignores_term_is_killed_after_the_timeout_and_named() {
 
 #[test]
 fn a_second_ctrl_c_kills_now() {
-    let sandbox = sandbox_with(&format!(
-        "web: {STUBBORN}\njob: trap 'echo asked; exit' TERM; echo ready; {}",
-        "while :; do read x; done < gate"
-    ));
-    gate(&sandbox, "gate");
-    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let sandbox =
+        sandbox_with(&format!("web: {STUBBORN}\njob: trap 'echo asked; exit' TERM; echo ready; {WAITING}"));
     // The timeout is far beyond the deadline of the wait.
     let (running, terminal) = sandbox.ganger(["start", "--timeout", "600"]).start_on_terminal();
     running.wait_lines("ready", 2);
@@ -50,10 +46,7 @@ fn a_second_ctrl_c_kills_now() {
 
 #[test]
 fn a_closed_terminal_stops_everything() {
-    let sandbox =
-        sandbox_with("web: trap 'echo bye > note; exit' TERM; echo ready; while :; do read x; done < gate");
-    gate(&sandbox, "gate");
-    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let sandbox = sandbox_with(&format!("web: trap 'echo bye > note; exit' TERM; echo ready; {WAITING}"));
     let (running, mut terminal) = sandbox.ganger(["start"]).start_on_terminal();
     running.wait_line("ready");
     terminal.hang_up();
@@ -71,10 +64,7 @@ fn a_closed_pipe_does_not_leave_workers_behind() {
 
 #[test]
 fn term_to_ganger_stops_as_ctrl_c_does() {
-    let sandbox =
-        sandbox_with("web: trap 'echo bye; exit' TERM; echo ready; while :; do read x; done < gate");
-    gate(&sandbox, "gate");
-    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let sandbox = sandbox_with(&format!("web: trap 'echo bye; exit' TERM; echo ready; {WAITING}"));
     let running = started(&sandbox, 1);
     running.signal(Signal::TERM);
     let finished = ended(&sandbox, running);

@@ -72,7 +72,7 @@ fn as_process_1_it_reaps_orphans_and_leaves_nothing() {
     running.wait_line("| I am the child of 1");
     running.wait_line("| ready");
     let orphans: Vec<_> =
-        sandbox.census().into_iter().filter(|process| process.command.contains("read x")).collect();
+        sandbox.census().into_iter().filter(|process| process.command == "sh -c read x < gate").collect();
     assert_eq!(orphans.len(), 1, "{orphans:?}");
     open_gate(&sandbox, "gate");
     assert!(ganger_testkit::wait_gone(orphans[0].pid, ganger_testkit::Deadline::generous()));

@@ -93,12 +93,9 @@ fn logs_are_shown_by_name_and_followed() {
 
 #[test]
 fn a_signal_reaches_the_worker_that_was_named() {
-    let sandbox = sandbox_with(
-        "web: trap 'echo hup' HUP; echo ready; while :; do read x; done < gate
-         job: trap 'echo wrong' HUP; echo ready; while :; do read x; done < gate",
-    );
-    gate(&sandbox, "gate");
-    let _open = std::fs::File::options().read(true).write(true).open(sandbox.path("gate"));
+    let sandbox = sandbox_with(&format!(
+        "web: trap 'echo hup' HUP; echo ready; {WAITING}\njob: trap 'echo wrong' HUP; echo ready; {WAITING}"
+    ));
     let running = started(&sandbox, 2);
     sandbox.run(["signal", "web.1", "HUP"]).expect_code(0);
     running.wait_line("| hup");

@@ -9,6 +9,9 @@ pub(crate) const OBEDIENT: &str = "echo ready; exec tail -f /dev/null";
 /// The same, deaf to TERM.
 pub(crate) const STUBBORN: &str = "trap '' TERM INT HUP; echo ready; exec tail -f /dev/null";
 
+/// The end of a worker that has traps: it waits for signals, and no signal comes too early for it.
+pub(crate) const WAITING: &str = "tail -f /dev/null & while :; do wait; done";
+
 /// A sandbox for this build.
 pub(crate) fn sandbox() -> Sandbox {
     Sandbox::new(env!("CARGO_BIN_EXE_ganger"))
