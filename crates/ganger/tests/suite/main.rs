@@ -3,6 +3,7 @@
 //! Tests wait on events with a deadline and measure no time. What they demand of a message are the words that a
 //! user needs, not its exact text; exact texts stand in the transcripts.
 
+mod about;
 mod bad_input;
 mod death;
 mod examples;
@@ -10,6 +11,7 @@ mod foreground;
 mod full_disk;
 mod leaving;
 mod namespaces;
+mod policies;
 mod ports;
 mod reload;
 mod run;
