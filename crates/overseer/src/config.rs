@@ -31,7 +31,7 @@ pub type MakeViewer = dyn FnOnce(Store, &Loaded, Messenger) -> io::Result<Box<dy
 /// Shows what workers write and what happens to them. It follows the log store; only what is not in there is told.
 pub trait Viewer {
     /// Show this worker's output from now on.
-    fn follow(&self, log: &str);
+    fn follow(&self, log: &str) -> Result<(), ganger_logs::Error>;
     /// Show a line of ganger's own.
     fn say(&self, line: Line);
     /// Show all that there is and end.

@@ -77,24 +77,8 @@ impl Hands {
         self.spawns.pop_front()
     }
 
-    /// Makes the worker's pipe, if it has none, and asks for the run.
-    pub(crate) fn spawn(
-        &mut self,
-        run: RunId,
-        worker: &WorkerName,
-        launch: Launch,
-        capture: &Capture,
-    ) -> Result<(), Failure> {
-        let fds = self.stdio(worker, &launch, capture)?;
-        capture.begin(&worker.to_string(), run.0);
-        let id = self.id();
-        self.under_way.insert(run);
-        let run = ganger_keeper::RunId(run.0);
-        self.send(Request::Spawn { id, run, worker: worker.to_string(), launch }, fds);
-        Ok(())
-    }
-
-    fn stdio(
+    /// Makes the worker's pipe, if it has none, and captures it: stdin, stdout and stderr of its next run.
+    pub(crate) fn prepare(
         &mut self,
         worker: &WorkerName,
         launch: &Launch,
@@ -113,6 +97,14 @@ impl Hands {
         let stdin = clone(self.null.as_fd())?;
         let stderr = clone(pipe.writer.as_fd())?;
         Ok(vec![stdin, pipe.writer, stderr])
+    }
+
+    /// Asks for the run.
+    pub(crate) fn spawn(&mut self, run: RunId, worker: &WorkerName, launch: Launch, stdio: Vec<OwnedFd>) {
+        let id = self.id();
+        self.under_way.insert(run);
+        let run = ganger_keeper::RunId(run.0);
+        self.send(Request::Spawn { id, run, worker: worker.to_string(), launch }, stdio);
     }
 
     /// Sends a signal; a kill's answer names those that it hit.

@@ -38,8 +38,10 @@ impl Narrator {
     }
 
     /// Shows this worker's output from now on.
-    pub(crate) fn follow(&self, worker: &WorkerName) {
-        self.viewer.follow(&worker.to_string());
+    pub(crate) fn follow(&mut self, worker: &WorkerName) {
+        if let Err(error) = self.viewer.follow(&worker.to_string()) {
+            self.notice(format!("the output of {worker} is stored but cannot be shown: {error}"));
+        }
     }
 
     /// Tells an event of the decider.

@@ -81,13 +81,20 @@ impl Engine {
 
     fn start_run(&mut self, run: RunId, worker: &WorkerName) {
         let spec = self.spec();
-        let launch = self.launcher.launch(&spec, worker, run);
-        if !self.hands.is_captured(worker) {
-            self.narrator.follow(worker);
-        }
-        let asked = launch.and_then(|launch| self.hands.spawn(run, worker, launch, &self.capture));
-        if let Err(failure) = asked {
-            self.spawn_failed(run, failure);
+        let is_new = !self.hands.is_captured(worker);
+        let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
+            let stdio = self.hands.prepare(worker, &launch, &self.capture)?;
+            Ok((launch, stdio))
+        });
+        match prepared {
+            Ok((launch, stdio)) => {
+                if is_new {
+                    self.narrator.follow(worker);
+                }
+                self.capture.begin(&worker.to_string(), run.0);
+                self.hands.spawn(run, worker, launch, stdio);
+            }
+            Err(failure) => self.spawn_failed(run, failure),
         }
     }
 
