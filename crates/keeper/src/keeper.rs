@@ -180,6 +180,12 @@ impl Keeper {
     }
 
     fn overseer_ended(&mut self, ended: &Ended) {
+        // What it said before it died counts: a `Quit` above all.
+        self.overseer.reaped();
+        while let Some(frame) = self.overseer.receive() {
+            self.take_frame(frame);
+            self.overseer.reaped();
+        }
         self.trees.overseer = None;
         self.overseer.ended();
         self.news.clear();
@@ -284,12 +290,16 @@ impl Keeper {
 
     fn take_requests(&mut self) {
         for _ in 0..REQUESTS_MAX {
-            let Some(Frame { id, message, descriptors, truncated }) = self.overseer.receive() else { return };
-            match message {
-                Message::Known(request) => self.take(request, descriptors, truncated),
-                Message::Unknown => self.reject(id, Errno::NOSYS),
-                Message::Lost => self.reject(id, Errno::MFILE),
-            }
+            let Some(frame) = self.overseer.receive() else { return };
+            self.take_frame(frame);
+        }
+    }
+
+    fn take_frame(&mut self, Frame { id, message, descriptors, truncated }: Frame<Request>) {
+        match message {
+            Message::Known(request) => self.take(request, descriptors, truncated),
+            Message::Unknown => self.reject(id, Errno::NOSYS),
+            Message::Lost => self.reject(id, Errno::MFILE),
         }
     }
 

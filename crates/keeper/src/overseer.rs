@@ -57,6 +57,8 @@ struct Living {
     /// None once the conversation failed: it is being killed.
     socket: Option<Socket>,
     greeted: bool,
+    /// Its number means nothing any more; what it said last is still to be read.
+    reaped: bool,
     outbox: VecDeque<Event>,
 }
 
@@ -104,8 +106,14 @@ impl Overseer {
         };
         let pid = spawner.spawn(&self.launch, setting)?;
         let outbox = VecDeque::new();
-        self.process =
-            Some(Living { pid, since: Instant::now(), socket: Some(ours), greeted: false, outbox });
+        self.process = Some(Living {
+            pid,
+            since: Instant::now(),
+            socket: Some(ours),
+            greeted: false,
+            reaped: false,
+            outbox,
+        });
         Ok(pid)
     }
 
@@ -154,6 +162,14 @@ impl Overseer {
         }
     }
 
+    /// Notes that it was reaped, and drops what waits to be sent: nobody will read it.
+    pub(crate) fn reaped(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.reaped = true;
+            process.outbox.clear();
+        }
+    }
+
     /// Whether all that was told has gone out.
     pub(crate) fn is_drained(&self) -> bool {
         self.process.as_ref().is_none_or(|process| process.outbox.is_empty())
@@ -194,8 +210,10 @@ impl Overseer {
         if let Some(process) = &mut self.process {
             process.socket = None;
             process.outbox.clear();
-            // If it has ended already, that is what was wanted.
-            let _ = signals::send(process.pid, libc::SIGKILL);
+            if !process.reaped {
+                // If it has ended already, that is what was wanted.
+                let _ = signals::send(process.pid, libc::SIGKILL);
+            }
         }
     }
 

@@ -92,11 +92,11 @@ fn a_run_starts_with_three_descriptors_and_default_signals() {
 fn a_worker_never_has_two_runs() {
     for tree in BOTH {
         let mut keeper = Keeper::greeted(tree);
-        keeper.run(1, "web.1", sh("sleep 1000 & exec setsid sleep 1000", "one"));
+        keeper.run(1, "web.1", sh("setsid sleep 1000 & exec sleep 1000", "one"));
         assert_eq!(failure(keeper.spawn(2, "web.1", argv(&["true"]))).0, Step::Refused);
         assert_eq!(failure(keeper.spawn(1, "web.2", argv(&["true"]))).0, Step::Refused);
         keeper.signal(1, KILL, Scope::Main);
-        assert_eq!(exited(keeper.event()).2, ["sleep"]);
+        assert_eq!(exited(keeper.event()).2.len(), 1, "{tree:?}");
         assert_eq!(failure(keeper.spawn(2, "web.1", argv(&["true"]))).0, Step::Refused);
         keeper.signal(1, KILL, Scope::Tree);
         assert_eq!(keeper.event(), Event::Emptied { run: RunId(1) });

@@ -116,9 +116,13 @@ impl AsFd for Descriptor {
 /// Gives every signal its default disposition and unblocks all. For a child between clone and exec: nothing but
 /// system calls.
 pub(crate) fn reset() {
+    // SIG_DFL, no flags, no mask. The call itself, since the C library keeps two signals from us, and whoever started
+    // us may have ignored those.
+    let default = [0_u64; 4];
     for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL runs no code of ours; numbers that cannot be changed are refused.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        let old = ptr::null_mut::<u64>();
+        // SAFETY: as large as the kernel's structure; numbers that cannot be changed are refused.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), old, size_of::<u64>()) };
     }
     let none = Set::empty();
     // SAFETY: the set is initialized; the old one is not asked for.
