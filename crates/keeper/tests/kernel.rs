@@ -92,7 +92,9 @@ fn a_run_starts_with_three_descriptors_and_default_signals() {
 fn a_worker_never_has_two_runs() {
     for tree in BOTH {
         let mut keeper = Keeper::greeted(tree);
-        keeper.run(1, "web.1", sh("setsid sleep 1000 & exec sleep 1000", "one"));
+        let script = "setsid sleep 1000 & echo up; exec sleep 1000";
+        let (_, mut out) = keeper.run_read(1, "web.1", sh(script, "one"));
+        assert_eq!(line(&mut out), "up");
         assert_eq!(failure(keeper.spawn(2, "web.1", argv(&["true"]))).0, Step::Refused);
         assert_eq!(failure(keeper.spawn(1, "web.2", argv(&["true"]))).0, Step::Refused);
         keeper.signal(1, KILL, Scope::Main);

@@ -1,5 +1,6 @@
 //! A keeper under test: its overseer hands its end of the link to the test, which then plays the overseer.
 #![expect(clippy::disallowed_types, reason = "a test starts the keeper itself")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::ffi::OsString;
 use std::io::{IoSliceMut, PipeReader, Read, Write, pipe};
