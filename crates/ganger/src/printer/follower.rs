@@ -35,14 +35,6 @@ impl Follower {
         self.reader.log()
     }
 
-    pub(super) fn has_news(&self) -> bool {
-        self.reader.has_news()
-    }
-
-    pub(super) fn position(&self) -> u64 {
-        self.reader.position()
-    }
-
     pub(super) fn widen(&mut self, prefixes: &mut Prefixes) {
         self.prefix = prefixes.of(self.reader.log());
     }

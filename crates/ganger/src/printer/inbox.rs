@@ -46,22 +46,37 @@ impl Inbox {
     pub(super) fn take(&self) -> Option<Message> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let message = queue.messages.pop_front();
-        match &message {
-            Some(Message::System(_)) => queue.lines -= 1,
-            Some(Message::Add(_) | Message::Finish) => {}
-            None if queue.dropped > 0 => {
-                let text =
-                    format!("{} messages were not shown: the terminal did not take them", queue.dropped);
-                queue.dropped = 0;
-                return Some(Message::System(System {
-                    log: "system".to_owned(),
-                    at: 0,
-                    text,
-                    ends_run: false,
-                }));
-            }
-            None => {}
+        if matches!(message, Some(Message::System(_))) {
+            queue.lines -= 1;
+        }
+        if message.is_none() && queue.dropped > 0 {
+            let dropped = std::mem::take(&mut queue.dropped);
+            let text = format!("{dropped} messages were not shown: the terminal did not take them");
+            return Some(Message::System(System { log: "system".to_owned(), at: 0, text, ends_run: false }));
         }
         message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_bound_is_counted_and_the_count_is_shown() {
+        let inbox = Inbox::default();
+        let line =
+            || Message::System(System { log: "a".to_owned(), at: 0, text: String::new(), ends_run: false });
+        for _ in 0..WAITING + 2 {
+            inbox.put(line());
+        }
+        inbox.put(Message::Finish);
+        for _ in 0..WAITING {
+            assert!(matches!(inbox.take(), Some(Message::System(line)) if line.log == "a"));
+        }
+        assert!(matches!(inbox.take(), Some(Message::Finish)), "only lines are bounded");
+        let Some(Message::System(notice)) = inbox.take() else { panic!() };
+        assert!(notice.text.starts_with("2 messages"), "{}", notice.text);
+        assert!(inbox.take().is_none());
     }
 }

@@ -99,6 +99,14 @@ fn only_the_prefix_is_coloured_and_a_group_has_one_colour() {
 }
 
 #[test]
+fn a_file_is_not_coloured_and_neither_is_a_terminal_when_colour_is_not_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(!Options::suiting(&file(&dir.path().join("out")), false, true).color);
+    let (_screen, terminal) = terminal();
+    assert!(!Options::suiting(&terminal, true, false).color);
+}
+
+#[test]
 fn timestamps_are_local_times_before_the_name() {
     let bench = Bench::new();
     let out = bench.dir.path().join("out");
@@ -127,8 +135,8 @@ fn lines_of_loud_workers_are_whole_and_in_order_over_rotations() {
     let writers = ["a.1", "b.1", "c.1"].map(|log| {
         let mut worker = bench.worker(&printer, log);
         std::thread::spawn(move || {
-            let text = (0..30_000).map(|n| format!("{log} line {n}\n")).collect::<String>();
-            for block in text.as_bytes().chunks(4096) {
+            let lines = (0..30_000).map(|n| format!("{log} line {n}\n")).collect::<Vec<_>>();
+            for block in lines.concat().as_bytes().chunks(4096) {
                 worker.write_all(block).unwrap();
             }
             worker

@@ -71,17 +71,17 @@ impl Thread {
 
     fn print(&mut self) -> io::Result<()> {
         loop {
-            self.watch.arm();
-            let told = self.listen();
-            if self.step_all()? || told {
-                continue;
-            }
+            while self.listen() | self.step_all()? {}
             if self.finishing {
                 return self.finish();
             }
             self.show_prompt();
             self.output.flush()?;
-            self.watch.wait(self.until_prompt()).map_err(io::Error::other)?;
+            self.watch.arm();
+            // Something may have come before it was armed.
+            if !(self.listen() | self.step_all()?) {
+                self.watch.wait(self.until_prompt()).map_err(io::Error::other)?;
+            }
         }
     }
 
