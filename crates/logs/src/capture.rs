@@ -1,6 +1,6 @@
 //! The one thread that moves bytes from the workers' pipes to their logs.
 
-mod line;
+mod feed;
 mod turn;
 
 use std::os::fd::OwnedFd;

@@ -172,7 +172,8 @@ fn exists<F: Files>(files: &F, path: &Path) -> Result<bool> {
 
 /// Removes a file if it is there.
 pub(crate) fn remove<F: Files>(files: &F, path: &Path) -> Result<()> {
-    files.remove(path).map_err(|e| Error::io("remove", path, e))
+    // A file system that cannot be written refuses even to remove what is not there.
+    if exists(files, path)? { files.remove(path).map_err(|e| Error::io("remove", path, e)) } else { Ok(()) }
 }
 
 fn rename<F: Files>(files: &F, from: &Path, to: &Path) -> Result<()> {

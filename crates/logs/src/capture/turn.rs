@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use super::line::{Line, Poured};
+use super::feed::{Feed, Poured};
 use super::{Command, Done, Event, Limits};
 use crate::files::RealFiles;
 use crate::log::Log;
@@ -24,7 +24,7 @@ use crate::{Error, Result, Store};
 const PIPES: usize = 64;
 /// Output that could not be stored is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
-/// The bell's token; pipes have their place in `lines`.
+/// The bell's token; pipes have their place in `feeds`.
 const BELL: u64 = u64::MAX;
 
 pub(super) struct Turns {
@@ -34,7 +34,7 @@ pub(super) struct Turns {
     bell: Arc<Bell>,
     on_event: Box<dyn FnMut(Event) + Send>,
     epoll: OwnedFd,
-    lines: Vec<Option<Line>>,
+    feeds: Vec<Option<Feed>>,
     places: BTreeMap<Arc<str>, usize>,
     /// Places whose pipe is left alone: because storing fails, or because a follower lags.
     failing: Vec<usize>,
@@ -62,7 +62,7 @@ impl Turns {
             bell,
             on_event,
             epoll,
-            lines: Vec::new(),
+            feeds: Vec::new(),
             places: BTreeMap::new(),
             failing: Vec::new(),
             stalled: Vec::new(),
@@ -102,8 +102,8 @@ impl Turns {
             match command {
                 Command::Add { log, pipe } => self.add(log, pipe),
                 Command::Begin { log, run } => {
-                    if let Some(line) = self.line_of(&log) {
-                        line.begin(run);
+                    if let Some(feed) = self.feed_of(&log) {
+                        feed.begin(run);
                     }
                 }
                 Command::Drain { log, done } => self.drain(&log, done),
@@ -116,16 +116,16 @@ impl Turns {
         }
     }
 
-    fn line_of(&mut self, log: &str) -> Option<&mut Line> {
+    fn feed_of(&mut self, log: &str) -> Option<&mut Feed> {
         let place = *self.places.get(log)?;
-        self.lines.get_mut(place)?.as_mut()
+        self.feeds.get_mut(place)?.as_mut()
     }
 
     fn add(&mut self, log: Arc<Log>, pipe: OwnedFd) {
         if let Some(&place) = self.places.get(&log.name) {
             self.forget(place);
         }
-        let place = self.lines.iter().position(Option::is_none).unwrap_or(self.lines.len());
+        let place = self.feeds.iter().position(Option::is_none).unwrap_or(self.feeds.len());
         let data = epoll::EventData::new_u64(place as u64);
         if let Err(errno) = epoll::add(&self.epoll, &pipe, data, epoll::EventFlags::IN) {
             let log = log.name.to_string();
@@ -134,26 +134,26 @@ impl Turns {
             return;
         }
         self.places.insert(Arc::clone(&log.name), place);
-        let line = Some(Line::new(log, pipe));
-        if place == self.lines.len() {
-            self.lines.push(line);
+        let feed = Some(Feed::new(log, pipe));
+        if place == self.feeds.len() {
+            self.feeds.push(feed);
         } else {
-            self.lines[place] = line;
+            self.feeds[place] = feed;
         }
     }
 
     fn drain(&mut self, log: &str, done: Done) {
-        match self.line_of(log) {
-            Some(line) => line.when_drained(done),
+        match self.feed_of(log) {
+            Some(feed) => feed.when_drained(done),
             None => done(self.store.end(log).unwrap_or(0)),
         }
     }
 
     fn remove(&mut self, log: &str) {
         let Some(&place) = self.places.get(log) else { return };
-        if let Some(line) = self.line_of(log) {
-            line.leave();
-            if line.has_left() {
+        if let Some(feed) = self.feed_of(log) {
+            feed.leave();
+            if feed.has_left() {
                 self.forget(place);
             }
         }
@@ -161,20 +161,20 @@ impl Turns {
 
     /// Lets go of a pipe.
     fn forget(&mut self, place: usize) {
-        let Some(line) = self.lines.get_mut(place).and_then(Option::take) else { return };
+        let Some(feed) = self.feeds.get_mut(place).and_then(Option::take) else { return };
         // Its description may be open elsewhere; without this, its events would go on.
-        let _ = epoll::delete(&self.epoll, line.pipe());
-        self.places.remove(line.name());
+        let _ = epoll::delete(&self.epoll, feed.pipe());
+        self.places.remove(feed.name());
         self.failing.retain(|p| *p != place);
         self.stalled.retain(|p| *p != place);
-        line.settle_drains();
+        feed.settle_drains();
     }
 
     /// Moves what a pipe holds, up to a turn's worth.
     fn serve(&mut self, place: usize) {
-        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
+        let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
         let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
-        match line.pour(&desk, &mut self.on_event) {
+        match feed.pour(&desk, &mut self.on_event) {
             Poured::Some => {}
             Poured::Failed => {
                 self.failing.push(place);
@@ -182,17 +182,17 @@ impl Turns {
             }
             Poured::Stalled => self.stalled.push(place),
         }
-        if line.has_left() {
+        if feed.has_left() {
             return self.forget(place);
         }
         let wanted = !self.failing.contains(&place) && !self.stalled.contains(&place);
-        line.listen(&self.epoll, place as u64, wanted);
+        feed.listen(&self.epoll, place as u64, wanted);
     }
 
     /// Takes up a pipe again if the follower that held it up has caught up.
     fn resume(&mut self, place: usize) {
-        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
-        if line.is_held_up(self.limits) {
+        let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
+        if feed.is_held_up(self.limits) {
             self.stalled.push(place);
         } else {
             self.serve(place);
@@ -202,8 +202,8 @@ impl Turns {
     /// Stores what the pipes hold, whoever lags, and ends.
     fn stop(&mut self) {
         let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
-        for line in std::mem::take(&mut self.lines).into_iter().flatten() {
-            line.finish(&desk, &mut self.on_event);
+        for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
+            feed.finish(&desk, &mut self.on_event);
         }
         self.stopping = true;
     }

@@ -22,7 +22,7 @@ const PIPE_BYTES: usize = 1 << 20;
 /// A move of this much means that the pipe was as good as full at its usual 64 KiB.
 const FULL_BYTES: usize = 48 * 1024;
 
-pub(super) struct Line {
+pub(super) struct Feed {
     log: Arc<Log>,
     pipe: OwnedFd,
     writer: Writer<RealFiles>,
@@ -46,7 +46,7 @@ pub(super) enum Poured {
     Stalled,
 }
 
-impl Line {
+impl Feed {
     pub(super) fn new(log: Arc<Log>, pipe: OwnedFd) -> Self {
         Self {
             log,
@@ -205,4 +205,16 @@ impl Line {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_worker_costs_less_than_half_a_kibibyte() {
+        let bytes =
+            size_of::<Option<Feed>>() + size_of::<Log>() + 2 * size_of::<usize>() + "worker.1000".len();
+        assert!(bytes < 512, "{bytes}");
+    }
 }
