@@ -182,6 +182,14 @@ pub struct Follow {
 }
 
 impl Follow {
+    /// Whether more has come already than was given: a printer need not show each item at once.
+    pub fn has_more(&self) -> bool {
+        match &self.decoder {
+            Decoder::Sse(decoder) => decoder.has_line(),
+            Decoder::Lines(decoder) => decoder.has_line(),
+        }
+    }
+
     /// The next item; none at the end.
     pub async fn next(&mut self) -> Result<Option<Item>, ClientError> {
         loop {

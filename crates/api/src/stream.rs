@@ -69,6 +69,11 @@ impl LineDecoder {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether a whole line is there.
+    pub fn has_line(&self) -> bool {
+        self.buffer.contains(&b'\n')
+    }
+
     /// The next whole line without its end.
     pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, ItemTooLong> {
         let end = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
@@ -100,6 +105,11 @@ impl SseDecoder {
     /// Takes the next piece.
     pub fn push(&mut self, bytes: &[u8]) {
         self.lines.push(bytes);
+    }
+
+    /// Whether at least a line of the next event is there.
+    pub fn has_line(&self) -> bool {
+        self.lines.has_line()
     }
 
     /// The next whole event.

@@ -1,0 +1,82 @@
+//! From a command to the running app and back.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use ganger_api::{AppFile, Client, ClientError, Data, Environment, Follow, Place, Request};
+
+use crate::cli::Where;
+use crate::failure::Failure;
+
+/// The running app that a command is about.
+pub(crate) fn find(place: &Where) -> Result<(Place, AppFile), Failure> {
+    let environment = Environment::of_process();
+    Ok(Place::find(place.app.as_deref(), &directory(place)?, &environment)?)
+}
+
+/// The running app that a command is about, if there is one. An app that is named must run.
+pub(crate) fn find_running(place: &Where) -> Result<Option<Place>, Failure> {
+    match find(place) {
+        Ok((found, _)) => Ok(Some(found)),
+        Err(failure) if place.app.is_some() => Err(failure),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Asks the running app one thing.
+pub(crate) fn ask(place: &Where, request: &Request) -> Result<Data, Failure> {
+    ask_at(&find(place)?.0, request)
+}
+
+/// Asks the app in this place one thing.
+pub(crate) fn ask_at(place: &Place, request: &Request) -> Result<Data, Failure> {
+    block_on(async { Ok(Client::connect(place).await?.request(request).await?) })
+}
+
+/// Asks the app in this place for a stream and gives each item to `each`.
+pub(crate) fn follow_at(
+    place: &Place,
+    request: &Request,
+    mut each: impl FnMut(Data, &Progress) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    block_on(async {
+        let mut stream = Client::connect(place).await?.stream(request).await?;
+        while let Some(item) = next(&mut stream).await? {
+            each(item, &Progress { caught_up: !stream.has_more() })?;
+        }
+        Ok(())
+    })
+}
+
+/// How far a stream has got.
+pub(crate) struct Progress {
+    /// Nothing more has come yet: what was printed should be seen.
+    pub(crate) caught_up: bool,
+}
+
+async fn next(stream: &mut Follow) -> Result<Option<Data>, ClientError> {
+    Ok(stream.next().await?.map(|item| item.data))
+}
+
+/// An answer of another kind than the question.
+pub(crate) fn unexpected() -> Failure {
+    Failure::new("the answer is of another kind than the question")
+}
+
+/// The directory that a command is about: `-d`, else that of `-f`, else the present one.
+pub(crate) fn directory(place: &Where) -> Result<PathBuf, Failure> {
+    let here = current_dir()?;
+    let of_file = || place.procfile.as_deref().and_then(Path::parent);
+    Ok(place.root.as_deref().or_else(of_file).map_or_else(|| here.clone(), |dir| here.join(dir)))
+}
+
+/// The present directory.
+pub(crate) fn current_dir() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .map_err(|error| Failure::new(format!("cannot tell the present directory: {error}")))
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?.block_on(work)
+}

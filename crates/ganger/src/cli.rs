@@ -1,0 +1,397 @@
+//! The words of the command line: the one definition of each command and flag.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::failure::USAGE;
+
+/// The overseer of your workers: runs the processes of a Procfile and never loses one.
+#[derive(Debug, Parser)]
+#[command(name = "ganger", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done, 1 failed or unknown name, 2 wrong usage. \
+`start` and `run` pass on the status of what they ran.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: Where,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Which app a command is about.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Where {
+    /// The Procfile, or a file in the native form if it ends in .toml
+    #[arg(short = 'f', long, visible_alias = "file", global = true, value_name = "FILE")]
+    pub(crate) procfile: Option<PathBuf>,
+    /// The app's directory
+    #[arg(short = 'd', long, global = true, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// A running app, by its name, directory or id
+    #[arg(long, global = true, value_name = "APP", conflicts_with_all = ["procfile", "root"])]
+    pub(crate) app: Option<String>,
+}
+
+/// `--procfile` without its short form, for commands whose `-f` follows. It takes the place of the global flag.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LongProcfile {
+    /// The Procfile, or a file in the native form if it ends in .toml
+    #[arg(id = "procfile", long = "procfile", visible_alias = "file", value_name = "FILE")]
+    #[expect(dead_code, reason = "read from the global flag, which has the same id")]
+    procfile: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the app in this terminal; or, while it runs, bring workers up
+    Start(StartArgs),
+    /// Run one command or one worker in this terminal with the app's environment
+    Run(RunArgs),
+    /// Check the files and show what would run
+    Check(CheckArgs),
+    /// List the workers
+    #[command(visible_alias = "status")]
+    Ps(ListArgs),
+    /// Bring workers down and keep them down
+    Stop(NamesArgs),
+    /// End the present run of workers and start new ones
+    Restart(NamesArgs),
+    /// Set how many workers groups have: web=3 worker=0
+    Scale(ScaleArgs),
+    /// Show what workers wrote
+    Logs(LogsArgs),
+    /// Send a signal to the main process of workers
+    Signal(SignalArgs),
+    /// Show the environment of a worker, a group or the app
+    Env(EnvArgs),
+    /// Show the port of each worker and who holds it
+    Ports(JsonArgs),
+    /// Tell why a worker is as it is
+    Why(WhyArgs),
+    /// Show what happened
+    Events(EventsArgs),
+    /// Read the files again and restart the workers whose spec changed
+    Reload(ReloadArgs),
+    /// Stop every worker and end
+    Quit(QuitArgs),
+    /// Show what this machine lets ganger do, and where its things are
+    Doctor(JsonArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the version
+    Version(JsonArgs),
+    /// The process that decides; the keeper starts it
+    #[command(hide = true)]
+    Overseer,
+}
+
+/// What is said about the spec beside its files.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SpecArgs {
+    /// Files of variables instead of .env
+    #[arg(short = 'e', long = "env", value_name = "FILE,…", value_delimiter = ',')]
+    pub(crate) env: Vec<PathBuf>,
+    /// How many workers of each group: web=2,all=1
+    #[arg(short = 'm', long, value_name = "GROUP=N,…")]
+    pub(crate) formation: Option<String>,
+    /// The base of the ports
+    #[arg(short = 'p', long, value_name = "PORT")]
+    pub(crate) port: Option<String>,
+    /// How long a stop may take before everything left is killed: seconds, or 1m30s
+    #[arg(short = 't', long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+    /// The end of these groups does not end the app
+    #[arg(long, value_name = "GROUP,…")]
+    pub(crate) can_die: Option<String>,
+    /// No end ends the app
+    #[arg(long)]
+    pub(crate) any_can_die: bool,
+    /// These groups, or all, are started again whenever they end
+    #[arg(long, value_name = "GROUP,…")]
+    pub(crate) auto_restart: Option<String>,
+}
+
+/// `ganger start`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StartArgs {
+    /// Groups to start, all if none; while the app runs: workers, groups, globs or all
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Begin each line with the time
+    #[arg(long, alias = "timestamp", overrides_with = "no_timestamps")]
+    pub(crate) timestamps: bool,
+    /// Begin no line with the time
+    #[arg(long, alias = "no-timestamp", overrides_with = "timestamps")]
+    pub(crate) no_timestamps: bool,
+    /// Colour the names, also where stdout is no terminal
+    #[arg(short = 'c', long, overrides_with = "no_color")]
+    pub(crate) color: bool,
+    /// Do not colour the names
+    #[arg(long, overrides_with = "color")]
+    pub(crate) no_color: bool,
+    /// Print what came of it as JSON, while the app runs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl StartArgs {
+    /// Whether times are asked for; none if nothing is said.
+    pub(crate) fn wants_timestamps(&self) -> Option<bool> {
+        said(self.timestamps, self.no_timestamps)
+    }
+
+    /// Whether colours are asked for; none if nothing is said.
+    pub(crate) fn wants_color(&self) -> Option<bool> {
+        said(self.color, self.no_color)
+    }
+}
+
+fn said(yes: bool, no: bool) -> Option<bool> {
+    (yes || no).then_some(yes)
+}
+
+/// `ganger run`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunArgs {
+    /// Name what can be run
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// With --list: as JSON
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
+    /// Files of variables instead of .env
+    #[arg(short = 'e', long = "env", value_name = "FILE,…", value_delimiter = ',')]
+    pub(crate) env: Vec<PathBuf>,
+    /// The base of the ports
+    #[arg(short = 'p', long, value_name = "PORT")]
+    pub(crate) base_port: Option<String>,
+    #[command(flatten)]
+    pub(crate) worker: RunWorkerArgs,
+    /// A group, or a command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "GROUP|COMMAND")]
+    pub(crate) words: Vec<OsString>,
+}
+
+/// What can be said about one worker, before or after the name of its group.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunWorkerArgs {
+    /// Set QUEUE to this
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+    /// Set PORT to this
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+}
+
+/// What follows the name of a group in `ganger run GROUP …`.
+#[derive(Clone, Debug, Default, Parser, PartialEq, Eq)]
+#[command(name = "ganger run GROUP", no_binary_name = true, disable_help_flag = true)]
+pub(crate) struct AfterGroup {
+    #[command(flatten)]
+    pub(crate) worker: RunWorkerArgs,
+    /// Arguments that are added to the group's command
+    #[arg(last = true)]
+    pub(crate) args: Vec<OsString>,
+}
+
+/// `ganger check`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CheckArgs {
+    /// Groups that would be started, all if none
+    #[arg(value_name = "GROUP")]
+    pub(crate) groups: Vec<String>,
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A command without names.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct JsonArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A list of workers.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListArgs {
+    /// Workers, groups, globs or all
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An effect on workers.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NamesArgs {
+    /// Workers, groups, globs or all
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger scale`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ScaleArgs {
+    /// The count of a group; GROUP may be a glob or all
+    #[arg(value_name = "GROUP=N", required = true, value_parser = count)]
+    pub(crate) counts: Vec<(String, u32)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn count(text: &str) -> Result<(String, u32), String> {
+    match text.split_once('=').map(|(group, count)| (group, count.parse())) {
+        Some((group, Ok(count))) if !group.is_empty() => Ok((group.to_owned(), count)),
+        Some(_) | None => Err("expected GROUP=N, as in web=3".to_owned()),
+    }
+}
+
+/// `ganger logs`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogsArgs {
+    /// Workers, groups, globs or all
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) long_procfile: LongProcfile,
+    /// Go on with lines as they are written
+    #[arg(short = 'f', long)]
+    pub(crate) follow: bool,
+    /// At most this many of the last lines
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) lines: Option<u32>,
+    /// Nothing older: 10m, 2h, 12:30 or 2026-11-22T10:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Nothing younger
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// Only lines that hold this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) grep: Option<String>,
+    /// Begin each line with its time
+    #[arg(short = 't', long)]
+    pub(crate) timestamps: bool,
+    /// Print the lines alone, without names
+    #[arg(long, conflicts_with_all = ["timestamps", "json"])]
+    pub(crate) raw: bool,
+    /// Print a line of JSON for each line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger signal`.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SignalArgs {
+    /// Workers, groups, globs or all
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+    /// HUP, SIGHUP or 1
+    #[arg(value_name = "SIGNAL", required = true)]
+    pub(crate) signal: ganger_spec::Signal,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger env`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EnvArgs {
+    /// A worker or a group; the app's own environment if none is given
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Tell where each variable comes from and what it hides
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger why`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WhyArgs {
+    /// A worker
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger events`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EventsArgs {
+    #[command(flatten)]
+    pub(crate) long_procfile: LongProcfile,
+    /// Go on with events as they happen
+    #[arg(short = 'f', long)]
+    pub(crate) follow: bool,
+    /// Only events after the one with this number
+    #[arg(long, value_name = "N")]
+    pub(crate) after: Option<u64>,
+    /// Print a line of JSON for each event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger reload`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReloadArgs {
+    /// Only show what would be done
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger quit`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct QuitArgs {
+    /// Kill at once, without the stop signal and its timeout
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger completions`.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// What the words mean; or, where that was all, the status after help, the version or a usage error was shown.
+pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(words).map_err(|error| {
+        // Help for somebody who has gone away is no failure.
+        let _ = error.print();
+        if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+    })
+}
+
+/// The whole command line, for completions.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! `ganger check`: whether the files are right, and what would run.
+
+use std::process::ExitCode;
+
+use ganger_spec::{Loaded, PlannedWorker, Source, Warning};
+use serde::Serialize;
+
+use crate::cli::{CheckArgs, Where};
+use crate::failure::Outcome;
+use crate::load::load;
+use crate::output::show;
+use crate::render::{Table, count};
+use crate::style::Style;
+
+/// What would run.
+#[derive(Serialize)]
+struct Checked<'a> {
+    app: &'a str,
+    sources: &'a [Source],
+    workers: Vec<PlannedWorker>,
+    left_out: &'a [String],
+    warnings: &'a [Warning],
+}
+
+/// Reads every file and shows what would run.
+pub(crate) fn run(place: &Where, args: &CheckArgs) -> Outcome {
+    let loaded = load(place, &args.spec, &args.groups)?;
+    let Loaded { spec, warnings, left_out, settings: _ } = &loaded;
+    let checked =
+        Checked { app: &spec.app, sources: &spec.sources, workers: spec.plan(), left_out, warnings };
+    show(args.json, &checked, |checked| text(checked, Style::of_stdout()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(checked: &Checked<'_>, style: Style) -> String {
+    let mut table = Table::new(style, &["NAME", ">PORT", "COMMAND"]);
+    for worker in &checked.workers {
+        let port = worker.port.map_or_else(|| "-".to_owned(), |port| port.to_string());
+        table.row([worker.name.to_string(), port, command(worker)]);
+    }
+    let mut out = table.render();
+    if !checked.left_out.is_empty() {
+        out.push_str(&format!("not started: {}\n", checked.left_out.join(", ")));
+    }
+    for warning in checked.warnings {
+        out.push_str(&format!("warning: {warning}\n"));
+        out.extend(warning.hint.iter().map(|hint| format!("hint: {hint}\n")));
+    }
+    let files: Vec<_> = checked.sources.iter().filter(|source| source.found).map(name).collect();
+    out.push_str(&format!(
+        "{} would run; read {}\n",
+        count(checked.workers.len(), "worker"),
+        files.join(", ")
+    ));
+    out
+}
+
+/// What is executed: the line as it stands for the shell, or the words.
+fn command(worker: &PlannedWorker) -> String {
+    match worker.argv.words.last() {
+        Some(line) if worker.argv.shell => line.clone(),
+        Some(_) | None => worker.argv.words.join(" "),
+    }
+}
+
+fn name(source: &Source) -> String {
+    source
+        .path
+        .file_name()
+        .map_or_else(|| source.path.display().to_string(), |name| name.to_string_lossy().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ganger_spec::{Argv, OnEnd, RestartMode, Signal, SourceKind, WorkerName};
+
+    fn worker(group: &str, port: Option<u16>, shell: bool, words: &[&str]) -> PlannedWorker {
+        PlannedWorker {
+            name: WorkerName::new(group, 1),
+            argv: Argv { words: words.iter().map(|&word| word.to_owned()).collect(), shell },
+            dir: "/srv/shop".into(),
+            port,
+            restart: RestartMode::Never,
+            on_end: OnEnd::Shutdown,
+            stop_signal: Signal::TERM,
+            stop_timeout: std::time::Duration::from_secs(5),
+            user: None,
+        }
+    }
+
+    #[test]
+    fn what_would_run_is_shown_with_what_is_odd_about_it() {
+        let source = |path: &str, found| Source { path: path.into(), kind: SourceKind::Procfile, found };
+        let warning = Warning {
+            path: Some("Procfile".into()),
+            line: Some(3),
+            column: None,
+            message: "odd".into(),
+            hint: Some("make it even".into()),
+        };
+        let checked = Checked {
+            app: "shop",
+            sources: &[source("/srv/shop/Procfile", true), source("/srv/shop/.env", false)],
+            workers: vec![
+                worker("web", Some(5000), true, &["/bin/sh", "-c", "serve -p $PORT"]),
+                worker("clock", None, false, &["tick", "5"]),
+            ],
+            left_out: &["mail".to_owned()],
+            warnings: &[warning],
+        };
+        assert_eq!(
+            text(&checked, Style::PLAIN),
+            "NAME     PORT  COMMAND\n\
+             web.1    5000  serve -p $PORT\n\
+             clock.1     -  tick 5\n\
+             not started: mail\n\
+             warning: Procfile:3: odd\n\
+             hint: make it even\n\
+             2 workers would run; read Procfile\n"
+        );
+    }
+}

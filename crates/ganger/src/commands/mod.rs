@@ -1,0 +1,50 @@
+//! One module for each command.
+
+mod act;
+mod check;
+mod completions;
+mod doctor;
+mod env;
+mod events;
+mod logs;
+mod overseer;
+mod ports;
+mod ps;
+mod quit;
+mod reload;
+mod run;
+mod start;
+mod stored_logs;
+mod version;
+mod welcome;
+mod why;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Outcome;
+
+/// Does what the command line says.
+pub(crate) fn dispatch(cli: Cli) -> Outcome {
+    let place = &cli.place;
+    let Some(command) = cli.command else { return welcome::run() };
+    match command {
+        Command::Start(args) => start::run(place, &args),
+        Command::Run(args) => run::run(place, &args),
+        Command::Check(args) => check::run(place, &args),
+        Command::Ps(args) => ps::run(place, args),
+        Command::Stop(args) => act::stop(place, args),
+        Command::Restart(args) => act::restart(place, args),
+        Command::Scale(args) => act::scale(place, args),
+        Command::Signal(args) => act::signal(place, args),
+        Command::Logs(args) => logs::run(place, &args),
+        Command::Env(args) => env::run(place, &args),
+        Command::Ports(args) => ports::run(place, &args),
+        Command::Why(args) => why::run(place, args),
+        Command::Events(args) => events::run(place, &args),
+        Command::Reload(args) => reload::run(place, &args),
+        Command::Quit(args) => quit::run(place, &args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Version(args) => version::run(&args),
+        Command::Overseer => overseer::run(),
+    }
+}

@@ -1,0 +1,41 @@
+//! `ganger ports`: who has which port, and who else holds it.
+
+use std::process::ExitCode;
+
+use ganger_api::{Data, PortInfo, PortsInfo, Request, port_reason};
+use ganger_spec::Spec;
+
+use crate::ask::{ask_at, find_running, unexpected};
+use crate::cli::{JsonArgs, SpecArgs, Where};
+use crate::failure::{Failure, Outcome};
+use crate::output::show;
+use crate::render::ports;
+use crate::style::Style;
+use crate::{holder, load};
+
+/// Lists ports: of the app that runs, else of what would run.
+pub(crate) fn run(place: &Where, args: &JsonArgs) -> Outcome {
+    let info = match find_running(place)? {
+        Some(running) => match ask_at(&running, &Request::Ports)? {
+            Data::Ports(info) => info,
+            _ => return Err(unexpected()),
+        },
+        None => planned(place)?,
+    };
+    show(args.json, &info, |info| ports(info, Style::of_stdout()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn planned(place: &Where) -> Result<PortsInfo, Failure> {
+    Ok(of_spec(&load::load(place, &SpecArgs::default(), &[])?.spec))
+}
+
+fn of_spec(spec: &Spec) -> PortsInfo {
+    let workers = spec.plan().into_iter().map(|planned| PortInfo {
+        why: port_reason(spec, &planned.name.group),
+        holder: planned.port.and_then(holder::of_port),
+        worker: planned.name,
+        port: planned.port,
+    });
+    PortsInfo { ports: workers.collect() }
+}

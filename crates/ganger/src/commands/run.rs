@@ -1,0 +1,258 @@
+//! `ganger run`: one worker or one command in this terminal, with the app's environment and no overseer.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use ganger_keeper::{Ids, Launch, Resource, lookup_group, lookup_user, run_attached};
+use ganger_spec::{Command, GANGER_WORKER, Group, Limit, PORT, PS, Spec, Variable, WorkerName};
+use serde::Serialize;
+
+use crate::cli::{AfterGroup, RunArgs, RunWorkerArgs, SpecArgs, Where};
+use crate::failure::{FAILED, Failure, Outcome, USAGE};
+use crate::output::show;
+use crate::render::{self, Table};
+use crate::style::Style;
+use crate::{holder, load};
+
+/// The variable by which a worker is told its queue.
+const QUEUE: &str = "QUEUE";
+
+/// Runs it, or lists what can be run.
+pub(crate) fn run(place: &Where, args: &RunArgs) -> Outcome {
+    let spec_args = SpecArgs { env: args.env.clone(), port: args.base_port.clone(), ..SpecArgs::default() };
+    let options = load::options(place, &spec_args, &[])?;
+    let spec = ganger_spec::load(&options)?.spec;
+    if args.list {
+        return list(&spec, args.json);
+    }
+    let task = match what(&spec, &args.words)? {
+        What::Worker(group, after) => worker(&spec, group, &merged(&args.worker, &after), &after.args),
+        What::Command(words) => command(&spec, words, &args.worker),
+    };
+    let launch = task.launch(options.inherited)?;
+    task.warn_of_held_port();
+    let ended =
+        run_attached(&launch).map_err(|error| Failure { status: error.status(), ..Failure::new(&error) })?;
+    for process in &ended.killed {
+        say(&format!("had to kill {} (pid {}), which was left behind", process.name, process.pid));
+    }
+    Ok(ExitCode::from(ended.status))
+}
+
+/// What the words name.
+#[derive(Debug, PartialEq)]
+enum What<'a> {
+    Worker(&'a Group, AfterGroup),
+    Command(&'a [OsString]),
+}
+
+/// A group, if the first word names one and no further plain word follows; else a command.
+fn what<'a>(spec: &'a Spec, words: &'a [OsString]) -> Result<What<'a>, Failure> {
+    let Some((first, rest)) = words.split_first() else {
+        let failure = Failure::usage("nothing is named that should run");
+        return Err(failure.hinted("name a group or a command; `ganger run --list` lists the groups"));
+    };
+    let group = first.to_str().and_then(|name| spec.group(name));
+    let flags_follow = rest.first().is_none_or(|word| word.as_encoded_bytes().starts_with(b"-"));
+    match group {
+        Some(group) if flags_follow => match AfterGroup::try_parse_from(rest) {
+            Ok(after) => Ok(What::Worker(group, after)),
+            Err(error) => Err(Failure { status: USAGE, ..bad_flag(group, &error) }),
+        },
+        Some(_) | None => Ok(What::Command(words)),
+    }
+}
+
+fn bad_flag(group: &Group, error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first);
+    Failure::new(format!("after the group {}: {message}", group.name))
+        .hinted("what follows `--` is given to the group's command")
+}
+
+/// What is said after the group's name counts before what is said before it.
+fn merged(before: &RunWorkerArgs, after: &AfterGroup) -> RunWorkerArgs {
+    RunWorkerArgs {
+        queue: after.worker.queue.clone().or_else(|| before.queue.clone()),
+        port: after.worker.port.or(before.port),
+    }
+}
+
+/// What will run.
+#[derive(Debug, PartialEq)]
+struct Task<'a> {
+    name: String,
+    /// None for a command that is no worker.
+    group: Option<&'a Group>,
+    dir: &'a std::path::Path,
+    argv: Vec<OsString>,
+    variables: Vec<(String, String)>,
+    port: Option<u16>,
+}
+
+fn worker<'a>(spec: &'a Spec, group: &'a Group, args: &RunWorkerArgs, extra: &[OsString]) -> Task<'a> {
+    let slot = WorkerName::new(&group.name, 1);
+    let name = format!("{}.run", group.name);
+    let port = args.port.or_else(|| spec.port(&slot));
+    let mut variables = plain(spec.environment(&slot));
+    variables.extend([(PS.to_owned(), name.clone()), (GANGER_WORKER.to_owned(), name.clone())]);
+    variables.extend(given(args));
+    Task {
+        name,
+        group: Some(group),
+        dir: &group.dir,
+        argv: with_arguments(&group.command, extra),
+        variables,
+        port,
+    }
+}
+
+fn command<'a>(spec: &'a Spec, words: &[OsString], args: &RunWorkerArgs) -> Task<'a> {
+    let mut variables = plain(spec.app_environment());
+    variables.extend(given(args));
+    let argv = match words {
+        // One word may be a whole line: `ganger run "rake db:migrate"`.
+        [line] => match line.to_str() {
+            Some(line) => words_of(&Command::Line(line.to_owned())),
+            None => words.to_vec(),
+        },
+        _ => words.to_vec(),
+    };
+    let name = words.first().map_or_else(String::new, |word| word.to_string_lossy().into_owned());
+    Task { name, group: None, dir: &spec.root, argv, variables, port: args.port }
+}
+
+fn given(args: &RunWorkerArgs) -> impl Iterator<Item = (String, String)> {
+    let port = args.port.map(|port| (PORT.to_owned(), port.to_string()));
+    port.into_iter().chain(args.queue.clone().map(|queue| (QUEUE.to_owned(), queue)))
+}
+
+fn plain(variables: Vec<Variable>) -> Vec<(String, String)> {
+    variables.into_iter().map(|variable| (variable.name, variable.value)).collect()
+}
+
+fn words_of(command: &Command) -> Vec<OsString> {
+    command.argv().words.into_iter().map(OsString::from).collect()
+}
+
+/// The command's words and these; a shell's line gets them as `"$@"`, so that nothing in them means anything to it.
+fn with_arguments(command: &Command, extra: &[OsString]) -> Vec<OsString> {
+    let argv = command.argv();
+    let mut words = words_of(command);
+    if extra.is_empty() {
+        return words;
+    }
+    if argv.shell {
+        if let Some(line) = words.last_mut() {
+            line.push(" \"$@\"");
+        }
+        words.push("sh".into());
+    }
+    words.extend_from_slice(extra);
+    words
+}
+
+impl Task<'_> {
+    fn launch(&self, inherited: BTreeMap<OsString, OsString>) -> Result<Launch, Failure> {
+        let mut env = inherited;
+        env.extend(self.variables.iter().map(|(name, value)| (name.into(), value.into())));
+        let limits = self.group.map(|group| {
+            group.limits.iter().map(|(limit, value)| ganger_keeper::Limit {
+                resource: resource(*limit),
+                soft: value.soft,
+                hard: value.hard,
+            })
+        });
+        Ok(Launch {
+            argv: self.argv.clone(),
+            env: env.into_iter().map(|(name, value)| joined(&name, &value)).collect(),
+            dir: self.dir.to_owned(),
+            ids: self.group.map(ids).transpose()?.flatten(),
+            umask: self.group.and_then(|group| group.umask),
+            limits: limits.into_iter().flatten().collect(),
+            tag: format!("run-{}", std::process::id()),
+        })
+    }
+
+    fn warn_of_held_port(&self) {
+        let Some(port) = self.port else { return };
+        if let Some(found) = holder::of_port(port) {
+            say(&format!("port {port} of {} is held by {}", self.name, render::holder(&found)));
+        }
+    }
+}
+
+/// The user and group to become, if the spec names one.
+fn ids(group: &Group) -> Result<Option<Ids>, Failure> {
+    match (&group.user, &group.group) {
+        (Some(user), first) => lookup_user(user, first.as_deref()).map(Some).map_err(Failure::new),
+        (None, Some(first)) => {
+            let gid = lookup_group(first).map_err(Failure::new)?;
+            Ok(Some(Ids { uid: rustix::process::geteuid().as_raw(), gid, groups: vec![gid] }))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn resource(limit: Limit) -> Resource {
+    match limit {
+        Limit::OpenFiles => Resource::OpenFiles,
+        Limit::Processes => Resource::Processes,
+        Limit::Core => Resource::Core,
+        Limit::AddressSpace => Resource::AddressSpace,
+        Limit::CpuSeconds => Resource::CpuSeconds,
+        Limit::FileSize => Resource::FileSize,
+        Limit::LockedMemory => Resource::LockedMemory,
+        Limit::Stack => Resource::Stack,
+    }
+}
+
+fn joined(name: &OsStr, value: &OsStr) -> OsString {
+    let mut pair = name.to_owned();
+    pair.push("=");
+    pair.push(value);
+    pair
+}
+
+/// Tells something that is no failure; a closed stderr does not matter.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "ganger: {text}");
+}
+
+/// A group that can be run.
+#[derive(Serialize)]
+struct Runnable {
+    name: String,
+    port: Option<u16>,
+    command: String,
+}
+
+fn list(spec: &Spec, json: bool) -> Outcome {
+    let runnable = |group: &Group| Runnable {
+        name: group.name.clone(),
+        port: spec.port(&WorkerName::new(&group.name, 1)),
+        command: match &group.command {
+            Command::Line(line) => line.clone(),
+            Command::Words(words) => words.join(" "),
+        },
+    };
+    let groups: Vec<_> = spec.groups.iter().map(runnable).collect();
+    show(json, &groups, |groups| listed(groups, Style::of_stdout()))?;
+    Ok(if groups.is_empty() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+fn listed(groups: &[Runnable], style: Style) -> String {
+    let mut table = Table::new(style, &["NAME", ">PORT", "COMMAND"]);
+    for group in groups {
+        let port = group.port.map_or_else(|| "-".to_owned(), |port| port.to_string());
+        table.row([group.name.clone(), port, group.command.clone()]);
+    }
+    table.render()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! The logs of an app that does not run, from the files that it left.
+
+use ganger_api::{Environment, LogLine, LogQuery, Place, Text, Time};
+use ganger_logs::{Line, Merged, Query, Store};
+use ganger_spec::WorkerName;
+
+use crate::ask::directory;
+use crate::cli::Where;
+use crate::failure::Failure;
+
+/// How much is read at a time.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Gives each line that is asked for to `each`.
+pub(crate) fn each(
+    place: &Where,
+    query: &LogQuery,
+    mut each: impl FnMut(&LogLine) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let dir = directory(place)?;
+    let logs = Place::of(&dir, &Environment::of_process())?.logs();
+    if !logs.is_dir() {
+        let message = format!("there are no logs of an app in {}", dir.display());
+        return Err(Failure::new(message).hinted("`ganger start` starts it; -d names another directory"));
+    }
+    let store = Store::open(&logs).map_err(Failure::new)?;
+    let chosen = chosen(&query.names, store.logs())?;
+    let mut merged = Merged::new(&store, &chosen, to_query(query)).map_err(Failure::new)?;
+    loop {
+        let batch = merged.next_batch(BATCH_BYTES).map_err(Failure::new)?;
+        if batch.is_empty() {
+            break;
+        }
+        batch.iter().filter_map(to_line).try_for_each(|line| each(&line))?;
+    }
+    if query.follow { Err(Failure::new("the app is not running: nothing more will come")) } else { Ok(()) }
+}
+
+/// The logs that patterns name; all if there are none.
+fn chosen(patterns: &[String], known: Vec<String>) -> Result<Vec<String>, Failure> {
+    if patterns.is_empty() {
+        return Ok(known);
+    }
+    let fits = |pattern: &String, log: &String| {
+        let group = log.rsplit_once('.').map_or(log.as_str(), |(group, _)| group);
+        pattern == ganger_spec::ALL
+            || ganger_spec::matches(pattern, log)
+            || ganger_spec::matches(pattern, group)
+    };
+    if let Some(unknown) = patterns.iter().find(|pattern| !known.iter().any(|log| fits(pattern, log))) {
+        let failure = Failure::new(format!("there is no log of {unknown:?}"));
+        return Err(failure.hinted(format!("there are logs of {}", known.join(", "))));
+    }
+    Ok(known.into_iter().filter(|log| patterns.iter().any(|pattern| fits(pattern, log))).collect())
+}
+
+fn to_query(query: &LogQuery) -> Query {
+    let nanos = |time: Time| i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX);
+    let wanted = Query {
+        since: query.since.map(nanos),
+        until: query.until.map(nanos),
+        last: query.lines.map(|lines| lines as usize),
+        ..Query::default()
+    };
+    match &query.grep {
+        Some(text) => wanted.grep(text),
+        None => wanted,
+    }
+}
+
+/// A line as the API has it; none of a log that no worker has.
+fn to_line(line: &Line) -> Option<LogLine> {
+    let length = u64::try_from(line.text.len()).ok()?;
+    Some(LogLine {
+        log: WorkerName::try_from(line.log.to_string()).ok()?,
+        time: Time::from_unix_nanos(line.time.into())?,
+        run: (line.run != 0).then_some(line.run),
+        position: line.position + length + 1,
+        text: Text::new(&line.text),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_named_as_workers_are() {
+        let known = || ["web.1", "web.2", "worker.1"].map(str::to_owned).to_vec();
+        let found = |pattern: &str| chosen(&[pattern.to_owned()], known());
+        assert_eq!(found("web").unwrap(), ["web.1", "web.2"]);
+        assert_eq!(found("*.1").unwrap(), ["web.1", "worker.1"]);
+        assert_eq!(found("all").unwrap(), known());
+        assert_eq!(chosen(&[], known()).unwrap(), known());
+        let failure = found("db").unwrap_err();
+        assert_eq!(failure.message, "there is no log of \"db\"");
+        assert_eq!(failure.hint.as_deref(), Some("there are logs of web.1, web.2, worker.1"));
+    }
+
+    #[test]
+    fn a_stored_line_is_a_line_of_the_api() {
+        let stored =
+            Line { log: "web.1".into(), time: 1_000_000_000, run: 0, position: 10, text: b"hello".to_vec() };
+        let line = to_line(&stored).unwrap();
+        assert_eq!((line.run, line.position, line.text.text.as_str()), (None, 16, "hello"));
+        assert_eq!(line.time.to_string(), "1970-01-01T00:00:01Z");
+    }
+}

@@ -1,0 +1,13 @@
+//! How things look to people: pure functions from data to text.
+
+mod human;
+mod log_line;
+mod outcome;
+mod table;
+mod workers;
+
+pub(crate) use human::count;
+pub(crate) use log_line::LogPrinter;
+pub(crate) use outcome::{Verb, any_failed, outcomes, plan, quit};
+pub(crate) use table::Table;
+pub(crate) use workers::{environment, event, holder, ports, why, workers};

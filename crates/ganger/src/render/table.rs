@@ -1,0 +1,125 @@
+//! Tables: aligned columns, two spaces between them, no borders.
+
+use crate::style::Style;
+
+/// Where the text of a column stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Align {
+    Left,
+    Right,
+}
+
+/// A cell: what is shown, and how wide that is without its colours.
+struct Cell {
+    shown: String,
+    width: usize,
+}
+
+/// A table under a head.
+pub(crate) struct Table {
+    style: Style,
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table with these columns; a `>` before a name aligns its column to the right.
+    pub(crate) fn new(style: Style, columns: &[&'static str]) -> Self {
+        let column = |name: &&'static str| match name.strip_prefix('>') {
+            Some(name) => (name, Align::Right),
+            None => (*name, Align::Left),
+        };
+        Self { style, columns: columns.iter().map(column).collect(), rows: Vec::new() }
+    }
+
+    /// One more row of plain text.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cell = |text: String| {
+            let shown = plain(&text);
+            Cell { width: shown.chars().count(), shown }
+        };
+        self.rows.push(cells.into_iter().map(cell).collect());
+    }
+
+    /// Colours a cell of the last row.
+    pub(crate) fn paint(&mut self, column: usize, paint: impl FnOnce(&str) -> String) {
+        if let Some(cell) = self.rows.last_mut().and_then(|row| row.get_mut(column)) {
+            cell.shown = paint(&cell.shown);
+        }
+    }
+
+    /// The whole table; nothing if it has no rows.
+    pub(crate) fn render(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width);
+            cells.chain([self.columns[column].0.len()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let head =
+            self.columns.iter().map(|(name, _)| Cell { shown: self.style.head(name), width: name.len() });
+        let mut out = self.line(&head.collect::<Vec<_>>(), &widths);
+        for row in &self.rows {
+            out.push_str(&self.line(row, &widths));
+        }
+        out
+    }
+
+    fn line(&self, cells: &[Cell], widths: &[usize]) -> String {
+        let mut line = String::new();
+        let mut owed = 0;
+        for (index, cell) in cells.iter().enumerate() {
+            let padding = widths[index] - cell.width;
+            let (before, after) = match self.columns[index].1 {
+                Align::Left => (0, padding),
+                Align::Right => (padding, 0),
+            };
+            let gap = if index == 0 { 0 } else { 2 };
+            if cell.width > 0 {
+                // Spaces are written only before something: no line ends in them.
+                line.push_str(&" ".repeat(owed + gap + before));
+                line.push_str(&cell.shown);
+                owed = after;
+            } else {
+                owed += gap + before + after;
+            }
+        }
+        line.push('\n');
+        line
+    }
+}
+
+/// The text without what would break the table or the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_no_line_ends_in_spaces() {
+        let mut table = Table::new(Style::PLAIN, &["NAME", ">PID", "WHY"]);
+        table.row(["web.1".into(), "7".into(), "asked".into()]);
+        table.row(["w".into(), String::new(), String::new()]);
+        table.row(["grün.1".into(), "12345".into(), "x\ny\x1b".into()]);
+        let expected = "NAME      PID  WHY\nweb.1       7  asked\nw\ngrün.1  12345  x y \n";
+        assert_eq!(table.render(), expected.replace("y \n", "y \n"));
+    }
+
+    #[test]
+    fn colours_do_not_shift_columns() {
+        let mut table = Table::new(Style { coloured: true }, &["A", "B"]);
+        table.row(["x".into(), "y".into()]);
+        table.paint(0, |text| format!("\x1b[32m{text}\x1b[0m"));
+        assert_eq!(table.render(), "\x1b[1mA\x1b[0m  \x1b[1mB\x1b[0m\n\x1b[32mx\x1b[0m  y\n");
+    }
+
+    #[test]
+    fn a_table_without_rows_is_nothing() {
+        assert_eq!(Table::new(Style::PLAIN, &["A"]).render(), "");
+    }
+}

@@ -1,0 +1,125 @@
+//! Workers, their ports, environments and stories.
+
+use ganger_api::{
+    EnvInfo, EventInfo, HolderInfo, PortsInfo, VariableInfo, WantedState, WhyInfo, WorkerInfo, WorkersInfo,
+};
+use jiff::tz::TimeZone;
+
+use super::human::{clock, length, size};
+use super::table::Table;
+use crate::style::Style;
+
+/// The table of `ganger ps`.
+pub(crate) fn workers(info: &WorkersInfo, style: Style) -> String {
+    const COLUMNS: [&str; 10] =
+        ["NAME", "STATE", "WANTED", ">PID", ">PORT", ">UPTIME", ">RESTARTS", ">CPU", ">MEMORY", "WHY"];
+    let mut table = Table::new(style, &COLUMNS);
+    for worker in &info.workers {
+        table.row([
+            worker.name.to_string(),
+            worker.state.to_string(),
+            worker.wanted.to_string(),
+            or_dash(worker.pid),
+            or_dash(worker.port),
+            or_dash(worker.uptime_ms.map(length)),
+            worker.restarts.to_string(),
+            or_dash(worker.cpu_percent.map(|percent| format!("{percent:.1}%"))),
+            or_dash(worker.memory_bytes.map(size)),
+            reason(worker),
+        ]);
+        table.paint(1, |text| style.state(worker.state, text));
+    }
+    if info.workers.is_empty() { "no workers\n".to_owned() } else { table.render() }
+}
+
+/// Why it is so, and when it is tried again.
+fn reason(worker: &WorkerInfo) -> String {
+    match worker.retry_in_ms {
+        Some(wait) => format!("{}; next try in {}", worker.why, length(wait)),
+        None => worker.why.clone(),
+    }
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// What `ganger why` says.
+pub(crate) fn why(info: &WhyInfo, zone: &TimeZone, style: Style) -> String {
+    let worker = &info.worker;
+    let state = style.state(worker.state, &worker.state.to_string());
+    let wish = match worker.wanted {
+        WantedState::Up => "up",
+        WantedState::Down => "down",
+    };
+    let mut out = format!("{} is {state} and wanted {wish}: {}\n", worker.name, reason(worker));
+    let facts = [
+        worker.pid.map(|pid| format!("pid {pid}")),
+        worker.port.map(|port| format!("port {port}")),
+        worker.uptime_ms.map(|uptime| format!("up {}", length(uptime))),
+        Some(super::count(usize::try_from(worker.restarts).unwrap_or(usize::MAX), "restart")),
+        worker.last_exit.as_ref().map(|exit| format!("the last run {exit}")),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    out.push_str(&format!("{}\nruns: {}\n", facts.join(", "), worker.command));
+    if !info.events.is_empty() {
+        out.push('\n');
+    }
+    for happened in &info.events {
+        out.push_str(&event(happened, zone));
+    }
+    out
+}
+
+/// One line of `ganger events`.
+pub(crate) fn event(event: &EventInfo, zone: &TimeZone) -> String {
+    let subject = event.worker.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+    format!("{:>6}  {}  {subject:<12}  {}\n", event.seq, clock(event.time, zone), event.text)
+}
+
+/// The table of `ganger ports`.
+pub(crate) fn ports(info: &PortsInfo, style: Style) -> String {
+    let mut table = Table::new(style, &["NAME", ">PORT", "WHY", "HELD BY"]);
+    for port in &info.ports {
+        let holder = port.holder.as_ref().map(holder).unwrap_or_default();
+        table.row([port.worker.to_string(), or_dash(port.port), port.why.clone(), holder]);
+    }
+    if info.ports.is_empty() { "no workers\n".to_owned() } else { table.render() }
+}
+
+/// `nginx (pid 12)`.
+pub(crate) fn holder(holder: &HolderInfo) -> String {
+    match (&holder.name, holder.pid) {
+        (Some(name), Some(pid)) => format!("{name} (pid {pid})"),
+        (None, Some(pid)) => format!("pid {pid}"),
+        (_, None) => "a process of another user".to_owned(),
+    }
+}
+
+/// What `ganger env` says: lines that an env file takes; explained, each after a comment that tells its origin.
+pub(crate) fn environment(info: &EnvInfo, explain: bool) -> String {
+    let mut out = String::new();
+    if explain {
+        for source in &info.sources {
+            let found = if source.found { "" } else { " (not there)" };
+            out.push_str(&format!("# read: {}{found}\n", source.path.display()));
+        }
+    }
+    for variable in &info.variables {
+        if explain {
+            out.push_str(&origin(variable));
+        }
+        out.push_str(&format!("{}={}\n", variable.name, ganger_spec::quote(&variable.value)));
+    }
+    out
+}
+
+fn origin(variable: &VariableInfo) -> String {
+    let hidden = variable.overridden.iter().map(|hidden| {
+        format!("#   instead of {} from {}\n", ganger_spec::quote(&hidden.value), hidden.origin)
+    });
+    [format!("# from {}\n", variable.origin)].into_iter().chain(hidden).collect()
+}
+
+#[cfg(test)]
+mod tests;

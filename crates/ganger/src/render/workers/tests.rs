@@ -1,0 +1,140 @@
+use super::*;
+use ganger_api::{EventKind, OverriddenInfo, PortInfo, SourceInfo, WorkerState};
+use ganger_spec::WorkerName;
+
+fn running() -> WorkerInfo {
+    WorkerInfo {
+        name: WorkerName::new("web", 1),
+        group: "web".to_owned(),
+        number: 1,
+        state: WorkerState::Running,
+        wanted: WantedState::Up,
+        why: "started".to_owned(),
+        pid: Some(4711),
+        run: Some(3),
+        port: Some(5000),
+        uptime_ms: Some(192_000),
+        since: "2026-11-22T10:00:00Z".parse().unwrap(),
+        restarts: 2,
+        retry_in_ms: None,
+        cpu_ms: Some(40),
+        cpu_percent: Some(12.345),
+        memory_bytes: Some(12_897_485),
+        last_exit: Some("exited with code 1".to_owned()),
+        command: "bin/web".to_owned(),
+    }
+}
+
+fn waiting() -> WorkerInfo {
+    WorkerInfo {
+        name: WorkerName::new("worker", 12),
+        group: "worker".to_owned(),
+        number: 12,
+        state: WorkerState::Backoff,
+        why: "exited with code 1".to_owned(),
+        pid: None,
+        run: None,
+        port: None,
+        uptime_ms: None,
+        retry_in_ms: Some(4200),
+        cpu_ms: None,
+        cpu_percent: None,
+        memory_bytes: None,
+        ..running()
+    }
+}
+
+fn happened() -> EventInfo {
+    EventInfo {
+        seq: 7,
+        time: "2026-11-22T10:00:05Z".parse().unwrap(),
+        kind: EventKind::Ended,
+        worker: Some(WorkerName::new("web", 1)),
+        text: "exited with code 1".to_owned(),
+        details: serde_json::Map::new(),
+    }
+}
+
+#[test]
+fn ps_shows_state_wish_and_reason_of_each_worker() {
+    let info = WorkersInfo { workers: vec![running(), waiting()] };
+    let expected = "\
+NAME       STATE    WANTED   PID  PORT  UPTIME  RESTARTS    CPU    MEMORY  WHY
+web.1      RUNNING  up      4711  5000  3m 12s         2  12.3%  12.2 MiB  started
+worker.12  BACKOFF  up         -     -       -         2      -         -  exited with code 1; next try in 4s
+";
+    assert_eq!(workers(&info, Style::PLAIN), expected);
+    assert_eq!(workers(&WorkersInfo { workers: vec![] }, Style::PLAIN), "no workers\n");
+}
+
+#[test]
+fn on_a_terminal_only_colours_are_added() {
+    let info = WorkersInfo { workers: vec![running(), waiting()] };
+    let coloured = workers(&info, Style { coloured: true });
+    assert!(coloured.contains("\x1b[32mRUNNING\x1b[0m") && coloured.contains("\x1b[33mBACKOFF\x1b[0m"));
+    let codes = ["\x1b[0m", "\x1b[1m", "\x1b[32m", "\x1b[33m"];
+    let bare = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
+    assert_eq!(bare, workers(&info, Style::PLAIN));
+}
+
+#[test]
+fn why_tells_the_story_of_a_worker() {
+    let info = WhyInfo { worker: running(), events: vec![happened()] };
+    let expected = "\
+web.1 is RUNNING and wanted up: started
+pid 4711, port 5000, up 3m 12s, 2 restarts, the last run exited with code 1
+runs: bin/web
+
+     7  10:00:05  web.1         exited with code 1
+";
+    assert_eq!(why(&info, &TimeZone::UTC, Style::PLAIN), expected);
+}
+
+#[test]
+fn an_event_of_the_app_has_no_worker() {
+    let event_of_app = EventInfo { worker: None, text: "release 2".to_owned(), ..happened() };
+    assert_eq!(event(&event_of_app, &TimeZone::UTC), "     7  10:00:05  -             release 2\n");
+}
+
+#[test]
+fn ports_name_who_else_holds_them() {
+    let port = |number, port, pid: Option<u32>, name: Option<&str>| PortInfo {
+        worker: WorkerName::new("web", number),
+        port,
+        why: "web is group 1 and begins at 5000".to_owned(),
+        holder: port.map(|_| HolderInfo { pid, name: name.map(str::to_owned) }),
+    };
+    let info = PortsInfo {
+        ports: vec![
+            port(1, Some(5000), Some(12), Some("nginx")),
+            port(2, Some(5001), None, None),
+            port(3, None, None, None),
+        ],
+    };
+    let expected = "\
+NAME   PORT  WHY                                HELD BY
+web.1  5000  web is group 1 and begins at 5000  nginx (pid 12)
+web.2  5001  web is group 1 and begins at 5000  a process of another user
+web.3     -  web is group 1 and begins at 5000
+";
+    assert_eq!(ports(&info, Style::PLAIN), expected);
+}
+
+#[test]
+fn an_environment_can_be_read_by_an_env_file_also_when_it_is_explained() {
+    let hidden = OverriddenInfo { value: "2".to_owned(), origin: "the environment of ganger".to_owned() };
+    let info = EnvInfo {
+        name: "web.1".to_owned(),
+        variables: vec![VariableInfo {
+            name: "A".to_owned(),
+            value: "1".to_owned(),
+            origin: "/srv/.env:3".to_owned(),
+            overridden: vec![hidden],
+        }],
+        sources: vec![SourceInfo { path: "/srv/.env".into(), kind: "env".to_owned(), found: true }],
+    };
+    assert_eq!(environment(&info, false), "A=1\n");
+    let expected =
+        "# read: /srv/.env\n# from /srv/.env:3\n#   instead of 2 from the environment of ganger\nA=1\n";
+    assert_eq!(environment(&info, true), expected);
+}
