@@ -40,7 +40,6 @@ pub(crate) struct Where {
 pub(crate) struct LongProcfile {
     /// The Procfile, or a file in the native form if it ends in .toml
     #[arg(id = "procfile", long = "procfile", visible_alias = "file", value_name = "FILE")]
-    #[expect(dead_code, reason = "read from the global flag, which has the same id")]
     procfile: Option<PathBuf>,
 }
 
@@ -116,6 +115,7 @@ pub(crate) struct SpecArgs {
 }
 
 /// `ganger start`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StartArgs {
     /// Groups to start, all if none; while the app runs: workers, groups, globs or all
@@ -262,6 +262,7 @@ fn count(text: &str) -> Result<(String, u32), String> {
 }
 
 /// `ganger logs`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogsArgs {
     /// Workers, groups, globs or all

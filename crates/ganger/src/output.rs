@@ -47,9 +47,9 @@ pub(crate) fn show<T: Serialize>(
 ) -> Result<(), Failure> {
     let mut output = Output::new();
     if json {
-        output.json(value)?
+        output.json(value)?;
     } else {
-        output.text(text(value))?
+        output.text(text(value))?;
     }
     output.flush()
 }

@@ -11,7 +11,7 @@ const UNITS: [(char, i64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)
 
 /// The moment that `text` means: an age before `now`, a time of the last 24 hours, or a date.
 pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Time, Failure> {
-    let found = age(text, now).or_else(|| clock(text, now)).or_else(|| date(text, now));
+    let found = age(text, now).or_else(|| date(text, now)).or_else(|| clock(text, now));
     found.map(Time).ok_or_else(|| {
         Failure::usage(format!("{text:?} is not a time"))
             .hinted("write 10m, 2h, 1h30m, 12:30, \"2026-11-22 12:30\" or 2026-11-22T12:30:00Z")
@@ -35,7 +35,8 @@ fn age(text: &str, now: &Zoned) -> Option<Timestamp> {
 
 /// `12:30`, the last time that it was.
 fn clock(text: &str, now: &Zoned) -> Option<Timestamp> {
-    let time: civil::Time = text.parse().ok()?;
+    // Without a colon it might as well be an age whose unit is missing.
+    let time: civil::Time = text.contains(':').then(|| text.parse().ok())??;
     let today = now.date().to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
     if today.timestamp() <= now.timestamp() {
         return Some(today.timestamp());

@@ -40,18 +40,18 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
     }
     let mut out = table.render();
     if !checked.left_out.is_empty() {
-        out.push_str(&format!("not started: {}\n", checked.left_out.join(", ")));
+        out.extend([format!("not started: {}\n", checked.left_out.join(", "))]);
     }
     for warning in checked.warnings {
-        out.push_str(&format!("warning: {warning}\n"));
+        out.extend([format!("warning: {warning}\n")]);
         out.extend(warning.hint.iter().map(|hint| format!("hint: {hint}\n")));
     }
     let files: Vec<_> = checked.sources.iter().filter(|source| source.found).map(name).collect();
-    out.push_str(&format!(
+    out.extend([format!(
         "{} would run; read {}\n",
         count(checked.workers.len(), "worker"),
         files.join(", ")
-    ));
+    )]);
     out
 }
 

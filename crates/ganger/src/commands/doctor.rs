@@ -58,7 +58,7 @@ fn text(findings: &Findings) -> String {
         findings.apps.iter().map(|(id, root)| ("running app".into(), format!("{id} in {}", root.display()))),
     );
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    rows.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+    rows.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

@@ -19,9 +19,9 @@ pub(crate) fn run(place: &Where, args: &EventsArgs) -> Outcome {
     follow_at(&find(place)?.0, &request, |data, progress| {
         let Data::Event(happened) = data else { return Err(unexpected()) };
         if args.json {
-            output.json_line(&happened)?
+            output.json_line(&happened)?;
         } else {
-            output.text(event(&happened, &zone))?
+            output.text(event(&happened, &zone))?;
         }
         if progress.caught_up { output.flush() } else { Ok(()) }
     })?;

@@ -21,7 +21,7 @@ pub(crate) enum Verb {
 pub(crate) fn outcomes(verb: Verb, info: &OutcomeInfo, style: Style) -> String {
     let mut out = String::new();
     for group in &info.groups {
-        out.push_str(&format!("{}: {} -> {}\n", group.name, group.from, group.to));
+        out.extend([format!("{}: {} -> {}\n", group.name, group.from, group.to)]);
     }
     out.push_str(&workers(verb, &info.workers, style));
     if out.is_empty() { "nothing to do\n".to_owned() } else { out }
@@ -84,12 +84,12 @@ pub(crate) fn plan(info: &PlanInfo, style: Style) -> String {
     if info.lines.is_empty() {
         return "nothing changed\n".to_owned();
     }
-    let mut out: String = info.lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut out = info.lines.join("\n") + "\n";
     if info.dry_run {
         out.push_str("nothing was done (dry run)\n");
     } else {
         out.push_str(&workers(Verb::Reload, &info.workers, style));
-        out.push_str(&format!("release {} is in force\n", info.release));
+        out.extend([format!("release {} is in force\n", info.release)]);
     }
     out
 }
@@ -100,7 +100,7 @@ pub(crate) fn quit(info: &QuitInfo) -> String {
     let mut out = format!("stopped {}\n", count(stopped, "worker"));
     if !info.killed.is_empty() {
         let names: Vec<String> = info.killed.iter().map(ToString::to_string).collect();
-        out.push_str(&format!("had to be killed: {}\n", names.join(", ")));
+        out.extend([format!("had to be killed: {}\n", names.join(", "))]);
     }
     out
 }

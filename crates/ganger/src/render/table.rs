@@ -101,13 +101,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_and_no_line_ends_in_spaces() {
+    fn columns_are_aligned_and_control_letters_are_blanks() {
         let mut table = Table::new(Style::PLAIN, &["NAME", ">PID", "WHY"]);
         table.row(["web.1".into(), "7".into(), "asked".into()]);
         table.row(["w".into(), String::new(), String::new()]);
         table.row(["grün.1".into(), "12345".into(), "x\ny\x1b".into()]);
         let expected = "NAME      PID  WHY\nweb.1       7  asked\nw\ngrün.1  12345  x y \n";
-        assert_eq!(table.render(), expected.replace("y \n", "y \n"));
+        assert_eq!(table.render(), expected);
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(crate) fn why(info: &WhyInfo, zone: &TimeZone, style: Style) -> String {
         worker.last_exit.as_ref().map(|exit| format!("the last run {exit}")),
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
-    out.push_str(&format!("{}\nruns: {}\n", facts.join(", "), worker.command));
+    out.extend([format!("{}\nruns: {}\n", facts.join(", "), worker.command)]);
     if !info.events.is_empty() {
         out.push('\n');
     }
@@ -102,14 +102,14 @@ pub(crate) fn environment(info: &EnvInfo, explain: bool) -> String {
     if explain {
         for source in &info.sources {
             let found = if source.found { "" } else { " (not there)" };
-            out.push_str(&format!("# read: {}{found}\n", source.path.display()));
+            out.extend([format!("# read: {}{found}\n", source.path.display())]);
         }
     }
     for variable in &info.variables {
         if explain {
             out.push_str(&origin(variable));
         }
-        out.push_str(&format!("{}={}\n", variable.name, ganger_spec::quote(&variable.value)));
+        out.extend([format!("{}={}\n", variable.name, ganger_spec::quote(&variable.value))]);
     }
     out
 }

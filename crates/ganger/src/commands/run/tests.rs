@@ -34,15 +34,12 @@ fn planned(spec: &Spec, line: &str) -> (String, String, Option<String>, Option<S
     (task.name, argv.join("|"), env.get(PORT).cloned(), env.get(QUEUE).cloned())
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 #[test]
 fn one_worker_alone_has_the_port_that_it_has_among_all() {
     let spec = app("ui: bin/ui\napi: bin/api\nwebsocket: bin/websocket\n", Some("3000"));
     for (group, port) in [("ui", "3000"), ("api", "3100"), ("websocket", "3200")] {
-        let expected = (format!("{group}.run"), format!("bin/{group}"), some(port), some("any"));
+        let expected =
+            (format!("{group}.run"), format!("bin/{group}"), Some(port.to_owned()), Some("any".to_owned()));
         assert_eq!(planned(&spec, group), expected);
     }
 }
@@ -52,7 +49,7 @@ fn a_queue_and_a_port_may_be_said_after_the_group() {
     let spec = app("generic: bin/worker\n", None);
     let (name, argv, port, queue) = planned(&spec, "generic --queue=mail --port 7000 -- --once");
     assert_eq!((name.as_str(), argv.as_str()), ("generic.run", "bin/worker|--once"));
-    assert_eq!((port, queue), (some("7000"), some("mail")));
+    assert_eq!((port, queue), (Some("7000".to_owned()), Some("mail".to_owned())));
 }
 
 #[test]
