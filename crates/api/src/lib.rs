@@ -9,6 +9,7 @@ mod cursor;
 mod data;
 mod error;
 mod explain;
+mod holder;
 mod http;
 pub mod limits;
 mod openapi;

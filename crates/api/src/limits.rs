@@ -30,7 +30,7 @@ pub const MAX_GREP_BYTES: usize = 1024;
 pub const MAX_LINES: u32 = 10_000_000;
 
 /// The highest count that `scale` may ask of one group.
-pub const MAX_COUNT: u32 = 10_000;
+pub use ganger_spec::MAX_COUNT;
 
 /// The longest reply that a client accepts, in bytes.
 pub const MAX_REPLY_BYTES: usize = 16 * 1024 * 1024;

@@ -15,10 +15,11 @@ use crate::render::environment;
 /// Shows an environment: of the app that runs, else of what would run.
 pub(crate) fn run(place: &Where, args: &EnvArgs) -> Outcome {
     let info = match find_running(place)? {
-        Some(running) => match ask_at(&running, &Request::Env { name: args.name.clone() })? {
-            Data::Env(info) => info,
-            _ => return Err(unexpected()),
-        },
+        Some(running) => {
+            let request = Request::Env { name: args.name.clone() };
+            let Data::Env(info) = ask_at(&running, &request)? else { return Err(unexpected()) };
+            info
+        }
         None => planned(place, args.name.as_deref())?,
     };
     show(args.json, &info, |info| environment(info, args.explain))?;

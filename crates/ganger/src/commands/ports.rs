@@ -2,24 +2,24 @@
 
 use std::process::ExitCode;
 
-use ganger_api::{Data, PortInfo, PortsInfo, Request, port_reason};
+use ganger_api::{Data, HolderInfo, PortInfo, PortsInfo, Request, port_reason};
 use ganger_spec::Spec;
 
 use crate::ask::{ask_at, find_running, unexpected};
 use crate::cli::{JsonArgs, SpecArgs, Where};
 use crate::failure::{Failure, Outcome};
+use crate::load;
 use crate::output::show;
 use crate::render::ports;
 use crate::style::Style;
-use crate::{holder, load};
 
 /// Lists ports: of the app that runs, else of what would run.
 pub(crate) fn run(place: &Where, args: &JsonArgs) -> Outcome {
     let info = match find_running(place)? {
-        Some(running) => match ask_at(&running, &Request::Ports)? {
-            Data::Ports(info) => info,
-            _ => return Err(unexpected()),
-        },
+        Some(running) => {
+            let Data::Ports(info) = ask_at(&running, &Request::Ports)? else { return Err(unexpected()) };
+            info
+        }
         None => planned(place)?,
     };
     show(args.json, &info, |info| ports(info, Style::of_stdout()))?;
@@ -33,7 +33,7 @@ fn planned(place: &Where) -> Result<PortsInfo, Failure> {
 fn of_spec(spec: &Spec) -> PortsInfo {
     let workers = spec.plan().into_iter().map(|planned| PortInfo {
         why: port_reason(spec, &planned.name.group),
-        holder: planned.port.and_then(holder::of_port),
+        holder: planned.port.and_then(HolderInfo::of_port),
         worker: planned.name,
         port: planned.port,
     });

@@ -6,16 +6,17 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use ganger_api::HolderInfo;
 use ganger_keeper::{Ids, Launch, Resource, lookup_group, lookup_user, run_attached};
 use ganger_spec::{Command, GANGER_WORKER, Group, Limit, PORT, PS, Spec, Variable, WorkerName};
 use serde::Serialize;
 
 use crate::cli::{AfterGroup, RunArgs, RunWorkerArgs, SpecArgs, Where};
 use crate::failure::{FAILED, Failure, Outcome, USAGE};
+use crate::load;
 use crate::output::show;
 use crate::render::{self, Table};
 use crate::style::Style;
-use crate::{holder, load};
 
 /// The variable by which a worker is told its queue.
 const QUEUE: &str = "QUEUE";
@@ -180,7 +181,7 @@ impl Task<'_> {
 
     fn warn_of_held_port(&self) {
         let Some(port) = self.port else { return };
-        if let Some(found) = holder::of_port(port) {
+        if let Some(found) = HolderInfo::of_port(port) {
             say(&format!("port {port} of {} is held by {}", self.name, render::holder(&found)));
         }
     }

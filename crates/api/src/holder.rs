@@ -3,19 +3,22 @@
 use std::fs;
 use std::path::Path;
 
-use ganger_api::HolderInfo;
+use crate::HolderInfo;
 
 /// The state of a listening socket in the kernel's table.
 const LISTEN: &str = "0A";
 
-/// The process that listens on this TCP port, on whatever address; none if nobody does. Without the right to look
-/// into the processes of others it is known that somebody does, but not who.
-pub(crate) fn of_port(port: u16) -> Option<HolderInfo> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-    let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
-    let pid = owner(&inode);
-    let name = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
-    Some(HolderInfo { pid, name: name.map(|name| name.trim_end().to_owned()) })
+impl HolderInfo {
+    /// The process that listens on this TCP port, on whatever address; none if nobody does. Without the right to
+    /// look into the processes of others it is known that somebody does, but not who.
+    pub fn of_port(port: u16) -> Option<Self> {
+        let tables =
+            ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+        let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
+        let pid = owner(&inode);
+        let name = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+        Some(Self { pid, name: name.map(|name| name.trim_end().to_owned()) })
+    }
 }
 
 /// The inode of the socket that listens on this port, from the kernel's table of sockets.
@@ -47,7 +50,7 @@ mod tests {
     fn a_listener_of_ours_is_found_with_its_pid_and_name() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(address) else { continue };
-            let holder = of_port(listener.local_addr().unwrap().port()).unwrap();
+            let holder = HolderInfo::of_port(listener.local_addr().unwrap().port()).unwrap();
             assert_eq!(holder.pid, Some(std::process::id()));
             assert!(holder.name.is_some_and(|name| !name.is_empty() && !name.contains('\n')));
         }
