@@ -8,8 +8,10 @@ use super::sources::Source;
 
 /// A file that is longer is two things.
 const MAX_LINES: usize = 600;
-/// Where a reader has to turn the head. The formatter breaks code at 110; this is for text and strings.
-const MAX_COLUMNS: usize = 120;
+/// A wide terminal. The formatter breaks code at 110; this is for what it leaves alone: text and strings.
+const MAX_COLUMNS: usize = 132;
+/// A worker of a test may sleep for as long as nobody waits for: that is a worker that only a signal ends.
+const FOREVER: u32 = 1_000;
 /// Documents that the project promises.
 const DOCUMENTS: [&str; 7] = [
     "README.md",
@@ -90,9 +92,15 @@ fn contains_word(line: &str, word: &str) -> bool {
 
 fn sleeps(source: &Source, line: &str) -> bool {
     let calls = ["thread::sleep", "time::sleep(", "time.sleep("];
-    let commands =
-        (0..=9).any(|digit| contains_word(line, "sleep") && line.contains(&format!("sleep {digit}")));
-    source.is_test() && (calls.iter().any(|call| line.contains(call)) || commands)
+    source.is_test() && (calls.iter().any(|call| line.contains(call)) || naps(line))
+}
+
+/// Whether a command in `line` sleeps for a time that is waited for.
+fn naps(line: &str) -> bool {
+    line.split("sleep ").skip(1).any(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().is_ok_and(|seconds| seconds < FOREVER)
+    })
 }
 
 /// The rules about the project as a whole.
@@ -133,7 +141,7 @@ mod tests {
         assert!(found_in("a.rs", &"x\n".repeat(MAX_LINES)).is_empty());
         assert_eq!(found_in("a.rs", &"x\n".repeat(MAX_LINES + 1)).len(), 1);
         assert!(found_in("a.rs", &"x".repeat(MAX_COLUMNS)).is_empty());
-        assert_eq!(found_in("a.rs", &"x".repeat(MAX_COLUMNS + 1)), ["a.rs:1: more than 120 columns"]);
+        assert_eq!(found_in("a.rs", &"x".repeat(MAX_COLUMNS + 1)), ["a.rs:1: more than 132 columns"]);
     }
 
     #[test]
@@ -153,7 +161,9 @@ mod tests {
             assert_eq!(found_in("crates/x/tests/a.rs", line).len(), 1, "{line}");
             assert!(found_in("crates/x/src/a.rs", line).is_empty(), "{line}");
         }
-        assert!(found_in("crates/x/tests/a.rs", "no sleep at all").is_empty());
+        for line in ["no sleep at all", "\"exec sleep 1000\""] {
+            assert!(found_in("crates/x/tests/a.rs", line).is_empty(), "{line}");
+        }
     }
 
     #[test]
