@@ -1,5 +1,7 @@
-//! Who listens on a port.
+//! Who listens on which TCP port, as the kernel tells it under `/proc`.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -8,31 +10,65 @@ use crate::HolderInfo;
 /// The state of a listening socket in the kernel's table.
 const LISTEN: &str = "0A";
 
+/// The TCP ports that somebody listens on, on whatever address, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// The inode of the socket of each port.
+    inodes: BTreeMap<u16, u64>,
+}
+
+impl Listening {
+    /// Those of this moment.
+    pub fn now() -> Self {
+        let tables = ["/proc/net/tcp6", "/proc/net/tcp"];
+        let text = |path| fs::read_to_string(path).unwrap_or_default();
+        Self { inodes: tables.into_iter().flat_map(|path| listeners(&text(path))).collect() }
+    }
+
+    /// Who listens on this port; none if nobody does.
+    pub fn holder(&self, port: u16) -> Option<HolderInfo> {
+        let pid = owner(*self.inodes.get(&port)?);
+        let name = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+        Some(HolderInfo { pid, name: name.map(|name| name.trim_end().to_owned()) })
+    }
+}
+
 impl HolderInfo {
     /// The process that listens on this TCP port, on whatever address; none if nobody does. Without the right to
     /// look into the processes of others it is known that somebody does, but not who.
     pub fn of_port(port: u16) -> Option<Self> {
-        let tables =
-            ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-        let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
-        let pid = owner(&inode);
-        let name = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
-        Some(Self { pid, name: name.map(|name| name.trim_end().to_owned()) })
+        Listening::now().holder(port)
     }
 }
 
-/// The inode of the socket that listens on this port, from the kernel's table of sockets.
-fn listening_inode(table: &str, port: u16) -> Option<String> {
-    let wanted = format!(":{port:04X}");
-    table.lines().skip(1).find_map(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-        (local.ends_with(&wanted) && *state == LISTEN).then(|| (*inode).to_owned())
-    })
+impl fmt::Display for HolderInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, self.pid) {
+            (Some(name), Some(pid)) => write!(f, "{name} (pid {pid})"),
+            (None, Some(pid)) => write!(f, "pid {pid}"),
+            (_, None) => f.write_str("a process of another user"),
+        }
+    }
+}
+
+/// The listening sockets of the kernel's table of sockets: port and inode.
+fn listeners(table: &str) -> Vec<(u16, u64)> {
+    table.lines().skip(1).filter_map(listener).collect()
+}
+
+/// `sl local remote st tx:rx tr:when retrnsmt uid timeout inode`, if it listens.
+fn listener(line: &str) -> Option<(u16, u64)> {
+    let mut fields = line.split_ascii_whitespace();
+    let local = fields.nth(1)?;
+    if fields.nth(1)? != LISTEN {
+        return None;
+    }
+    let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
+    Some((port, fields.nth(5)?.parse().ok()?))
 }
 
 /// The process that has this socket open.
-fn owner(inode: &str) -> Option<u32> {
+fn owner(inode: u64) -> Option<u32> {
     let link = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
     processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(|pid: &u32| {
@@ -63,9 +99,7 @@ mod tests {
             1: 0100007F:1389 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12 1\n\
             2: 0100\n\
             3: 00000000:1388 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 13 1\n";
-        assert_eq!(listening_inode(table, 5000).as_deref(), Some("13"));
-        assert_eq!(listening_inode(table, 5001).as_deref(), Some("12"));
-        assert_eq!(listening_inode(table, 9999), None);
-        assert_eq!(listening_inode("", 5000), None);
+        assert_eq!(listeners(table), [(5001, 12), (5000, 13)]);
+        assert_eq!(listeners(""), []);
     }
 }

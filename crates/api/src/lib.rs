@@ -27,6 +27,7 @@ pub use cursor::{BadCursor, LogCursor};
 pub use data::*;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail};
 pub use explain::port_reason;
+pub use holder::Listening;
 pub use http::{HttpParts, HttpRequest, check_version, encode, parse, request_id};
 pub use openapi::openapi;
 pub use place::{AppFile, Environment, Place, PlaceError};

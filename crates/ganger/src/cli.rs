@@ -85,7 +85,7 @@ pub(crate) enum Command {
     Version(JsonArgs),
     /// The process that decides; the keeper starts it
     #[command(hide = true)]
-    Overseer,
+    Overseer(OverseerArgs),
 }
 
 /// What is said about the spec beside its files.
@@ -154,6 +154,14 @@ impl StartArgs {
 
 fn said(yes: bool, no: bool) -> Option<bool> {
     (yes || no).then_some(yes)
+}
+
+/// `ganger overseer`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OverseerArgs {
+    /// The words that the user typed
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<OsString>,
 }
 
 /// `ganger run`.

@@ -93,6 +93,12 @@ impl From<LoadError> for Failure {
     }
 }
 
+impl From<ganger_overseer::Error> for Failure {
+    fn from(error: ganger_overseer::Error) -> Self {
+        Self::new(&error).maybe_hinted(error.hint())
+    }
+}
+
 impl From<ganger_spec::UnknownName> for Failure {
     fn from(error: ganger_spec::UnknownName) -> Self {
         Self::new(&error).maybe_hinted(error.hint())

@@ -6,7 +6,6 @@ mod commands;
 mod failure;
 mod load;
 mod output;
-#[cfg_attr(not(test), expect(dead_code, reason = "the commands that print are still to come"))]
 mod printer;
 mod render;
 mod style;

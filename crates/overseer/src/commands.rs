@@ -6,7 +6,7 @@ use ganger_api::{
     ApiError, Data, ErrorCode, GroupChange, OutcomeInfo, OutcomeKind, PlanInfo, QuitInfo, WorkerOutcome,
 };
 use ganger_core::{Command, Core, Outcome, Reply};
-use ganger_spec::{ALL, Spec, UnknownName, WorkerName, matches, suggest};
+use ganger_spec::{ALL, Spec, WorkerName, matches, suggest};
 use tokio::sync::oneshot;
 
 use crate::views;
@@ -28,17 +28,12 @@ pub(crate) enum Owed {
 
 /// The workers that patterns mean. Workers on their way out are known, but not meant.
 pub(crate) fn select(core: &Core, spec: &Spec, patterns: &[String]) -> Result<Vec<WorkerName>, ApiError> {
-    ganger_spec::select(&counts(core, spec), patterns).map_err(|error| unknown_name(&error))
+    ganger_spec::select(&counts(core, spec), patterns).map_err(ApiError::from)
 }
 
 /// How many workers each group has, in the order of the spec.
 fn counts(core: &Core, spec: &Spec) -> Vec<(String, u32)> {
     spec.groups.iter().map(|group| (group.name.clone(), core.group_count(&group.name).unwrap_or(0))).collect()
-}
-
-/// A name that nothing has, as the API says it.
-pub(crate) fn unknown_name(error: &UnknownName) -> ApiError {
-    ApiError { hint: error.hint(), ..ApiError::new(ErrorCode::UnknownName, error.to_string()) }
 }
 
 /// The counts that were asked for, checked, with what they change.
@@ -51,10 +46,7 @@ pub(crate) fn scale(
     let mut wanted: BTreeMap<String, u32> = BTreeMap::new();
     for (pattern, count) in asked {
         for group in groups(&present, pattern)? {
-            spec.check_scale(&group, *count).map_err(|error| {
-                let refused = ApiError::new(ErrorCode::PortOutOfRange, error.to_string());
-                ApiError { hint: error.hint(), ..refused }
-            })?;
+            spec.check_scale(&group, *count).map_err(ApiError::from)?;
             wanted.insert(group, *count);
         }
     }

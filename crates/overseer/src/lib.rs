@@ -16,7 +16,6 @@ mod launch;
 mod lease;
 mod ledger;
 mod narrator;
-mod ports;
 mod readiness;
 mod server;
 mod stats;
@@ -25,7 +24,6 @@ mod views;
 
 pub use config::{Config, Line, MakeViewer, Messenger, Viewer};
 pub use error::Error;
-pub use ports::{Holder, holder_of};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.
 ///

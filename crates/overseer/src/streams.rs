@@ -18,7 +18,6 @@ use ganger_spec::WorkerName;
 use tokio::io::Interest;
 use tokio::sync::mpsc;
 
-use crate::commands;
 use crate::readiness::register;
 use crate::server::{Server, respond};
 
@@ -132,7 +131,7 @@ async fn names(server: &Server, query: &LogQuery) -> Result<Vec<String>, ApiErro
         .map(|group| (highest(&group.name).unwrap_or(0).max(group.count), group.name))
         .map(|(count, name)| (name, count))
         .collect();
-    let chosen = ganger_spec::select(&known, &query.names).map_err(|error| commands::unknown_name(&error))?;
+    let chosen = ganger_spec::select(&known, &query.names).map_err(ApiError::from)?;
     Ok(chosen.iter().filter(|name| stored.contains(name)).map(ToString::to_string).collect())
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use ganger_api::{
-    AppInfo, EnvInfo, GroupInfo, HolderInfo, OverriddenInfo, PortInfo, PortsInfo, SourceInfo, Time,
-    VariableInfo, WantedState, WorkerInfo, WorkerState,
+    AppInfo, EnvInfo, GroupInfo, Listening, PortInfo, PortsInfo, Time, WantedState, WorkerInfo, WorkerState,
+    port_reason,
 };
 use ganger_core::{Core, State, Wanted, WorkerView};
-use ganger_spec::{Command, Explained, Origin, Port, SourceKind, Spec, WorkerName};
+use ganger_spec::{Command, Spec, WorkerName};
 
-use crate::{clock, ports};
+use crate::clock;
 
 pub(crate) fn state(state: State) -> WorkerState {
     match state {
@@ -100,17 +100,11 @@ fn command(command: &Command) -> String {
 
 /// The ports of these workers, and who holds those that a worker of ours does not.
 pub(crate) fn ports(spec: &Spec, views: &[WorkerView]) -> PortsInfo {
-    let listening = ports::listening();
+    let listening = Listening::now();
     let port = |view: &WorkerView| {
         let port = spec.port(&view.name);
-        let inode = port.and_then(|port| listening.get(&port));
-        let holder = inode.map(|inode| ports::holder(*inode)).filter(|holder| !is_of(view, holder.pid));
-        PortInfo {
-            worker: view.name.clone(),
-            port,
-            why: why_port(spec, &view.name),
-            holder: holder.map(|holder| HolderInfo { pid: holder.pid, name: Some(holder.name) }),
-        }
+        let holder = port.and_then(|port| listening.holder(port)).filter(|holder| !is_of(view, holder.pid));
+        PortInfo { worker: view.name.clone(), port, why: port_reason(spec, &view.name.group), holder }
     };
     PortsInfo { ports: views.iter().map(port).collect() }
 }
@@ -128,17 +122,6 @@ fn is_of(view: &WorkerView, pid: Option<u32>) -> bool {
     false
 }
 
-fn why_port(spec: &Spec, worker: &WorkerName) -> String {
-    let position = spec.groups.iter().position(|group| group.name == worker.group).unwrap_or(0);
-    match spec.group(&worker.group).map(|group| group.port) {
-        Some(Port::Auto(first)) => {
-            format!("group {} of the file begins at {first}, worker {} of it", position + 1, worker.number)
-        }
-        Some(Port::Fixed(first)) => format!("fixed by the group at {first}, worker {} of it", worker.number),
-        Some(Port::None) | None => "the group has no port".to_owned(),
-    }
-}
-
 /// An environment with the origin of each variable.
 pub(crate) fn env(
     spec: &Spec,
@@ -149,48 +132,5 @@ pub(crate) fn env(
         Some(worker) => spec.explain(worker, inherited),
         None => spec.explain_app(inherited),
     };
-    EnvInfo {
-        name: name.map_or_else(|| spec.app.clone(), ToString::to_string),
-        variables: explained.iter().map(variable).collect(),
-        sources: spec
-            .sources
-            .iter()
-            .map(|source| SourceInfo {
-                path: source.path.clone(),
-                kind: source_kind(source.kind).to_owned(),
-                found: source.found,
-            })
-            .collect(),
-    }
-}
-
-fn variable(explained: &Explained) -> VariableInfo {
-    VariableInfo {
-        name: explained.variable.name.clone(),
-        value: explained.variable.value.clone(),
-        origin: origin(&explained.variable.origin),
-        overridden: explained
-            .overrides
-            .iter()
-            .map(|hidden| OverriddenInfo { value: hidden.value.clone(), origin: origin(&hidden.origin) })
-            .collect(),
-    }
-}
-
-fn origin(origin: &Origin) -> String {
-    match origin {
-        Origin::File { path, line } => format!("{}:{line}", path.display()),
-        Origin::Ganger => "ganger".to_owned(),
-        Origin::CommandLine => "the command line".to_owned(),
-        Origin::Shell => "the shell".to_owned(),
-    }
-}
-
-fn source_kind(kind: SourceKind) -> &'static str {
-    match kind {
-        SourceKind::Procfile => "procfile",
-        SourceKind::Env => "env",
-        SourceKind::Foreman => "foreman",
-        SourceKind::GangerToml => "ganger-toml",
-    }
+    EnvInfo::new(name.map_or_else(|| spec.app.clone(), ToString::to_string), explained, &spec.sources)
 }

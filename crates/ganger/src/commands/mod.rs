@@ -45,6 +45,6 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
-        Command::Overseer => overseer::run(),
+        Command::Overseer(args) => overseer::run(args.words),
     }
 }

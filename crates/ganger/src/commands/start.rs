@@ -1,29 +1,38 @@
 //! `ganger start`: the app in this terminal; while it runs, its workers from another one.
 
-use ganger_api::Request;
+use ganger_api::{Environment, Place, Request};
+use ganger_keeper::OverseerCommand;
 
 use super::act::act;
-use crate::ask::find_running;
+use crate::ask::{directory, find_running};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::render::Verb;
 
 /// Starts the app, or workers of the app that runs.
 pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
-    match find_running(place)? {
+    match running_here(place)? {
         Some(running) if args.names.is_empty() => {
             let failure = Failure::new(format!("the app is running already as {}", running.id));
             Err(failure
                 .hinted("`ganger ps` lists its workers; `ganger start all` brings up those that are down"))
         }
         Some(running) => act(&running, Verb::Start, &Request::Start { names: args.names.clone() }, args.json),
-        None => foreground(place, args),
+        None => foreground(),
     }
 }
 
-/// The app in this terminal.
-fn foreground(place: &Where, args: &StartArgs) -> Outcome {
-    crate::load::load(place, &args.spec, &args.names)?;
-    let printing = (args.wants_color(), args.wants_timestamps());
-    Err(Failure::new(format!("the foreground is not wired yet ({printing:?})")))
+/// The app of this directory, if it runs; one of a directory above is another app.
+fn running_here(place: &Where) -> Result<Option<Place>, Failure> {
+    let here = Place::of(&directory(place)?, &Environment::of_process())?;
+    let found = find_running(place)?;
+    Ok(found.filter(|running| place.app.is_some() || running.id == here.id))
+}
+
+/// This process becomes the keeper, of an overseer that is given the same words.
+fn foreground() -> Outcome {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("cannot find the program of this process: {error}")))?;
+    let args = std::iter::once("overseer".into()).chain(std::env::args_os().skip(1)).collect();
+    Ok(ganger_keeper::keep(OverseerCommand { program, args }).into())
 }

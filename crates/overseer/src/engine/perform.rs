@@ -1,12 +1,13 @@
 //! Carrying out what the decider wants.
 
+use ganger_api::Listening;
 use ganger_core::{Action, Input, Record, RunId};
 use ganger_keeper::Request;
 use ganger_spec::WorkerName;
 
 use super::{End, Engine, HELD};
 use crate::launch::Failure;
-use crate::{clock, commands, ports};
+use crate::{clock, commands};
 
 impl Engine {
     /// Gives the decider an input and carries out all that follows from it.
@@ -73,7 +74,7 @@ impl Engine {
     pub(super) fn start_runs(&mut self) {
         let mut listening = None;
         while let Some((run, worker)) = self.hands.next_spawn() {
-            let listening = listening.get_or_insert_with(ports::listening);
+            let listening = listening.get_or_insert_with(Listening::now);
             self.check_port(&worker, listening);
             self.start_run(run, &worker);
         }
@@ -104,14 +105,13 @@ impl Engine {
     }
 
     /// Says who holds the port of a worker before the worker fails on it.
-    fn check_port(&mut self, worker: &WorkerName, listening: &std::collections::BTreeMap<u16, u64>) {
+    fn check_port(&mut self, worker: &WorkerName, listening: &Listening) {
         let port = self.spec().port(worker);
-        let Some((port, inode)) = port.and_then(|port| Some((port, listening.get(&port)?))) else {
+        let Some((port, holder)) = port.and_then(|port| Some((port, listening.holder(port)?))) else {
             self.reported_ports.remove(worker);
             return;
         };
         if self.reported_ports.insert(worker.clone()) {
-            let holder = ports::holder(*inode);
             self.narrator.note(HELD, Some(worker), format!("port {port} is held by {holder}"));
         }
     }
