@@ -147,14 +147,25 @@ impl Core {
             !in_force && count != instead_of
         });
         core.round.after = stale.map(|(group, _)| formation::undone(group, core.spec_count(group))).collect();
-        let strange = core.workers.keys().filter(|name| !core.groups.contains_key(&name.group)).cloned();
-        let strange: BTreeSet<WorkerName> = strange.collect();
-        core.workers.retain(|name, _| !strange.contains(name));
-        core.round.changed = strange;
+        core.dismiss_strangers();
         for (name, worker) in &core.workers {
             core.index.add(name, &worker.life);
         }
         core
+    }
+
+    /// Workers whose group is in no release are only there to end.
+    fn dismiss_strangers(&mut self) {
+        for (name, worker) in &mut self.workers {
+            if !self.groups.contains_key(&name.group) {
+                worker.wanted = Wanted::Gone;
+            }
+        }
+        let over = |worker: &WorkerRecord| worker.wanted == Wanted::Gone && worker.life.run().is_none();
+        self.round
+            .changed
+            .extend(self.workers.iter().filter(|(_, worker)| over(worker)).map(|(name, _)| name.clone()));
+        self.workers.retain(|_, worker| !over(worker));
     }
 
     /// Takes in what happened. Afterwards [`Self::poll_action`] is to be drained before the next call.

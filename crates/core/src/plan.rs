@@ -80,9 +80,9 @@ pub(crate) fn plan(old: Option<&Spec>, new: &Spec, counts: &BTreeMap<String, u32
     let before = old.map_or(&none, |old| &old.groups);
     let mut changes = Vec::new();
     for group in &new.groups {
-        match before.iter().zip(old).find(|(known, _)| known.name == group.name) {
+        match old.zip(before.iter().find(|known| known.name == group.name)) {
             None => changes.push(format!("{}: new, {}", group.name, workers(group.count))),
-            Some((known, old)) => changes.extend(differences(old, known, new, group, counts)),
+            Some((old, known)) => changes.extend(differences(old, known, new, group, counts)),
         }
     }
     for group in before.iter().filter(|group| new.groups.iter().all(|kept| kept.name != group.name)) {

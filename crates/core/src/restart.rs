@@ -46,6 +46,13 @@ impl History {
         }
     }
 
+    /// The latest restart comes only now: the spawn for it failed for a passing reason, or was lost.
+    pub fn postponed(&mut self, now: Instant) {
+        if let Some(latest) = self.restarts.back_mut() {
+            *latest = now;
+        }
+    }
+
     /// How many restarts lie less than `within` before `at`.
     fn spent(&self, at: Instant, within: Duration) -> usize {
         self.restarts.iter().filter(|restart| at.since(**restart) < within).count()

@@ -156,6 +156,9 @@ impl WorkerRecord {
             Stimulus::Lost => self.lost(life, turn),
             Stimulus::Known { pid } => self.known(life, pid, turn),
             Stimulus::Foreign { run, pid, exit } => {
+                if let Some(exit) = exit {
+                    self.account(run, exit, turn);
+                }
                 let run = Run { id: run, pid, started: turn.now };
                 self.end(run, KILL, Then::AsWanted(Motive::Stray), exit, turn)
             }
@@ -320,6 +323,8 @@ impl WorkerRecord {
             Life::Backoff { spends, .. } => {
                 if spends {
                     self.spend(turn);
+                } else {
+                    self.history.postponed(turn.now);
                 }
                 let again = self.why.clone();
                 self.spawn(again, turn)
@@ -348,6 +353,7 @@ impl WorkerRecord {
     fn lost(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Spawning { .. } => {
+                self.history.postponed(turn.now);
                 let again = self.why.clone();
                 self.spawn(again, turn)
             }
@@ -357,17 +363,21 @@ impl WorkerRecord {
         }
     }
 
-    /// The signals of a stop under way are sent again; deadlines stay.
+    /// The signals of a stop under way are sent again. The time until the kill stays as it was; whether a KILL works
+    /// can only be said some time after it was sent.
     fn known(&mut self, life: Life, pid: u32, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Spawning { .. } | Life::Unborn { .. } => self.spawned(life, pid, turn),
             Life::Stopping(ending) => {
-                let signal = match ending.phase {
-                    Phase::Asked { .. } => ending.stop.signal,
-                    Phase::Killed { .. } | Phase::Stuck => Signal::KILL,
+                let (signal, phase) = match ending.phase {
+                    Phase::Asked { kill } => (ending.stop.signal, Phase::Asked { kill }),
+                    Phase::Killed { .. } => {
+                        (Signal::KILL, Phase::Killed { stuck: turn.now.after(STUCK_AFTER) })
+                    }
+                    Phase::Stuck => (Signal::KILL, Phase::Stuck),
                 };
                 turn.act(Action::Signal { run: ending.run.id, signal, scope: Scope::Tree });
-                Life::Stopping(ending)
+                Life::Stopping(Ending { phase, ..ending })
             }
             Life::Stopped
             | Life::Starting { .. }

@@ -21,7 +21,7 @@ use crate::{Failure, Report, operator, scenario};
 /// So many lines of the event log are kept for a failure.
 const TAIL: usize = 80;
 /// After the faults everything must be as asked within this.
-const BOUND: Duration = Duration::from_secs(300);
+const BOUND: Duration = Duration::from_mins(5);
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
@@ -49,6 +49,7 @@ struct Output {
 }
 
 /// One seed.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of the fake world, not a state machine")]
 pub(crate) struct Driver {
     seed: u64,
     mutation: Option<Mutation>,
@@ -113,13 +114,10 @@ impl Driver {
     /// Plays so many steps with faults, and then to the end. A failure is played again to keep its event log.
     pub(crate) fn play(self, steps: u64) -> Result<Report, Box<Failure>> {
         let (seed, mutation) = (self.seed, self.mutation);
-        match self.play_once(steps) {
-            Ok(report) => Ok(report),
-            Err(_) => {
-                let again = Self { log: Some(VecDeque::new()), ..Self::new(seed, mutation) };
-                again.play_once(steps)
-            }
-        }
+        self.play_once(steps).or_else(|_| {
+            let again = Self { log: Some(VecDeque::new()), ..Self::new(seed, mutation) };
+            again.play_once(steps)
+        })
     }
 
     fn play_once(mut self, steps: u64) -> Result<Report, Box<Failure>> {
@@ -216,7 +214,10 @@ impl Driver {
                 Ok(())
             }
             Event::Operate => self.operate(),
-            Event::Flow => self.flow(),
+            Event::Flow => {
+                self.flow();
+                Ok(())
+            }
             Event::Connect => self.connect(),
         }
     }
@@ -264,7 +265,12 @@ impl Driver {
             if log.len() == TAIL {
                 log.pop_front();
             }
-            log.push_back(format!("{:>12.4} {}", self.now.0 as f64 / 1e9, line()));
+            log.push_back(format!(
+                "{:>8}.{:04} {}",
+                self.now.0 / 1_000_000_000,
+                self.now.0 / 100_000 % 10_000,
+                line()
+            ));
         }
     }
 }

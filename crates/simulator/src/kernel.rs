@@ -59,6 +59,9 @@ pub(crate) enum Fate {
     StragglerEnds(RunId),
 }
 
+/// A fate and when it comes.
+pub(crate) type Later = (Duration, Fate);
+
 /// What the keeper tells the overseer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum News {
@@ -80,7 +83,7 @@ impl Kernel {
         worker: WorkerName,
         script: Script,
         stop_timeout: Duration,
-    ) -> (u32, Vec<(Duration, Fate)>) {
+    ) -> (u32, Vec<Later>) {
         self.last_pid += 1;
         let fates = script.ends.iter().map(|(after, exit)| (*after, Fate::MainEnds(run, *exit))).collect();
         let process = Process {
@@ -98,13 +101,7 @@ impl Kernel {
     }
 
     /// Sends a signal.
-    pub(crate) fn signal(
-        &mut self,
-        now: Instant,
-        run: RunId,
-        signal: Signal,
-        scope: Scope,
-    ) -> Vec<(Duration, Fate)> {
+    pub(crate) fn signal(&mut self, now: Instant, run: RunId, signal: Signal, scope: Scope) -> Vec<Later> {
         let Some(process) = self.runs.get_mut(&run).filter(|process| process.lives()) else {
             return Vec::new();
         };
@@ -131,20 +128,20 @@ impl Kernel {
     }
 
     /// Lets a fate come true, if it still can.
-    pub(crate) fn fulfil(&mut self, fate: &Fate) -> Option<(RunId, News, Vec<(Duration, Fate)>)> {
+    pub(crate) fn fulfil(&mut self, fate: &Fate) -> Option<(RunId, News, Option<Later>)> {
         match *fate {
             Fate::MainEnds(run, exit) => {
                 let process = self.runs.get_mut(&run).filter(|process| process.ended.is_none())?;
                 process.ended = Some(exit);
                 let straggler = process.script.straggler.as_ref().filter(|_| process.straggles);
                 let later = straggler.and_then(|straggler| straggler.ends);
-                let fates = later.map(|after| (after, Fate::StragglerEnds(run))).into_iter().collect();
-                Some((run, News::Exited { exit, leftovers: process.straggles }, fates))
+                let later = later.map(|after| (after, Fate::StragglerEnds(run)));
+                Some((run, News::Exited { exit, leftovers: process.straggles }, later))
             }
             Fate::StragglerEnds(run) => {
                 let process = self.runs.get_mut(&run).filter(|process| process.straggles)?;
                 process.straggles = false;
-                process.ended.map(|_| (run, News::Emptied, Vec::new()))
+                process.ended.map(|_| (run, News::Emptied, None))
             }
         }
     }

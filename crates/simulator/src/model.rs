@@ -78,7 +78,9 @@ impl Model {
                 match command {
                     Command::Start(names) | Command::Restart(names) => {
                         self.each(names, |slot| (slot.wish, slot.due, slot.over) = (Wish::Up, true, false));
-                        names.iter().for_each(|name| self.no_longer_down(name));
+                        for name in names {
+                            self.no_longer_down(name);
+                        }
                     }
                     Command::Stop(names) => {
                         self.owed.insert(*id, names.iter().cloned().collect());

@@ -10,7 +10,8 @@ const STEPS: u64 = 400;
 #[test]
 fn every_promise_holds_under_every_fault_and_every_fault_was_seen() {
     if let Some(seed) = std::env::var("GANGER_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        run(seed, STEPS).map(|report| println!("{report:?}")).unwrap_or_else(|failure| panic!("\n{failure}"));
+        let report = run(seed, STEPS).unwrap_or_else(|failure| panic!("\n{failure}"));
+        println!("{report:?}");
         return;
     }
     let mut total = Report::default();

@@ -132,12 +132,11 @@ impl Driver {
 
     fn record(&mut self, record: Record) {
         if let Record::Worker { name, state } = &record {
-            match state.as_ref().map(|state| state.accounted()) {
-                Some(accounted) => self.model.accounted.extend(accounted.map(|(run, _)| run)),
-                None => {
-                    let runs = self.kernel.runs.iter().filter(|(_, process)| process.worker == *name);
-                    self.model.accounted.extend(runs.map(|(run, _)| *run));
-                }
+            if let Some(state) = state {
+                self.model.accounted.extend(state.accounted().map(|(run, _)| run));
+            } else {
+                let runs = self.kernel.runs.iter().filter(|(_, process)| process.worker == *name);
+                self.model.accounted.extend(runs.map(|(run, _)| *run));
             }
             if self.mutation == Some(Mutation::ForgetRecord) {
                 return;

@@ -8,7 +8,7 @@ use ganger_spec::WorkerName;
 use super::{Driver, Event};
 use crate::capture::Store;
 use crate::invariants::{self, Broken};
-use crate::kernel::{self, Fate, News};
+use crate::kernel::{self, Fate, Later, News};
 use crate::marks::Mark;
 
 /// So many bytes fit into a pipe; who writes more waits.
@@ -93,7 +93,7 @@ impl Driver {
         }
     }
 
-    fn await_fates(&mut self, fates: Vec<(Duration, Fate)>) {
+    fn await_fates(&mut self, fates: impl IntoIterator<Item = Later>) {
         for (delay, fate) in fates {
             self.schedule(delay, Event::Fate(fate));
         }
@@ -110,7 +110,7 @@ impl Driver {
     }
 
     /// Live workers write, and the overseer, if there is one, moves what they wrote.
-    pub(super) fn flow(&mut self) -> Result<(), Broken> {
+    pub(super) fn flow(&mut self) {
         let pause = Duration::from_millis(200 + self.random.below(2_000));
         self.schedule(pause, Event::Flow);
         let writers: Vec<WorkerName> =
@@ -125,7 +125,7 @@ impl Driver {
             }
         }
         if self.core.is_none() {
-            return Ok(());
+            return;
         }
         let mut rotated = false;
         for output in self.outputs.values_mut() {
@@ -136,7 +136,6 @@ impl Driver {
         if rotated {
             self.mark(Mark::Rotated);
         }
-        Ok(())
     }
 
     /// Reads every log. At the end, what is still in the pipes is moved first.
