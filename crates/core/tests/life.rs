@@ -294,7 +294,8 @@ fn an_app_whose_every_worker_ended_finishes_with_the_first_failure_but_not_after
     let mut spec = spec(2);
     spec.groups[0].restart.mode = RestartMode::Never;
     let mut desk = Desk::new(spec);
-    (desk.spawned(1), desk.spawned(2));
+    desk.spawned(1);
+    desk.spawned(2);
     desk.tick();
     desk.exited(2, 7);
     assert_eq!(desk.after(1).exited(1, 0).last().unwrap(), "finish with status 7");

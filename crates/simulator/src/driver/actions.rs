@@ -99,15 +99,30 @@ impl Driver {
             }
             Action::Reply { id, reply } => return self.check_reply(id, &reply),
             Action::Event(event) => return self.told(&event),
-            Action::Finish { status: _ } => {
-                self.finished = true;
-                if let Some((run, process)) = self.kernel.live().find(|(_, process)| !process.killed) {
-                    let what = format!("the app finishes and {run} of {} lives", process.worker);
-                    return Err((Invariant::StopsEnd, what));
-                }
-            }
+            Action::Finish { status: _ } => return self.finish(),
         }
         Ok(())
+    }
+
+    /// The keeper hears of the end after all that was asked of it before, if it hears of it at all.
+    fn finish(&mut self) -> Result<(), Broken> {
+        self.finished = true;
+        if !self.connected {
+            return Ok(());
+        }
+        let requests = self.events.extract_if(.., |_, event| matches!(event, super::Event::Request(_)));
+        for (_, event) in requests.collect::<Vec<_>>() {
+            if let super::Event::Request(action) = event {
+                self.keeper(action)?;
+            }
+        }
+        match self.kernel.live().find(|(_, process)| !process.killed) {
+            Some((run, process)) => {
+                let what = format!("the app finishes and {run} of {} lives", process.worker);
+                Err((Invariant::StopsEnd, what))
+            }
+            None => Ok(()),
+        }
     }
 
     fn spawn(&mut self, run: RunId, worker: WorkerName) -> Result<(), Broken> {
