@@ -29,7 +29,7 @@ struct Inner {
     kept: VecDeque<EventInfo>,
     next: u64,
     path: PathBuf,
-    file: Option<File>,
+    file: File,
     bytes: u64,
 }
 
@@ -58,13 +58,18 @@ impl Journal {
             }
         }
         let next = kept.back().map_or(1, |event: &EventInfo| event.seq + 1);
-        let file = Some(append_to(path)?);
+        let file = append_to(path)?;
         let inner = Inner { kept, next, path: path.to_owned(), file, bytes };
         Ok(Self { inner: Mutex::new(inner), latest: watch::Sender::new(next - 1) })
     }
 
     /// Adds events. A file that cannot be written costs later readers those events, and nothing else.
     pub(crate) fn add(&self, entries: impl IntoIterator<Item = Entry>) {
+        let _ = self.write(entries);
+    }
+
+    /// Adds events, and says whether the file took them.
+    pub(crate) fn write(&self, entries: impl IntoIterator<Item = Entry>) -> io::Result<()> {
         let time = Time(jiff::Timestamp::now());
         let mut inner = self.lock();
         let mut lines = Vec::new();
@@ -80,12 +85,13 @@ impl Journal {
             inner.kept.push_back(event);
         }
         if lines.is_empty() {
-            return;
+            return Ok(());
         }
-        inner.write(&lines);
+        let written = inner.write(&lines);
         let latest = inner.next - 1;
         drop(inner);
         self.latest.send_replace(latest);
+        written
     }
 
     /// The events after this number that are kept, at most `max`.
@@ -122,17 +128,15 @@ impl Journal {
 }
 
 impl Inner {
-    fn write(&mut self, lines: &[u8]) {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.bytes > FILE_MAX_BYTES {
-            let _ = std::fs::rename(&self.path, self.path.with_extension("jsonl.1"));
-            self.file = append_to(&self.path).ok();
+            std::fs::rename(&self.path, self.path.with_extension("jsonl.1"))?;
+            self.file = append_to(&self.path)?;
             self.bytes = 0;
         }
-        if let Some(file) = &mut self.file
-            && file.write_all(lines).is_ok()
-        {
-            self.bytes += lines.len() as u64;
-        }
+        self.file.write_all(lines)?;
+        self.bytes += lines.len() as u64;
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 
-use ganger_api::{AppFile, Place};
+use ganger_api::{AppFile, Place, Time};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::Error;
@@ -35,6 +35,11 @@ impl Lease {
             }
             Err(error) => Err(failed(error.into())),
         }
+    }
+
+    /// When the app was started, if an overseer before this one said so.
+    pub(crate) fn announced(&self) -> Option<Time> {
+        holder_of(&self.place).map(|app| app.started)
     }
 
     /// Says who oversees the app, for those who look for it.

@@ -50,11 +50,13 @@ impl Narrator {
         match event {
             Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
             Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string(), capture),
-            Event::SpawnFailed { worker, reason } => self.about(worker, format!("not started: {reason}")),
             Event::State { worker, to: State::Backoff | State::Fatal, why, .. } => {
                 self.about(worker, why.clone());
             }
-            Event::State {
+            // The state that a worker has after a failed spawn tells why, and what comes next.
+            Event::SpawnFailed { .. }
+            | Event::Released { number: 1, .. }
+            | Event::State {
                 to: State::Stopped | State::Starting | State::Running | State::Stopping | State::Exited,
                 ..
             } => {}

@@ -1,6 +1,7 @@
 //! The control API over HTTP on a Unix socket, in a thread of its own.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -53,15 +54,7 @@ pub(crate) fn start(
 ) -> Result<(), Error> {
     let path = place.socket();
     let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
-    // Whoever holds the app's lock owns the socket: one that is there is a dead overseer's.
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = std::os::unix::net::UnixListener::bind(&path).map_err(failed)?;
-    // Its directory is private already, so nobody else could connect in between.
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = listen(&path).map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
     let server = Arc::new(Server { engine, journal, store, sampler: Sampler::default(), uid });
     let failed = |source| Error::System { action: "start the API's thread", source };
@@ -77,6 +70,22 @@ pub(crate) fn start(
     };
     std::thread::Builder::new().name("api".to_owned()).spawn(serve).map_err(failed)?;
     Ok(())
+}
+
+/// Listens, then takes the name: who finds the socket can connect to it. Whoever holds the app's lock owns the name,
+/// so a socket that is there is a dead overseer's.
+fn listen(path: &Path) -> std::io::Result<std::os::unix::net::UnixListener> {
+    let fresh = path.with_extension("new");
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = std::os::unix::net::UnixListener::bind(&fresh)?;
+    // Its directory is private already, so nobody else could connect in between.
+    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    std::fs::rename(&fresh, path)?;
+    Ok(listener)
 }
 
 async fn handle(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use ganger_api::{AppFile, Place, Time};
+use ganger_api::{AppFile, EventKind, Place, Time};
 use ganger_core::{Core, Input, Record};
 use ganger_keeper::{Link, Request, RunReport};
 use ganger_logs::Capture;
@@ -15,7 +15,7 @@ use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::commands::Owed;
 use crate::config::Messenger;
 use crate::hands::{self, Hands};
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal};
 use crate::launch::Launcher;
 use crate::lease::Lease;
 use crate::ledger::{Ledger, Owner};
@@ -29,39 +29,31 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
     let Config { place, environment, load, inherited, limits, viewer } = config;
     let link = Link::from_env().map_err(Error::Keeper)?;
     place.create(&environment)?;
-    let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let lease = Lease::take(&place)?;
+    let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let (ledger, records) = open_ledger(&place, keeper_pid)?;
-    let before = restored_spec(&records);
-    let loaded = match before {
-        Some(spec) => {
-            Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
-        }
+    let is_fresh = records.is_empty();
+    let loaded = match restored_spec(&records) {
+        Some(spec) => as_loaded(spec),
         None => checked(load()?)?,
     };
 
     let (message_sender, messages) = mpsc::unbounded_channel();
     let trouble = message_sender.clone();
     let on_event = Box::new(move |event| {
+        // It fails only when the engine has ended, and nobody listens then.
         let _ = trouble.send(Message::Logs(event));
     });
     let capture = Capture::start(&place.logs(), limits, on_event)?;
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
-    let events = place.state.join("events.jsonl");
-    let journal =
-        Journal::open(&events).map_err(|source| Error::File { action: "open", path: events, source })?;
-    let journal = Arc::new(journal);
-
-    let started = Time(jiff::Timestamp::now());
+    let journal = Arc::new(open_journal(&place, is_fresh, keeper_pid)?);
     let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
     server::start(&place, request_sender, journal.clone(), capture.store())?;
-    let app = AppFile { name: loaded.spec.app.clone(), root: loaded.spec.root.clone(), keeper_pid, started };
-    lease.announce(&app)?;
+    let started = announce(&lease, &loaded.spec, is_fresh, keeper_pid)?;
 
     let pipes = place.runtime.join("pipes");
     make_private(&pipes)?;
-    let is_fresh = records.is_empty();
     let seed = clock::now().0;
     let mut engine = Engine {
         core: if is_fresh { Core::new(seed) } else { Core::restore(seed, clock::now(), records) },
@@ -107,6 +99,11 @@ impl Engine {
     }
 }
 
+/// What the ledger says is in force needs no files.
+fn as_loaded(spec: Spec) -> Loaded {
+    Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
+}
+
 fn checked(loaded: Loaded) -> Result<Loaded, Error> {
     if loaded.spec.groups.iter().all(|group| group.count == 0) {
         return Err(Error::NothingToStart);
@@ -126,6 +123,31 @@ fn restored_spec(records: &[Record]) -> Option<Spec> {
         Record::Release { spec, .. } => Some(Spec::clone(spec)),
         Record::Scale { .. } | Record::Worker { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => None,
     })
+}
+
+/// Opens the journal. Its first entry is the first thing that a fresh start writes: on a full disk nothing starts.
+fn open_journal(place: &Place, is_fresh: bool, keeper_pid: u32) -> Result<Journal, Error> {
+    let path = place.state.join("events.jsonl");
+    let failed = |action| {
+        let path = path.clone();
+        move |source| Error::File { action, path, source }
+    };
+    let journal = Journal::open(&path).map_err(failed("open"))?;
+    if is_fresh {
+        let text = format!("ganger {} starts, its keeper has pid {keeper_pid}", env!("CARGO_PKG_VERSION"));
+        let entry = Entry { kind: EventKind::Notice, worker: None, text, details: serde_json::Map::new() };
+        journal.write([entry]).map_err(failed("write"))?;
+    }
+    Ok(journal)
+}
+
+/// Says who oversees the app from now on; when the app was started.
+fn announce(lease: &Lease, spec: &Spec, is_fresh: bool, keeper_pid: u32) -> Result<Time, Error> {
+    let before = if is_fresh { None } else { lease.announced() };
+    let started = before.unwrap_or(Time(jiff::Timestamp::now()));
+    let app = AppFile { name: spec.app.clone(), root: spec.root.clone(), keeper_pid, started };
+    lease.announce(&app)?;
+    Ok(started)
 }
 
 fn make_private(dir: &Path) -> Result<(), Error> {
