@@ -110,7 +110,7 @@ mod tests {
     /// Checked in, so that a change of the API shows in its review; `GANGER_BLESS=1` writes it anew.
     #[test]
     fn the_document_that_is_checked_in_is_the_one_that_is_served() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
         let served = format!("{}\n", serde_json::to_string_pretty(&openapi()).unwrap());
         if std::env::var_os("GANGER_BLESS").is_some() {
             std::fs::write(path, &served).unwrap();
