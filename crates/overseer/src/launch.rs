@@ -125,3 +125,55 @@ pub(crate) fn failure(
     };
     Failure { reason, transient, status }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ganger_spec::{Options, load};
+
+    fn spec(procfile: &str) -> Spec {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("Procfile"), procfile).unwrap();
+        load(&Options { dir: dir.path().to_owned(), ..Options::default() }).unwrap().spec
+    }
+
+    fn web() -> WorkerName {
+        WorkerName::new("web", 1)
+    }
+
+    #[test]
+    fn what_the_spec_says_hides_what_is_inherited() {
+        let inherited = [("PORT", "9"), ("HOME", "/h")].map(|(name, value)| (name.into(), value.into()));
+        let launcher = Launcher { inherited: inherited.into(), tag: "app/7".into() };
+        let launch = launcher.launch(&spec("web: serve --all"), &web(), RunId(3)).unwrap();
+        assert_eq!(launch.argv, ["serve", "--all"]);
+        assert_eq!(launch.tag, "app/7/3");
+        let mut env = launch.env;
+        env.sort();
+        assert_eq!(env, ["GANGER_WORKER=web.1", "HOME=/h", "PORT=5000", "PS=web.1"]);
+    }
+
+    #[test]
+    fn a_group_that_is_gone_is_a_definite_failure() {
+        let launcher = Launcher { inherited: BTreeMap::new(), tag: String::new() };
+        let failure = launcher.launch(&spec("web: serve"), &WorkerName::new("job", 1), RunId(1)).unwrap_err();
+        assert!(!failure.transient && failure.reason.contains("job"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_failing_step_names_what_failed_and_has_a_shells_status() {
+        let spec = spec("web: ./serve now");
+        let told = |step, errno| {
+            let failure = failure(Some(&spec), &web(), step, errno, false);
+            (failure.status, failure.reason)
+        };
+        assert_eq!(told(Step::NotFound, 2), (127, "command not found: ./serve".to_owned()));
+        assert_eq!(told(Step::NotExecutable, 13).0, 126);
+        let (status, reason) = told(Step::Directory, 2);
+        assert_eq!(status, 1);
+        assert!(
+            reason.contains(&spec.root.display().to_string()) && reason.contains("No such file"),
+            "{reason}"
+        );
+    }
+}

@@ -190,3 +190,98 @@ fn details(event: &Event) -> Map<String, Value> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use ganger_core::{Exit, RunId};
+    use ganger_logs::{Limits, create_pipe};
+
+    use super::*;
+
+    /// Remembers what it was told to show.
+    struct Recorder(Rc<RefCell<Vec<String>>>);
+
+    impl Viewer for Recorder {
+        fn follow(&self, log: &str) -> Result<(), ganger_logs::Error> {
+            self.0.borrow_mut().push(format!("follow {log}"));
+            Ok(())
+        }
+
+        fn say(&self, line: Line) {
+            let log = line.log.unwrap_or_else(|| "system".to_owned());
+            self.0.borrow_mut().push(format!("{log}@{} {}", line.at, line.text));
+        }
+
+        fn finish(self: Box<Self>) {}
+    }
+
+    struct Scene {
+        _dir: tempfile::TempDir,
+        narrator: Narrator,
+        capture: Capture,
+        messages: mpsc::UnboundedReceiver<Message>,
+        shown: Rc<RefCell<Vec<String>>>,
+        pipe: std::os::fd::OwnedFd,
+    }
+
+    fn scene() -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Arc::new(Journal::open(&dir.path().join("events.jsonl")).unwrap());
+        let limits = Limits { file_bytes: 1 << 20, backups: 1, unread_bytes: 1 << 20 };
+        let capture = Capture::start(&dir.path().join("logs"), limits, Box::new(|_| ())).unwrap();
+        let pipe = create_pipe(&dir.path().join("web.1"), None).unwrap();
+        capture.add("web.1", pipe.reader).unwrap();
+        let shown = Rc::default();
+        let (sender, messages) = mpsc::unbounded_channel();
+        let narrator = Narrator::new(journal, Box::new(Recorder(Rc::clone(&shown))), sender);
+        Scene { _dir: dir, narrator, capture, messages, shown, pipe: pipe.writer }
+    }
+
+    fn web() -> WorkerName {
+        WorkerName::new("web", 1)
+    }
+
+    #[test]
+    fn the_end_of_a_run_is_told_after_its_last_output_and_before_the_next_start() {
+        let mut scene = scene();
+        rustix::io::write(&scene.pipe, b"last words\n").unwrap();
+        let ended = Event::Ended { worker: web(), run: RunId(1), exit: Exit::Code(3) };
+        scene.narrator.tell(&ended, &scene.capture);
+        let started = Event::Started { worker: web(), run: RunId(2), pid: 77 };
+        scene.narrator.tell(&started, &scene.capture);
+        assert!(scene.shown.borrow().is_empty() && !scene.narrator.is_quiet());
+        let Some(Message::Drained(worker, position)) = scene.messages.blocking_recv() else {
+            panic!("no drain")
+        };
+        scene.narrator.drained(&worker, position);
+        assert_eq!(*scene.shown.borrow(), ["web.1@11 exited with code 3", "web.1@0 started with pid 77"]);
+        assert!(scene.narrator.is_quiet());
+    }
+
+    #[test]
+    fn two_ends_wait_for_a_drain_each() {
+        let mut scene = scene();
+        for code in [1, 2] {
+            let ended = Event::Ended { worker: web(), run: RunId(1), exit: Exit::Code(code) };
+            scene.narrator.tell(&ended, &scene.capture);
+        }
+        scene.narrator.drained(&web(), 0);
+        assert_eq!(*scene.shown.borrow(), ["web.1@0 exited with code 1"]);
+        scene.narrator.drained(&web(), 0);
+        assert_eq!(scene.shown.borrow().len(), 2);
+    }
+
+    #[test]
+    fn a_failed_start_is_said_once_in_the_terminal() {
+        let mut scene = scene();
+        let reason = "command not found: x".to_owned();
+        scene.narrator.tell(&Event::SpawnFailed { worker: web(), reason: reason.clone() }, &scene.capture);
+        let fatal =
+            Event::State { worker: web(), from: State::Starting, to: State::Fatal, pid: None, why: reason };
+        scene.narrator.tell(&fatal, &scene.capture);
+        assert_eq!(*scene.shown.borrow(), ["web.1@0 command not found: x"]);
+    }
+}
