@@ -4,6 +4,8 @@
 //! - `keeper-host overseer SOCKET`: connects to the test that listens there, hands it its end of the link, and ends
 //!   with the status that the test sends as one byte; with 0 if the test goes away.
 //! - `keeper-host fail STATUS`: a keeper whose overseer ends with this status before it says a word.
+//! - `keeper-host farewell STATUS`: a keeper whose overseer ends the conversation, prints `last words`, and ends with
+//!   this status.
 //! - `keeper-host state`: prints its descriptors, blocked and ignored signals, session and process group.
 //! - `keeper-host attached PROGRAM ARG…`: runs it in this terminal, prints whom it killed.
 
@@ -15,7 +17,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, exit};
 
 use ganger_keeper::{Launch, Link, OverseerCommand, keep, run_attached};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -24,7 +27,9 @@ fn main() -> ExitCode {
     match mode.to_str() {
         Some("keep") => keep_with("overseer", args),
         Some("fail") => keep_with("end", args),
-        Some("end") => ExitCode::from(args[0].to_string_lossy().parse::<u8>().unwrap_or(1)),
+        Some("end") => status(&args[0]),
+        Some("farewell") => keep_with("leave", args),
+        Some("leave") => leave(&args[0]),
         Some("overseer") => oversee(&args[0]),
         Some("state") => state(),
         Some("attached") => attached(args),
@@ -36,6 +41,22 @@ fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
     let program = std::env::current_exe().unwrap_or_else(|_| exit(65));
     let args = [OsString::from(mode)].into_iter().chain(args).collect();
     ExitCode::from(keep(OverseerCommand { program, args }))
+}
+
+fn status(number: &OsString) -> ExitCode {
+    ExitCode::from(number.to_string_lossy().parse::<u8>().unwrap_or(1))
+}
+
+/// Hangs up, and goes on only when the keeper has noticed.
+fn leave(number: &OsString) -> ExitCode {
+    let Ok(link) = Link::from_env() else { exit(66) };
+    let mut noticed = [PollFd::new(&link, PollFlags::IN)];
+    if shutdown(&link, Shutdown::Write).and_then(|()| poll(&mut noticed, None)).is_err() {
+        return ExitCode::from(67);
+    }
+    drop(link);
+    println!("last words");
+    status(number)
 }
 
 fn oversee(path: &OsString) -> ExitCode {

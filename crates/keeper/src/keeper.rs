@@ -127,7 +127,7 @@ impl Keeper {
             Course::Keep | Course::End { .. } => self.alarm.due().map(|due| due.at),
             Course::Quit { until, .. } | Course::Stop { until, .. } => Some(until),
         };
-        [course, self.overseer.again_at()].into_iter().flatten().min()
+        [course, self.overseer.again_at(), self.overseer.kill_at()].into_iter().flatten().min()
     }
 
     fn wait(&self) {
@@ -210,6 +210,9 @@ impl Keeper {
                 self.course = Course::End { status };
             }
             Course::Quit { .. } | Course::Stop { .. } | Course::End { .. } => {}
+        }
+        if self.overseer.kill_at().is_some_and(|at| at <= now) {
+            self.overseer.kill();
         }
         let keep = matches!(self.course, Course::Keep);
         if keep && self.overseer.again_at().is_some_and(|at| at <= now) {

@@ -25,6 +25,8 @@ const AGAIN_AFTER: [Duration; 7] = [
 ];
 /// An overseer that lived this long was healthy.
 const HEALTHY: Duration = Duration::from_secs(10);
+/// How long one may live on once the conversation with it is over: it may have something to tell its user.
+const END_WITHIN: Duration = Duration::from_secs(2);
 /// While this many answers wait to be read, no request is taken.
 const OUTBOX_MAX: usize = 64;
 /// The number under which an overseer finds its end of the socket.
@@ -54,8 +56,10 @@ pub(crate) struct Overseer {
 struct Living {
     pid: u32,
     since: Instant,
-    /// None once the conversation failed: it is being killed.
+    /// None once the conversation is over: it is to end by itself.
     socket: Option<Socket>,
+    /// When it is killed if it has not ended by then.
+    kill_at: Option<Instant>,
     greeted: bool,
     /// Its number means nothing any more; what it said last is still to be read.
     reaped: bool,
@@ -110,6 +114,7 @@ impl Overseer {
             pid,
             since: Instant::now(),
             socket: Some(ours),
+            kill_at: None,
             greeted: false,
             reaped: false,
             outbox,
@@ -134,6 +139,20 @@ impl Overseer {
     /// When it is to be started again.
     pub(crate) fn again_at(&self) -> Option<Instant> {
         self.again_at
+    }
+
+    /// When it is to be killed, since the conversation with it is over.
+    pub(crate) fn kill_at(&self) -> Option<Instant> {
+        self.process.as_ref()?.kill_at
+    }
+
+    /// Kills it.
+    pub(crate) fn kill(&mut self) {
+        if let Some(process) = self.process.as_mut().filter(|process| !process.reaped) {
+            process.kill_at = None;
+            // If it has ended already, that is what was wanted.
+            let _ = signals::send(process.pid, libc::SIGKILL);
+        }
     }
 
     /// Its process, if it lives.
@@ -205,15 +224,13 @@ impl Overseer {
         frame
     }
 
-    /// Ends a conversation that makes no sense any more; the process is of no use without it.
+    /// Ends a conversation that makes no sense any more. The process is of no use without it, and gets its time to
+    /// end.
     fn hang_up(&mut self) {
         if let Some(process) = &mut self.process {
             process.socket = None;
+            process.kill_at = Some(Instant::now() + END_WITHIN);
             process.outbox.clear();
-            if !process.reaped {
-                // If it has ended already, that is what was wanted.
-                let _ = signals::send(process.pid, libc::SIGKILL);
-            }
         }
     }
 

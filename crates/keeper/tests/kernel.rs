@@ -247,6 +247,13 @@ fn an_overseer_that_ends_before_its_first_word_ends_the_keeper() {
 }
 
 #[test]
+fn an_overseer_that_hung_up_may_still_say_why() {
+    let ended = std::process::Command::new(HOST).args(["farewell", "3"]).output().unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    assert_eq!(ended.stdout, b"last words\n");
+}
+
+#[test]
 fn nothing_is_left_after_quit() {
     for tree in BOTH {
         let mut keeper = Keeper::greeted(tree);
