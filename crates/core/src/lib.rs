@@ -311,7 +311,7 @@ impl Core {
         if let (None, Some(status), Wanted::Up) = (ended_before, worker.life.ended_with(), worker.wanted)
             && group.is_some_and(|group| group.on_end == OnEnd::Shutdown)
         {
-            let reason = format!("{name}: {}", worker.why);
+            let reason = format!("{name} has ended");
             self.round.end_of_app.get_or_insert(Shutdown { status, reason, now: false });
         }
         if worker.wanted == Wanted::Gone && worker.life.run().is_none() {

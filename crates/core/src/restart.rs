@@ -122,12 +122,9 @@ pub fn judge(history: &History, now: Instant, group: &Group, end: &End, chance: 
         Meaning::Again { free } => again(history, now, &group.restart, end, free, chance, &happened),
         Meaning::Done => Judgement {
             verdict: Verdict::Exited(status(end)),
-            why: format!("{happened}; its restart policy says that it is done"),
+            why: format!("{happened}; not to be started again"),
         },
-        Meaning::Failed => Judgement {
-            verdict: Verdict::Fatal(status(end)),
-            why: format!("{happened}; its restart policy says that it is not tried again"),
-        },
+        Meaning::Failed => Judgement { verdict: Verdict::Fatal(status(end)), why: happened },
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn failure(
     };
     let (reason, status) = match step {
         Step::NotFound => (format!("command not found: {program}"), 127),
-        Step::NotExecutable => (format!("command not executable: {program} (chmod +x?)"), 126),
+        Step::NotExecutable => (format!("command not executable: {program}{why} (chmod +x?)"), 126),
         Step::Interpreter => {
             (format!("the interpreter of {program} is missing: look at its first line"), 126)
         }

@@ -56,6 +56,15 @@ pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
     }
 }
 
+/// All workers in the order of their groups and numbers.
+pub(crate) fn ordered(core: &Core, spec: &Spec) -> Vec<WorkerView> {
+    let positions: BTreeMap<&str, usize> =
+        spec.groups.iter().enumerate().map(|(position, group)| (group.name.as_str(), position)).collect();
+    let mut views: Vec<_> = core.workers().collect();
+    views.sort_by_key(|view| (positions.get(view.name.group.as_str()).copied(), view.name.number));
+    views
+}
+
 /// The app as a whole.
 pub(crate) fn app(core: &Core, spec: &Spec, id: &str, keeper_pid: u32, started: Time) -> AppInfo {
     let mut states: BTreeMap<WorkerState, u32> = BTreeMap::new();

@@ -45,7 +45,8 @@ impl Engine {
             Request::Why { name } => self.why(&name),
             Request::Env { name } => self.env(name),
             Request::Ports => {
-                Ok(Data::Ports(views::ports(&self.spec(), &self.core.workers().collect::<Vec<_>>())))
+                let spec = self.spec();
+                Ok(Data::Ports(views::ports(&spec, &views::ordered(&self.core, &spec))))
             }
             Request::Logs(_) | Request::Events(_) | Request::OpenApi | Request::Version => {
                 unreachable!("the server answers these itself")
@@ -83,10 +84,7 @@ impl Engine {
     fn workers(&self, names: &[String]) -> Result<Data, ApiError> {
         let spec = self.spec();
         let views: Vec<WorkerView> = if names.is_empty() {
-            let position = |view: &WorkerView| spec.groups.iter().position(|g| g.name == view.name.group);
-            let mut views: Vec<_> = self.core.workers().collect();
-            views.sort_by_key(|view| (position(view).unwrap_or(usize::MAX), view.name.number));
-            views
+            views::ordered(&self.core, &spec)
         } else {
             let names = commands::select(&self.core, &spec, names)?;
             names.iter().filter_map(|name| self.core.worker(name)).collect()
