@@ -1,8 +1,8 @@
 //! The processes that the tests of the keeper are about.
 //!
 //! - `keeper-host keep SOCKET`: a keeper, whose overseer is `keeper-host overseer SOCKET`.
-//! - `keeper-host overseer SOCKET`: connects to the test that listens there, hands it its end of the link, and ends
-//!   with the status that the test sends as one byte; with 0 if the test goes away.
+//! - `keeper-host overseer SOCKET`: connects to the test that listens there, hands it its end of the link and what
+//!   was kept for it, and ends with the status that the test sends as one byte; with 0 if the test goes away.
 //! - `keeper-host fail STATUS`: a keeper whose overseer ends with this status before it says a word.
 //! - `keeper-host farewell STATUS`: a keeper whose overseer ends the conversation, prints `last words`, and ends with
 //!   this status.
@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, exit};
 
-use ganger_keeper::{Launch, Link, OverseerCommand, keep, run_attached};
+use ganger_keeper::{KEPT_MAX, Launch, Link, OverseerCommand, keep, run_attached};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
 
@@ -61,15 +61,17 @@ fn leave(number: &OsString) -> ExitCode {
 
 fn oversee(path: &OsString) -> ExitCode {
     ganger_keeper::ignore_terminal_signals();
-    let (Ok(link), Ok(mut test)) = (Link::from_env(), UnixStream::connect(path)) else { exit(66) };
-    let rights = [link.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let (Ok(mut link), Ok(mut test)) = (Link::from_env(), UnixStream::connect(path)) else { exit(66) };
+    let kept = link.take_kept();
+    let rights: Vec<_> = [link.as_fd()].into_iter().chain(kept.iter().map(AsFd::as_fd)).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1 + KEPT_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&rights));
     let pid = std::process::id().to_le_bytes();
     if sendmsg(&test, &[IoSlice::new(&pid)], &mut control, SendFlags::empty()).is_err() {
         return ExitCode::from(67);
     }
+    drop(kept);
     let mut status = [0];
     match test.read(&mut status) {
         Ok(1) => ExitCode::from(status[0]),

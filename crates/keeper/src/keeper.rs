@@ -312,7 +312,7 @@ impl Keeper {
 
     fn take(&mut self, request: Request, descriptors: Vec<OwnedFd>, truncated: bool) {
         match request {
-            Request::Hello { version: _ } => self.welcome(),
+            Request::Hello { version: _ } => self.welcome((!truncated).then_some(descriptors)),
             Request::Spawn { id, run, worker, launch } => {
                 let spawned = streams(descriptors, truncated)
                     .and_then(|streams| self.spawn(run, &worker, &launch, streams));
@@ -342,9 +342,9 @@ impl Keeper {
         }
     }
 
-    fn welcome(&mut self) {
+    fn welcome(&mut self, kept: Option<Vec<OwnedFd>>) {
         self.news.clear();
-        self.overseer.greet();
+        self.overseer.greet(kept);
         self.overseer.tell(Event::Welcome {
             version: VERSION,
             keeper_pid: std::process::id(),

@@ -25,8 +25,8 @@ pub use keeper::keep;
 pub use link::{DESCRIPTOR_VARIABLE, Link};
 pub use overseer::OverseerCommand;
 pub use protocol::{
-    BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, Launch, Limit, NAMES_MAX, Process, Request,
-    Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
+    BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, KEPT_MAX, Launch, Limit, NAMES_MAX, Process,
+    Request, Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
 };
 pub use sys::signals::ignore_terminal_signals;
 pub use sys::users::{LookupError, lookup_group, lookup_user};

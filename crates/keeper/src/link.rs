@@ -12,7 +12,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
-use crate::protocol::{BODY_MAX, DESCRIPTORS_MAX, Event, INLINE_MAX, Request, VERSION};
+use crate::protocol::{BODY_MAX, DESCRIPTORS_MAX, Event, INLINE_MAX, Inheritance, Request, VERSION};
 use crate::sys;
 
 /// The variable that tells an overseer which descriptor is its end of the socket.
@@ -27,7 +27,10 @@ const SEALS: SealFlags =
 
 /// The overseer's end. It never blocks: wait with `poll` or the like on its descriptor.
 #[derive(Debug)]
-pub struct Link(Socket);
+pub struct Link {
+    socket: Socket,
+    kept: Vec<OwnedFd>,
+}
 
 impl Link {
     /// The link that the keeper gave this process.
@@ -36,19 +39,31 @@ impl Link {
             || io::Error::new(ErrorKind::NotFound, format!("{DESCRIPTOR_VARIABLE} names no descriptor"));
         let number = std::env::var(DESCRIPTOR_VARIABLE).map_err(|_| missing())?;
         let number = number.parse().map_err(|_| missing())?;
-        Ok(Self(Socket(sys::descriptors::inherited(number)?)))
+        let socket = Socket(sys::descriptors::inherited(number)?);
+        // It was sent before this process began, so it is there or will never be.
+        let kept = match socket.receive::<Inheritance>()? {
+            Some(Frame { message: Message::Known(Inheritance::Kept), descriptors, .. }) => descriptors,
+            Some(Frame { message: Message::Unknown | Message::Lost, .. }) | None => Vec::new(),
+        };
+        Ok(Self { socket, kept })
+    }
+
+    /// The descriptors that came with the last `Hello` of the overseer before, in that order; they are there from
+    /// the start. For the keeper to keep them on, they must come with the next `Hello` again.
+    pub fn take_kept(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.kept)
     }
 
     /// Sends a request. `WouldBlock` means that nothing was sent: wait until the link is writable.
     pub fn send(&self, request: &Request, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-        self.0.send(request.id(), request, descriptors)
+        self.socket.send(request.id(), request, descriptors)
     }
 
     /// The next event; none means that there is none yet. An error means that this link is of no more use;
     /// `UnexpectedEof` that the keeper is gone. Events that this version does not know are passed over.
     pub fn receive(&self) -> io::Result<Option<(Event, Vec<OwnedFd>)>> {
         loop {
-            let Some(frame) = self.0.receive()? else { return Ok(None) };
+            let Some(frame) = self.socket.receive()? else { return Ok(None) };
             match frame.message {
                 Message::Known(event) => return Ok(Some((event, frame.descriptors))),
                 Message::Unknown => {}
@@ -60,14 +75,14 @@ impl Link {
 
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
 impl From<OwnedFd> for Link {
     /// A link over a descriptor that came some other way, as in tests.
     fn from(descriptor: OwnedFd) -> Self {
-        Self(Socket(descriptor))
+        Self { socket: Socket(descriptor), kept: Vec::new() }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::link::{DESCRIPTOR_VARIABLE, Frame, Socket};
-use crate::protocol::{Event, Launch, Request, Step};
+use crate::protocol::{Event, Inheritance, Launch, Request, Step};
 use crate::sys::descriptors::OpenFiles;
 use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
 use crate::sys::{Failure, signals};
@@ -46,6 +47,8 @@ pub(crate) struct Overseer {
     launch: Launch,
     open_files: OpenFiles,
     process: Option<Living>,
+    /// What came with the latest hello.
+    kept: Vec<OwnedFd>,
     /// Deaths in a row.
     deaths: usize,
     again_at: Option<Instant>,
@@ -81,7 +84,15 @@ impl Overseer {
         argv.extend(command.args);
         let dir = std::env::current_dir()?;
         let launch = Launch { argv, env, dir, ..Launch::default() };
-        Ok(Self { launch, open_files, process: None, deaths: 0, again_at: None, ever_greeted: false })
+        Ok(Self {
+            launch,
+            open_files,
+            process: None,
+            kept: Vec::new(),
+            deaths: 0,
+            again_at: None,
+            ever_greeted: false,
+        })
     }
 
     /// Starts it. A failure counts as a death.
@@ -100,6 +111,10 @@ impl Overseer {
             errno: rustix::io::Errno::from_io_error(error).unwrap_or(rustix::io::Errno::IO),
         };
         let (ours, its) = Socket::pair().map_err(|error| failed(&error))?;
+        if !self.kept.is_empty() {
+            let kept: Vec<_> = self.kept.iter().map(AsFd::as_fd).collect();
+            ours.send(0, &Inheritance::Kept, &kept).map_err(|error| failed(&error))?;
+        }
         let setting = Setting {
             session: false,
             stdio: None,
@@ -172,9 +187,12 @@ impl Overseer {
         self.process.as_ref().is_some_and(|process| process.greeted)
     }
 
-    /// It said hello.
-    pub(crate) fn greet(&mut self) {
+    /// It said hello; None if what was to be kept did not arrive.
+    pub(crate) fn greet(&mut self, kept: Option<Vec<OwnedFd>>) {
         self.ever_greeted = true;
+        if let Some(kept) = kept {
+            self.kept = kept;
+        }
         if let Some(process) = &mut self.process {
             process.greeted = true;
             process.outbox.clear();

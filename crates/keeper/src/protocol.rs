@@ -18,6 +18,8 @@ pub const BODY_MAX: usize = 8 << 20;
 pub const INLINE_MAX: usize = 60 << 10;
 /// The most descriptors that come with one message.
 pub const DESCRIPTORS_MAX: usize = 4;
+/// The most descriptors that are kept for one overseer after the other.
+pub const KEPT_MAX: usize = DESCRIPTORS_MAX;
 /// The most processes that one message names; the others are dealt with all the same.
 pub const NAMES_MAX: usize = 256;
 
@@ -36,6 +38,11 @@ impl fmt::Display for RunId {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Request {
     /// The first message of an overseer; answered by [`Event::Welcome`].
+    ///
+    /// Up to [`KEPT_MAX`] descriptors may come with it. The keeper keeps those of the latest `Hello` as long as it
+    /// lives, and each overseer that it starts finds them with [`crate::Link::take_kept`]. So a lock on an open file
+    /// stays with the app while overseers come and go. Those that do not arrive, since the keeper has too many, leave
+    /// what was kept before.
     #[n(0)]
     Hello {
         /// The version that the overseer speaks.
@@ -220,6 +227,15 @@ pub enum Scope {
     /// Every process of the run, in whatever session or group it hid.
     #[n(1)]
     Tree,
+}
+
+/// What an overseer finds on its socket when it starts, ahead of all events: a kind of message that it passes over if
+/// it does not know it, hence numbered as none of [`Event`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Inheritance {
+    /// The descriptors beside it were kept for it.
+    #[n(64)]
+    Kept,
 }
 
 /// What the keeper tells.

@@ -3,11 +3,12 @@
 mod support;
 
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 
-use ganger_keeper::{Event, Exit, Ids, Launch, Limit, Request, Resource, RunId, Scope, Step};
+use ganger_keeper::{Event, Exit, Ids, KEPT_MAX, Launch, Limit, Request, Resource, RunId, Scope, Step};
 use rustix::process::{Signal, kill_process};
-use support::{HOST, Keeper, Tree, argv, exited, gone, line, pid, sh};
+use support::{HOST, Keeper, Tree, argv, exited, gone, line, locked_in_time, pid, sh};
 
 const TERM: i32 = 15;
 const KILL: i32 = 9;
@@ -300,6 +301,43 @@ fn output_that_nobody_read_outlives_the_overseer() {
     let mut buffer = [0; 64];
     let length = rustix::io::read(open(), &mut buffer).unwrap();
     assert_eq!(&buffer[..length], b"last words\n");
+}
+
+#[test]
+fn a_lock_stays_with_the_keeper_while_overseers_come_and_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let file = || std::fs::File::create(&path).unwrap();
+    let is_free = || file().try_lock().is_ok();
+    let mut keeper = Keeper::start(Tree::Best);
+    let lock = file();
+    lock.lock().unwrap();
+    keeper.hello_keeping(&[lock.as_fd()]);
+    drop(lock);
+    for _ in 0..2 {
+        assert!(!is_free());
+        keeper.kill_overseer();
+        assert!(!is_free());
+        keeper.reconnect();
+        let kept = std::mem::take(&mut keeper.kept);
+        let [lock] = kept.try_into().expect("one descriptor was kept");
+        std::fs::File::from(lock.try_clone().unwrap()).try_lock().expect("it is the same lock");
+        keeper.hello_keeping(&[lock.as_fd()]);
+    }
+    keeper.hello();
+    // The latest hello had nothing to keep.
+    let lock = locked_in_time(file());
+    let many = [lock.as_fd(); KEPT_MAX + 1];
+    let hello = Request::Hello { version: ganger_keeper::VERSION };
+    keeper.link.send(&hello, &many).expect_err("one too many");
+    keeper.hello_keeping(&many[1..]);
+    drop(lock);
+    assert!(!is_free());
+    keeper.kill_overseer();
+    keeper.reconnect();
+    assert_eq!(std::mem::take(&mut keeper.kept).len(), KEPT_MAX);
+    assert_eq!(keeper.quit(0), 0);
+    locked_in_time(file());
 }
 
 #[test]

@@ -3,14 +3,16 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{IoSliceMut, PipeReader, Read, Write, pipe};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use ganger_keeper::{Event, Exit, Launch, Link, Request, RunId, RunReport, Scope, VERSION};
+use ganger_keeper::{Event, Exit, KEPT_MAX, Launch, Link, Request, RunId, RunReport, Scope, VERSION};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -34,6 +36,8 @@ pub(crate) struct Keeper {
     pub(crate) process: Child,
     pub(crate) link: Link,
     pub(crate) overseer: u32,
+    /// What was kept for it.
+    pub(crate) kept: Vec<OwnedFd>,
     control: UnixStream,
     listener: UnixListener,
     _dir: tempfile::TempDir,
@@ -62,8 +66,8 @@ impl Keeper {
             command.env("GANGER_NO_CGROUP", "1");
         }
         let process = command.spawn().unwrap();
-        let (link, overseer, control) = accept(&listener);
-        Self { process, link, overseer, control, listener, _dir: dir, next: 0, ended: false }
+        let (link, overseer, kept, control) = accept(&listener);
+        Self { process, link, overseer, kept, control, listener, _dir: dir, next: 0, ended: false }
     }
 
     /// Starts one and says hello.
@@ -74,7 +78,12 @@ impl Keeper {
     }
 
     pub(crate) fn hello(&mut self) -> Vec<RunReport> {
-        self.send(&Request::Hello { version: VERSION });
+        self.hello_keeping(&[])
+    }
+
+    /// Says hello with descriptors to be kept.
+    pub(crate) fn hello_keeping(&mut self, kept: &[BorrowedFd<'_>]) -> Vec<RunReport> {
+        self.link.send(&Request::Hello { version: VERSION }, kept).unwrap();
         match self.event() {
             Event::Welcome { version, runs, .. } => {
                 assert_eq!(version, VERSION);
@@ -86,7 +95,7 @@ impl Keeper {
 
     /// Takes the place of an overseer that died.
     pub(crate) fn reconnect(&mut self) {
-        (self.link, self.overseer, self.control) = accept(&self.listener);
+        (self.link, self.overseer, self.kept, self.control) = accept(&self.listener);
     }
 
     pub(crate) fn send(&self, request: &Request) {
@@ -178,18 +187,19 @@ impl Drop for Keeper {
     }
 }
 
-fn accept(listener: &UnixListener) -> (Link, u32, UnixStream) {
+fn accept(listener: &UnixListener) -> (Link, u32, Vec<OwnedFd>, UnixStream) {
     readable(listener, Instant::now() + DEADLINE);
     let (stream, _) = listener.accept().unwrap();
     let mut bytes = [0; 4];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1 + KEPT_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     recvmsg(&stream, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
-    let rights = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
-        _ => None,
+    let mut rights = control.drain().flat_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(rights) => rights.collect(),
+        _ => Vec::new(),
     });
-    (Link::from(rights.unwrap()), u32::from_le_bytes(bytes), stream)
+    let link = Link::from(rights.next().unwrap());
+    (link, u32::from_le_bytes(bytes), rights.collect(), stream)
 }
 
 /// Waits until there is something to read.
@@ -220,6 +230,16 @@ pub(crate) fn gone(number: u32) {
         let ready = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)).unwrap();
         assert_eq!(ready, 1, "process {number} lives on");
     }
+}
+
+/// Locks a file that is free, or will be at once: what another thread is just about to start holds all that we hold.
+pub(crate) fn locked_in_time(file: File) -> File {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        file.lock().unwrap();
+        sender.send(file)
+    });
+    receiver.recv_timeout(DEADLINE).expect("somebody keeps the lock")
 }
 
 pub(crate) fn pid(number: u32) -> Pid {
