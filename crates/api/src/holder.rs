@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::net::{Ipv6Addr, SocketAddrV6};
 use std::path::Path;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 use crate::HolderInfo;
 
@@ -25,6 +28,20 @@ impl Listening {
         Self { inodes: tables.into_iter().flat_map(|path| listeners(&text(path))).collect() }
     }
 
+    /// Whether surely nobody listens on this port, on whatever address: the kernel would let us have it. That takes
+    /// microseconds, whereas its tables of sockets take milliseconds to read. Nothing is decided by `false`.
+    pub fn is_free(port: u16) -> bool {
+        let bound = || {
+            let (stream, flags) = (SocketType::STREAM, SocketFlags::CLOEXEC);
+            let socket = socket_with(AddressFamily::INET6, stream, flags, None)?;
+            // Addresses of both families, and whatever lingers of a connection that is over does not count.
+            sockopt::set_ipv6_v6only(&socket, false)?;
+            sockopt::set_socket_reuseaddr(&socket, true)?;
+            bind(&socket, &SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0))
+        };
+        bound().is_ok()
+    }
+
     /// Who listens on this port; none if nobody does.
     pub fn holder(&self, port: u16) -> Option<HolderInfo> {
         let pid = owner(*self.inodes.get(&port)?);
@@ -37,7 +54,7 @@ impl HolderInfo {
     /// The process that listens on this TCP port, on whatever address; none if nobody does. Without the right to
     /// look into the processes of others it is known that somebody does, but not who.
     pub fn of_port(port: u16) -> Option<Self> {
-        Listening::now().holder(port)
+        if Listening::is_free(port) { None } else { Listening::now().holder(port) }
     }
 }
 
@@ -80,16 +97,30 @@ fn owner(inode: u64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     #[test]
     fn a_listener_of_ours_is_found_with_its_pid_and_name() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(address) else { continue };
-            let holder = HolderInfo::of_port(listener.local_addr().unwrap().port()).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            assert!(!Listening::is_free(port));
+            let holder = HolderInfo::of_port(port).unwrap();
             assert_eq!(holder.pid, Some(std::process::id()));
             assert!(holder.name.is_some_and(|name| !name.is_empty() && !name.contains('\n')));
         }
+    }
+
+    #[test]
+    fn a_port_is_free_once_its_listener_is_gone_and_though_a_connection_lingers() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        // The side that closes first keeps the port for a while.
+        drop((listener, accepted));
+        drop(client);
+        assert!(Listening::is_free(address.port()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Carrying out what the decider wants.
 
-use ganger_api::Listening;
+use ganger_api::HolderInfo;
 use ganger_core::{Action, Input, Record, RunId};
 use ganger_keeper::Request;
 use ganger_spec::WorkerName;
@@ -72,10 +72,8 @@ impl Engine {
 
     /// Starts the runs whose turn it is.
     pub(super) fn start_runs(&mut self) {
-        let mut listening = None;
         while let Some((run, worker)) = self.hands.next_spawn() {
-            let listening = listening.get_or_insert_with(Listening::now);
-            self.check_port(&worker, listening);
+            self.check_port(&worker);
             self.start_run(run, &worker);
         }
     }
@@ -105,9 +103,9 @@ impl Engine {
     }
 
     /// Says who holds the port of a worker before the worker fails on it.
-    fn check_port(&mut self, worker: &WorkerName, listening: &Listening) {
+    fn check_port(&mut self, worker: &WorkerName) {
         let port = self.spec().port(worker);
-        let Some((port, holder)) = port.and_then(|port| Some((port, listening.holder(port)?))) else {
+        let Some((port, holder)) = port.and_then(|port| Some((port, HolderInfo::of_port(port)?))) else {
             self.reported_ports.remove(worker);
             return;
         };
