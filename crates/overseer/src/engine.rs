@@ -142,7 +142,7 @@ impl Engine {
                 if let Some(worker) = self.hands.answered(run) {
                     let spec = self.core.spec().cloned();
                     let failure = launch::failure(spec.as_deref(), &worker, step, errno, transient);
-                    self.spawn_failed(run, failure);
+                    self.spawn_failed(run, &worker, failure);
                 }
             }
             Event::Signalled { id, processes, .. } => {

@@ -52,6 +52,11 @@ impl Hands {
         })
     }
 
+    /// Says hello; the keeper holds the app's lock from now on.
+    pub(crate) fn greet(&mut self, lock: OwnedFd) {
+        self.send(Request::Hello { version: ganger_keeper::VERSION }, vec![lock]);
+    }
+
     /// Asks for something; it is sent as soon as the socket takes it, after all that was asked before.
     pub(crate) fn ask(&mut self, request: Request) {
         self.send(request, Vec::new());
@@ -86,14 +91,12 @@ impl Hands {
     ) -> Result<Vec<OwnedFd>, Failure> {
         let log = worker.to_string();
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
-        // No descriptors, no room: such things pass.
-        let failed = |reason: String| Failure { reason, transient: true, status: 1 };
-        let pipe = create_pipe(&self.pipes.join(&log), owner).map_err(|e| failed(e.to_string()))?;
+        let pipe = create_pipe(&self.pipes.join(&log), owner).map_err(Failure::transient)?;
         if !self.captured.contains(worker) {
-            capture.add(&log, pipe.reader).map_err(|e| failed(e.to_string()))?;
+            capture.add(&log, pipe.reader).map_err(Failure::transient)?;
             self.captured.insert(worker.clone());
         }
-        let clone = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|e| failed(e.to_string()));
+        let clone = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(Failure::transient);
         let stdin = clone(self.null.as_fd())?;
         let stderr = clone(pipe.writer.as_fd())?;
         Ok(vec![stdin, pipe.writer, stderr])

@@ -24,11 +24,18 @@ pub(crate) struct Failure {
     pub(crate) transient: bool,
     /// As a shell reports it.
     pub(crate) status: u8,
+    /// What may help.
+    pub(crate) hint: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn definite(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), transient: false, status: 1 }
+        Self { reason: reason.into(), transient: false, status: 1, hint: None }
+    }
+
+    /// No descriptors, no room: such things pass.
+    pub(crate) fn transient(error: impl std::fmt::Display) -> Self {
+        Self { reason: error.to_string(), transient: true, status: 1, hint: None }
     }
 }
 
@@ -105,10 +112,8 @@ pub(crate) fn failure(
     };
     let (reason, status) = match step {
         Step::NotFound => (format!("command not found: {program}"), 127),
-        Step::NotExecutable => (format!("command not executable: {program}{why} (chmod +x?)"), 126),
-        Step::Interpreter => {
-            (format!("the interpreter of {program} is missing: look at its first line"), 126)
-        }
+        Step::NotExecutable => (format!("command not executable: {program}{why}"), 126),
+        Step::Interpreter => (format!("the interpreter of {program} is missing"), 126),
         Step::Exec => (format!("cannot execute {program}{why}"), 126),
         Step::Directory => (format!("cannot change to the directory {dir}{why}"), 1),
         Step::Refused
@@ -123,7 +128,26 @@ pub(crate) fn failure(
         | Step::User
         | Step::Stdio => (format!("{step}{why}"), 1),
     };
-    Failure { reason, transient, status }
+    Failure { reason, transient, status, hint: hint(step, worker, &program) }
+}
+
+/// What may help against a failing step.
+fn hint(step: Step, worker: &WorkerName, program: &str) -> Option<String> {
+    match step {
+        Step::NotFound => {
+            Some(format!("is {program} installed, and in the PATH that `ganger env {worker}` shows?"))
+        }
+        Step::NotExecutable => Some(format!("make it executable: chmod +x {program}")),
+        Step::Interpreter => Some(format!("look at the first line of {program}")),
+        Step::Directory => Some(format!("make it, or set `dir` of [groups.{}] in ganger.toml", worker.group)),
+        Step::Fork => Some("the machine or its limits allow no more processes (ulimit -u)".to_owned()),
+        Step::Descriptors => Some("raise the limit of open files (ulimit -n)".to_owned()),
+        Step::Limits => Some("a hard limit can be raised by root alone".to_owned()),
+        Step::Groups | Step::Group | Step::User => {
+            Some("only root may run workers as other users".to_owned())
+        }
+        Step::Refused | Step::Request | Step::Cgroup | Step::Session | Step::Stdio | Step::Exec => None,
+    }
 }
 
 #[cfg(test)]

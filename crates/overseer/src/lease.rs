@@ -1,8 +1,8 @@
-//! One overseer for one app: a lock that the kernel lets go of when its holder dies, so that no stale file ever
-//! stops a start.
+//! One overseer for one app: a lock that the kernel lets go of when its holders die, so that no stale file ever
+//! stops a start. The keeper holds it too, so that nobody takes the app between two overseers.
 
-use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use ganger_api::{AppFile, Place, Time};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -12,21 +12,22 @@ use crate::Error;
 /// The app is ours while this lives.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    _lock: File,
+    lock: OwnedFd,
     place: Place,
 }
 
 impl Lease {
-    /// Takes the app, if nobody has it.
-    pub(crate) fn take(place: &Place) -> Result<Self, Error> {
+    /// Goes on with the lock that the keeper kept from an overseer before, or takes the app if nobody has it.
+    pub(crate) fn take(place: &Place, kept: Option<OwnedFd>) -> Result<Self, Error> {
+        if let Some(lock) = kept {
+            return Ok(Self { lock, place: place.clone() });
+        }
         let path = place.runtime.join("lock");
         let failed = |source: io::Error| Error::File { action: "lock", path: path.clone(), source };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
-        let lock = File::from(
-            rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?,
-        );
+        let lock = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed(e.into()))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _lock: lock, place: place.clone() }),
+            Ok(()) => Ok(Self { lock, place: place.clone() }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let holder = holder_of(place);
                 let app =
@@ -35,6 +36,11 @@ impl Lease {
             }
             Err(error) => Err(failed(error.into())),
         }
+    }
+
+    /// For the keeper to hold.
+    pub(crate) fn descriptor(&self) -> std::io::Result<OwnedFd> {
+        self.lock.try_clone()
     }
 
     /// When the app was started, if an overseer before this one said so.

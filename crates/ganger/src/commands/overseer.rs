@@ -8,7 +8,7 @@ use std::time::Duration;
 use ganger_api::{Environment, Place};
 use ganger_logs::{From, Limits, Store};
 use ganger_overseer::{Config, Line, Messenger, Viewer};
-use ganger_spec::{Loaded, Settings};
+use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 
 use crate::ask::directory;
 use crate::cli::{self, Command, StartArgs};
@@ -62,7 +62,7 @@ fn view(
     messenger: Messenger,
 ) -> std::io::Result<Box<dyn Viewer>> {
     let output = std::io::stdout().as_fd().try_clone_to_owned()?;
-    let options = printing(args, loaded.settings, &output);
+    let options = printing(args, loaded.settings, longest_name(&loaded.spec), &output);
     let broken = Box::new(move |error| messenger.output_broken(error));
     let printer = Printer::start(store, options, output, broken)?;
     let terminal = Terminal { printer };
@@ -77,13 +77,19 @@ fn view(
 }
 
 /// The command line counts before `.foreman`, and that before what suits the output.
-fn printing(args: &StartArgs, settings: Settings, output: &OwnedFd) -> Options {
+fn printing(args: &StartArgs, settings: Settings, name_width: usize, output: &OwnedFd) -> Options {
     let timestamps = args.wants_timestamps().or(settings.timestamps).unwrap_or(false);
-    let suiting = Options::suiting(output, args.no_color, timestamps);
+    let suiting = Options { name_width, ..Options::suiting(output, args.no_color, timestamps) };
     match args.wants_color().or(settings.color) {
         Some(color) => Options { color, ..suiting },
         None => suiting,
     }
+}
+
+/// The length of the longest name of a worker that is started.
+fn longest_name(spec: &Spec) -> usize {
+    let started = spec.groups.iter().filter(|group| group.count > 0);
+    started.map(|group| WorkerName::new(&group.name, group.count).to_string().len()).max().unwrap_or(0)
 }
 
 /// The foreground's viewer.

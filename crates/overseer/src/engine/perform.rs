@@ -1,6 +1,6 @@
 //! Carrying out what the decider wants.
 
-use ganger_api::HolderInfo;
+use ganger_api::{EventKind, HolderInfo};
 use ganger_core::{Action, Input, Record, RunId};
 use ganger_keeper::Request;
 use ganger_spec::WorkerName;
@@ -93,13 +93,16 @@ impl Engine {
                 self.capture.begin(&worker.to_string(), run.0);
                 self.hands.spawn(run, worker, launch, stdio);
             }
-            Err(failure) => self.spawn_failed(run, failure),
+            Err(failure) => self.spawn_failed(run, worker, failure),
         }
     }
 
-    pub(super) fn spawn_failed(&mut self, run: RunId, failure: Failure) {
-        let Failure { reason, transient, status } = failure;
+    pub(super) fn spawn_failed(&mut self, run: RunId, worker: &WorkerName, failure: Failure) {
+        let Failure { reason, transient, status, hint } = failure;
         self.decide(Input::SpawnFailed { run, reason, transient, status });
+        if let Some(hint) = hint {
+            self.narrator.note(EventKind::Notice, Some(worker), format!("hint: {hint}"));
+        }
     }
 
     /// Says who holds the port of a worker before the worker fails on it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ganger_api::{AppFile, EventKind, Place, Time};
 use ganger_core::{Core, Input, Record};
-use ganger_keeper::{Link, Request, RunReport};
+use ganger_keeper::{Link, RunReport};
 use ganger_logs::Capture;
 use ganger_spec::{Loaded, Settings, Spec};
 use tokio::sync::mpsc;
@@ -27,9 +27,9 @@ type Started = (Engine, Lease, mpsc::Receiver<Asked>, mpsc::UnboundedReceiver<Me
 /// Takes the app, and makes an engine that only has to be run.
 pub(super) fn start(config: Config) -> Result<Started, Error> {
     let Config { place, environment, load, inherited, limits, viewer } = config;
-    let link = Link::from_env().map_err(Error::Keeper)?;
+    let mut link = Link::from_env().map_err(Error::Keeper)?;
     place.create(&environment)?;
-    let lease = Lease::take(&place)?;
+    let lease = Lease::take(&place, link.take_kept().into_iter().next())?;
     let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let (ledger, records) = open_ledger(&place, keeper_pid)?;
     let is_fresh = records.is_empty();
@@ -74,7 +74,8 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
         to_apply: is_fresh.then_some(loaded.spec),
         end: End::NotYet,
     };
-    engine.hands.ask(Request::Hello { version: ganger_keeper::VERSION });
+    let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
+    engine.hands.greet(lock);
     Ok((engine, lease, requests, messages))
 }
 
