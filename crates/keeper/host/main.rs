@@ -7,6 +7,7 @@
 //! - `keeper-host farewell STATUS`: a keeper whose overseer ends the conversation, prints `last words`, and ends with
 //!   this status.
 //! - `keeper-host state`: prints its descriptors, blocked and ignored signals, session and process group.
+//! - `keeper-host limit NEEDED`: raises its limit of descriptors, prints the limit that it has then.
 //! - `keeper-host attached PROGRAM ARG…`: runs it in this terminal, prints whom it killed.
 
 use std::ffi::OsString;
@@ -16,7 +17,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, exit};
 
-use ganger_keeper::{KEPT_MAX, Launch, Link, OverseerCommand, keep, run_attached};
+use ganger_keeper::{KEPT_MAX, Launch, Link, OverseerCommand, keep, raise_descriptor_limit, run_attached};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Some("leave") => leave(&args[0]),
         Some("overseer") => oversee(&args[0]),
         Some("state") => state(),
+        Some("limit") => limit(&args[0]),
         Some("attached") => attached(args),
         _ => ExitCode::from(64),
     }
@@ -99,6 +101,15 @@ fn state() -> ExitCode {
     println!("leader {}", session == Ok(own));
     println!("run {}", std::env::var("GANGER_RUN").unwrap_or_default());
     println!("files {:?}", rustix::process::getrlimit(rustix::process::Resource::Nofile).current);
+    ExitCode::SUCCESS
+}
+
+fn limit(needed: &OsString) -> ExitCode {
+    let needed = needed.to_string_lossy().parse().unwrap_or(0);
+    match raise_descriptor_limit(needed) {
+        Ok(limit) => println!("{limit}"),
+        Err(error) => println!("{error}"),
+    }
     ExitCode::SUCCESS
 }
 

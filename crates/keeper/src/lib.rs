@@ -28,6 +28,7 @@ pub use protocol::{
     BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, KEPT_MAX, Launch, Limit, NAMES_MAX, Process,
     Request, Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
 };
+pub use sys::descriptors::raise_descriptor_limit;
 pub use sys::signals::ignore_terminal_signals;
 pub use sys::users::{LookupError, lookup_group, lookup_user};
 

@@ -31,3 +31,20 @@ pub(crate) fn raise_limit() -> OpenFiles {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: before.maximum, maximum: before.maximum });
     (before.current.unwrap_or(u64::MAX), before.maximum.unwrap_or(u64::MAX))
 }
+
+/// Lets this process have as many descriptors open at once as are needed, if it may. Gives the limit that is in
+/// force now: fewer than needed if no more are allowed. What it starts later inherits that limit.
+pub fn raise_descriptor_limit(needed: u64) -> io::Result<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let fits = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
+    if !fits(current) {
+        let hard = if fits(maximum) { maximum } else { Some(needed) };
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: hard });
+        if raised == Err(Errno::PERM) {
+            setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+        } else {
+            raised?;
+        }
+    }
+    Ok(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+}

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use ganger_keeper::{Event, Exit, KEPT_MAX, Launch, Link, Request, RunId, RunReport, Scope, VERSION};
+use ganger_keeper::{Event, Exit, KEPT_MAX, Launch, Link, Request, RunId, RunReport, Scope, Step, VERSION};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -22,6 +22,11 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// The helper.
 pub(crate) const HOST: &str = env!("CARGO_BIN_EXE_keeper-host");
+
+pub(crate) const TERM: i32 = 15;
+pub(crate) const KILL: i32 = 9;
+/// Each way to hold a run.
+pub(crate) const BOTH: [Tree; 2] = [Tree::Best, Tree::Walk];
 
 /// How the keeper holds its runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +65,8 @@ impl Keeper {
             std::fs::set_permissions(path, open_to_all).unwrap();
         }
         let words = wrapper.iter().copied().chain([HOST, "keep"]).collect::<Vec<_>>();
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).arg(&path).stdin(Stdio::null());
+        let mut command = command(&words);
+        command.arg(&path);
         if tree == Tree::Walk {
             command.env("GANGER_NO_CGROUP", "1");
         }
@@ -187,6 +192,13 @@ impl Drop for Keeper {
     }
 }
 
+/// A program to be started by the test itself.
+pub(crate) fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stdin(Stdio::null());
+    command
+}
+
 fn accept(listener: &UnixListener) -> (Link, u32, Vec<OwnedFd>, UnixStream) {
     readable(listener, Instant::now() + DEADLINE);
     let (stream, _) = listener.accept().unwrap();
@@ -266,5 +278,12 @@ pub(crate) fn exited(event: Event) -> (RunId, Exit, Vec<String>) {
             (run, exit, leftovers.into_iter().map(|process| process.name).collect())
         }
         other => panic!("not an end: {other:?}"),
+    }
+}
+
+pub(crate) fn failure(event: Event) -> (Step, i32, bool) {
+    match event {
+        Event::SpawnFailed { step, errno, transient, .. } => (step, errno, transient),
+        other => panic!("not a failure: {other:?}"),
     }
 }
