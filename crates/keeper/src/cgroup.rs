@@ -2,6 +2,7 @@
 //! whatever session or parent it takes.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,6 +17,8 @@ use crate::protocol::RunId;
 
 /// How many directories of earlier keepers with the same PID are stepped over.
 const NAMES_TRIED: u32 = 64;
+/// What the name of a keeper's directory begins with; its PID follows.
+const NAME: &str = "ganger.";
 /// How deep a run may nest cgroups of its own before they are left alone.
 const DEPTH_MAX: u32 = 16;
 
@@ -30,9 +33,10 @@ impl Cgroups {
     /// Makes the directory for the runs of this keeper. An error says why there can be none.
     pub(crate) fn create() -> Result<Self, String> {
         let own = own_directory()?;
+        remove_stale(&own);
         let pid = std::process::id();
         for number in 0..NAMES_TRIED {
-            let name = if number == 0 { format!("ganger.{pid}") } else { format!("ganger.{pid}.{number}") };
+            let name = if number == 0 { format!("{NAME}{pid}") } else { format!("{NAME}{pid}.{number}") };
             let root = own.join(name);
             // One that another keeper left behind, empty, with this PID.
             if root.exists() {
@@ -50,7 +54,13 @@ impl Cgroups {
     /// Makes the cgroup of a run and opens it, for the clone.
     pub(crate) fn add(&self, run: RunId) -> io::Result<OwnedFd> {
         let path = self.path(run);
-        fs::create_dir(&path)?;
+        if let Err(error) = fs::create_dir(&path) {
+            if error.kind() != ErrorKind::NotFound {
+                return Err(error);
+            }
+            // A keeper of another PID namespace, which cannot see us, has tidied up.
+            fs::create_dir_all(&path)?;
+        }
         Ok(open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
     }
 
@@ -128,6 +138,17 @@ impl Cgroups {
 impl Drop for Cgroups {
     fn drop(&mut self) {
         remove(&self.root, DEPTH_MAX);
+    }
+}
+
+/// Removes what keepers left that were killed. A directory in which something lives stays: so do the runs in it.
+fn remove_stale(own: &Path) {
+    for directory in directories(own) {
+        let name = directory.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(NAME));
+        let pid = name.and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| pid != std::process::id() && Snapshot::of(pid).is_none()) {
+            remove(&directory, DEPTH_MAX);
+        }
     }
 }
 
@@ -220,6 +241,29 @@ mod tests {
         let mounts = "41 31 0:38 /pod/7 /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
         assert_eq!(locate(mounts, "0::/pod/7/app\n"), Some(PathBuf::from("/sys/fs/cgroup/app")));
         assert_eq!(locate(mounts, "0::/pod/8\n"), None);
+    }
+
+    #[test]
+    fn what_a_killed_keeper_left_is_removed_when_nothing_lives_in_it() {
+        let own = tempfile::tempdir().unwrap();
+        let path = |name: &str| own.path().join(name);
+        let (us, dead) = (std::process::id(), u32::MAX);
+        let gone = [format!("ganger.{dead}"), format!("ganger.{dead}.1"), format!("ganger.{dead}.2/7/inner")];
+        let kept = [format!("ganger.{us}"), "ganger.x".into(), format!("other.{dead}"), "ganger.1.1".into()];
+        let lively = path(&format!("ganger.{dead}.3/7"));
+        for name in gone.iter().chain(&kept) {
+            fs::create_dir_all(path(name)).unwrap();
+        }
+        fs::create_dir_all(&lively).unwrap();
+        fs::write(lively.join("stands for a process"), "").unwrap();
+        remove_stale(own.path());
+        let mut left: Vec<_> = fs::read_dir(own.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        let mut expected: Vec<_> = kept.iter().map(OsStr::new).collect();
+        let lively = format!("ganger.{dead}.3");
+        expected.push(OsStr::new(&lively));
+        expected.sort();
+        assert_eq!(left, expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -35,6 +35,9 @@ const QUIT_WITHIN: Duration = Duration::from_secs(5);
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Requests taken before other things get their turn.
 const REQUESTS_MAX: usize = 64;
+/// So many of the highest descriptors are no run's: with them a keeper at its limit can still answer, look at
+/// processes and start an overseer.
+const SPARE: u64 = 8;
 /// The status when not even the beginning works.
 const CANNOT_BEGIN: u8 = 70;
 
@@ -72,6 +75,8 @@ struct Keeper {
     signals: signals::Descriptor,
     spawner: Spawner,
     open_files: OpenFiles,
+    /// The first of the [`SPARE`] descriptors.
+    spare_from: RawFd,
     capabilities: Capabilities,
     trees: Trees,
     overseer: Overseer,
@@ -87,12 +92,14 @@ impl Keeper {
         let signals = signals::Descriptor::open(&set)?;
         signals::become_subreaper()?;
         let open_files = descriptors::raise_limit();
+        let spare_from = descriptors::limit().saturating_sub(SPARE);
         let cgroups = capabilities::wants_cgroup().and_then(|()| Cgroups::create());
         let capabilities = capabilities::probe(&cgroups);
         let mut keeper = Self {
             signals,
             spawner: Spawner::new()?,
             open_files,
+            spare_from: RawFd::try_from(spare_from).unwrap_or(RawFd::MAX),
             capabilities,
             trees: Trees::new(cgroups.ok()),
             overseer: Overseer::new(command, open_files)?,
@@ -314,7 +321,9 @@ impl Keeper {
         match request {
             Request::Hello { version: _ } => self.welcome((!truncated).then_some(descriptors)),
             Request::Spawn { id, run, worker, launch } => {
-                let spawned = streams(descriptors, truncated)
+                // The lowest free number is always taken: a high one means that few are left.
+                let scarce = truncated || descriptors.iter().any(|one| one.as_raw_fd() >= self.spare_from);
+                let spawned = streams(descriptors, scarce)
                     .and_then(|streams| self.spawn(run, &worker, &launch, streams));
                 self.overseer.tell(match spawned {
                     Ok((pid, started)) => Event::Spawned { id, run, pid, started },
@@ -412,14 +421,11 @@ impl Keeper {
     }
 }
 
-fn streams(descriptors: Vec<OwnedFd>, truncated: bool) -> Result<[OwnedFd; 3], Failure> {
-    descriptors.try_into().map_err(|_| {
-        if truncated {
-            Failure { step: Step::Descriptors, errno: Errno::MFILE }
-        } else {
-            Failure { step: Step::Request, errno: Errno::INVAL }
-        }
-    })
+fn streams(descriptors: Vec<OwnedFd>, scarce: bool) -> Result<[OwnedFd; 3], Failure> {
+    if scarce {
+        return Err(Failure { step: Step::Descriptors, errno: Errno::MFILE });
+    }
+    descriptors.try_into().map_err(|_| Failure { step: Step::Request, errno: Errno::INVAL })
 }
 
 fn spawn_failed(id: u64, run: RunId, Failure { step, errno }: Failure) -> Event {

@@ -32,6 +32,11 @@ pub(crate) fn raise_limit() -> OpenFiles {
     (before.current.unwrap_or(u64::MAX), before.maximum.unwrap_or(u64::MAX))
 }
 
+/// How many descriptors this process may have open.
+pub(crate) fn limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// Lets this process have as many descriptors open at once as are needed, if it may. Gives the limit that is in
 /// force now: fewer than needed if no more are allowed. What it starts later inherits that limit.
 pub fn raise_descriptor_limit(needed: u64) -> io::Result<u64> {
@@ -46,5 +51,5 @@ pub fn raise_descriptor_limit(needed: u64) -> io::Result<u64> {
             raised?;
         }
     }
-    Ok(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+    Ok(limit())
 }

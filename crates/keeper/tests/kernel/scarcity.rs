@@ -1,6 +1,6 @@
 //! Limits, and what happens at them.
 
-use ganger_keeper::{Event, Request, RunId, Scope, Step};
+use ganger_keeper::{Event, INLINE_MAX, Request, RunId, Scope, Step};
 
 use crate::support::{BOTH, HOST, KILL, Keeper, Tree, argv, command, exited, failure, line};
 
@@ -38,22 +38,30 @@ fn no_free_process_is_a_transient_failure() {
 }
 
 #[test]
-fn no_free_descriptor_is_a_transient_failure() {
-    let mut keeper = Keeper::start_by(&["prlimit", "--nofile=16:16"], Tree::Best);
-    keeper.hello();
-    let mut run = 0;
-    let (step, errno, transient) = loop {
-        run += 1;
-        match keeper.spawn(run, &format!("web.{run}"), argv(&["sleep", "1000"])) {
-            Event::Spawned { .. } => assert!(run < 16, "sixteen descriptors are enough for sixteen runs"),
-            event => break failure(event),
-        }
-    };
-    assert_eq!((step, errno, transient), (Step::Descriptors, 24, true));
-    keeper.signal(1, KILL, Scope::Tree);
-    exited(keeper.event());
-    keeper.send(&Request::Release { worker: "web.1".into() });
-    keeper.run(run + 1, "web.1", argv(&["true"]));
+fn no_free_descriptor_is_a_transient_failure_and_all_else_goes_on() {
+    for tree in BOTH {
+        let mut keeper = Keeper::start_by(&["prlimit", "--nofile=32:32"], tree);
+        keeper.hello();
+        // Such names make a welcome that needs a memory file.
+        let worker = |run: u64| format!("{}.{run}", "w".repeat(INLINE_MAX / 4));
+        let mut last = 0;
+        let (step, errno, transient) = loop {
+            match keeper.spawn(last + 1, &worker(last + 1), argv(&["sleep", "1000"])) {
+                Event::Spawned { .. } => last += 1,
+                event => break failure(event),
+            }
+        };
+        assert_eq!((step, errno, transient), (Step::Descriptors, 24, true));
+        assert!((8..32).contains(&last), "{last} runs with thirty-two descriptors");
+        keeper.kill_overseer();
+        keeper.reconnect();
+        assert_eq!(keeper.hello().len() as u64, last);
+        keeper.signal(1, KILL, Scope::Tree);
+        assert_eq!(exited(keeper.event()).0, RunId(1));
+        keeper.send(&Request::Release { worker: worker(1) });
+        keeper.run(last + 2, "web.1", argv(&["sleep", "1000"]));
+        assert_eq!(keeper.quit(0), 0);
+    }
 }
 
 #[test]

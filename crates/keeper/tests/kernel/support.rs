@@ -8,6 +8,7 @@ use std::io::{IoSliceMut, PipeReader, Read, Write, pipe};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ pub(crate) struct Keeper {
     pub(crate) overseer: u32,
     /// What was kept for it.
     pub(crate) kept: Vec<OwnedFd>,
+    /// Where its runs' cgroups are, once it said so.
+    pub(crate) cgroup: Option<PathBuf>,
     control: UnixStream,
     listener: UnixListener,
     _dir: tempfile::TempDir,
@@ -72,7 +75,18 @@ impl Keeper {
         }
         let process = command.spawn().unwrap();
         let (link, overseer, kept, control) = accept(&listener);
-        Self { process, link, overseer, kept, control, listener, _dir: dir, next: 0, ended: false }
+        Self {
+            process,
+            link,
+            overseer,
+            kept,
+            cgroup: None,
+            control,
+            listener,
+            _dir: dir,
+            next: 0,
+            ended: false,
+        }
     }
 
     /// Starts one and says hello.
@@ -90,8 +104,9 @@ impl Keeper {
     pub(crate) fn hello_keeping(&mut self, kept: &[BorrowedFd<'_>]) -> Vec<RunReport> {
         self.link.send(&Request::Hello { version: VERSION }, kept).unwrap();
         match self.event() {
-            Event::Welcome { version, runs, .. } => {
+            Event::Welcome { version, capabilities, runs, .. } => {
                 assert_eq!(version, VERSION);
+                self.cgroup = capabilities.cgroup.map(PathBuf::from);
                 runs
             }
             other => panic!("not welcome: {other:?}"),
@@ -171,6 +186,12 @@ impl Keeper {
     pub(crate) fn wait(&mut self) -> i32 {
         self.ended = true;
         self.process.wait().unwrap().code().unwrap()
+    }
+
+    /// Kills the keeper itself, with its overseer.
+    pub(crate) fn kill(mut self) {
+        self.ended = true;
+        self.process.kill().unwrap();
     }
 
     pub(crate) fn descriptors(&self) -> usize {

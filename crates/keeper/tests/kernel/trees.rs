@@ -1,8 +1,9 @@
 //! Whom a run leaves behind, and how it is found.
 
 use ganger_keeper::{Event, Exit, Request, RunId, Scope};
+use rustix::process::{Signal, kill_process};
 
-use crate::support::{BOTH, KILL, Keeper, TERM, Tree, exited, gone, line, sh};
+use crate::support::{BOTH, KILL, Keeper, TERM, Tree, argv, exited, gone, line, pid, sh};
 
 #[test]
 fn a_straggler_in_another_session_dies_with_its_tree() {
@@ -88,4 +89,19 @@ fn it_is_the_first_process_of_a_namespace_and_reaps_strangers() {
         assert_eq!(keeper.event(), Event::Emptied { run: RunId(2) });
         assert_eq!(keeper.quit(6), 6);
     }
+}
+
+#[test]
+fn what_a_killed_keeper_left_is_removed_once_nothing_lives_in_it() {
+    let mut keeper = Keeper::greeted(Tree::Best);
+    let run = keeper.run(1, "web.1", argv(&["sleep", "1000"]));
+    // Where there are no cgroups, nothing is left behind.
+    let cgroup = keeper.cgroup.clone();
+    keeper.kill();
+    Keeper::greeted(Tree::Best);
+    assert!(cgroup.iter().all(|cgroup| cgroup.join("1").exists()), "the run lives");
+    kill_process(pid(run), Signal::KILL).unwrap();
+    gone(run);
+    Keeper::greeted(Tree::Best);
+    assert!(!cgroup.is_some_and(|cgroup| cgroup.exists()));
 }
