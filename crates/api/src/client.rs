@@ -1,134 +1,93 @@
 //! The client of the API, over the app's Unix socket.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod connect;
+mod error;
+mod follow;
+
+use std::os::fd::OwnedFd;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+
+pub use error::ClientError;
+pub use follow::Follow;
 
 use crate::limits::{EFFECT_TIMEOUT, MAX_REPLY_BYTES, READ_TIMEOUT};
-use crate::routes::{Method, Operation};
-use crate::stream::{Item, LineDecoder, SseDecoder};
-use crate::{
-    API_VERSION, ApiError, Data, ErrorBody, ErrorCode, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER,
-    encode,
-};
+use crate::routes::{Method, Route};
+use crate::{API_VERSION, Data, ErrorBody, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER, encode};
 
 /// A connection to a running app.
 pub struct Client {
     sender: http1::SendRequest<Full<Bytes>>,
-    socket: PathBuf,
+    /// The process that listens at the other end.
+    overseer: Option<OwnedFd>,
+    place: Place,
     asked: u32,
 }
 
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The server answered with an error.
-    #[error("{0}")]
-    Api(ApiError),
-    /// Nobody listens: the app is not running, or just ended.
-    #[error("the app is not running: nobody listens on {}", socket.display())]
-    NotRunning {
-        /// Where.
-        socket: PathBuf,
-    },
-    /// The socket cannot be used.
-    #[error("cannot connect to {}: {source}", socket.display())]
-    Connect {
-        /// Where.
-        socket: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The connection broke before the answer was complete.
-    #[error("the connection to the app on {} broke: {reason}", socket.display())]
-    Broken {
-        /// Where.
-        socket: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// No answer came within the bound.
-    #[error("the app did not answer within {} s", bound.as_secs())]
-    Timeout {
-        /// The bound.
-        bound: Duration,
-    },
-    /// The answer is not one of this API.
-    #[error("the answer cannot be understood: {0}")]
-    BadAnswer(String),
-}
-
-impl ClientError {
-    /// What went wrong, by the code that the API has for it.
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::Api(error) => error.code,
-            Self::NotRunning { .. } => ErrorCode::NotRunning,
-            Self::Timeout { .. } => ErrorCode::Timeout,
-            Self::Connect { .. } | Self::Broken { .. } | Self::BadAnswer(_) => ErrorCode::Internal,
-        }
-    }
-
-    /// What may help.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Api(error) => error.hint(),
-            Self::NotRunning { .. } => Some("`ganger start` starts it".to_owned()),
-            Self::Connect { .. } => Some("the socket must belong to you".to_owned()),
-            Self::Broken { .. } => Some("`ganger ps` tells whether the app still runs".to_owned()),
-            Self::Timeout { .. } => {
-                Some("the command may still take effect; `ganger events` tells".to_owned())
-            }
-            Self::BadAnswer(_) => Some("the app may be run by another version of ganger".to_owned()),
-        }
-    }
-}
-
 impl Client {
-    /// Connects to the app in this place. Must be called inside a tokio runtime.
+    /// Connects to the app in this place. Right after the death of its overseer it waits for the next one. Must be
+    /// called inside a tokio runtime.
     pub async fn connect(place: &Place) -> Result<Self, ClientError> {
-        let socket = place.socket();
-        let stream = match UnixStream::connect(&socket).await {
-            Ok(stream) => stream,
-            Err(error) => return Err(connect_error(socket, error)),
-        };
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = handshake.map_err(|error| broken(&socket, &error))?;
-        // It ends with the connection; what it has to say, the requests on it say too.
-        tokio::spawn(connection);
-        Ok(Self { sender, socket, asked: 0 })
+        let (sender, overseer) = sender(place).await?;
+        Ok(Self { sender, overseer, place: place.clone(), asked: 0 })
     }
 
-    /// Asks and waits for the whole answer.
+    /// Asks and waits for the whole answer. If the overseer dies over it, what changes nothing is asked once more;
+    /// a command is repeated only if it is sure that nobody has read it.
     pub async fn request(&mut self, request: &Request) -> Result<Data, ClientError> {
-        let response = self.send(request).await?;
-        let bytes = body(response, &self.socket).await?;
-        Data::decode(request.operation(), &bytes).map_err(|error| ClientError::BadAnswer(error.to_string()))
+        match self.ask(request).await {
+            Err(ClientError::Broken { unsent, .. }) => {
+                self.recover(request, unsent).await?;
+                self.ask(request).await
+            }
+            other => other,
+        }
     }
 
     /// Asks for a stream of items: logs or events.
-    pub async fn stream(mut self, request: &Request) -> Result<Follow, ClientError> {
+    pub async fn stream(self, request: &Request) -> Result<Follow, ClientError> {
+        Follow::start(self, request).await
+    }
+
+    async fn ask(&mut self, request: &Request) -> Result<Data, ClientError> {
         let response = self.send(request).await?;
-        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let decoder = if content_type.is_some_and(|value| value.starts_with("text/event-stream")) {
-            Decoder::Sse(SseDecoder::default())
-        } else {
-            Decoder::Lines(LineDecoder::default())
-        };
-        Ok(Follow {
-            body: response.into_body(),
-            decoder,
-            operation: request.operation(),
-            socket: self.socket,
-            _sender: self.sender,
-        })
+        let bytes = body(response, &self.place).await?;
+        Data::decode(request.operation(), &bytes).map_err(|error| ClientError::BadAnswer(error.to_string()))
+    }
+
+    /// Connects to the next overseer.
+    async fn reconnect(&mut self) -> Result<(), ClientError> {
+        if let Some(overseer) = self.overseer.take() {
+            connect::gone(overseer).await;
+        }
+        (self.sender, self.overseer) = sender(&self.place).await?;
+        Ok(())
+    }
+
+    /// Connects to the next overseer if the request may be repeated there.
+    async fn recover(&mut self, request: &Request, unsent: bool) -> Result<(), ClientError> {
+        match self.reconnect().await {
+            Err(ClientError::NotRunning { .. }) => Err(ClientError::Ended),
+            Ok(()) if !unsent && Route::of(request.operation()).method == Method::Post => {
+                Err(ClientError::Unanswered)
+            }
+            other => other,
+        }
+    }
+
+    /// Sends a request that changes nothing, once more if need be.
+    async fn send_again(&mut self, request: &Request) -> Result<hyper::Response<Incoming>, ClientError> {
+        match self.send(request).await {
+            Err(ClientError::Broken { unsent, .. }) => {
+                self.recover(request, unsent).await?;
+                self.send(request).await
+            }
+            other => other,
+        }
     }
 
     /// Sends a request; the response to it is a good one, whose body is still to be read.
@@ -151,14 +110,14 @@ impl Client {
         };
         let answer = tokio::time::timeout(bound, self.sender.send_request(http)).await;
         let response = match answer {
-            Ok(answer) => answer.map_err(|error| broken(&self.socket, &error))?,
+            Ok(answer) => answer.map_err(|error| broken(&self.place, &error))?,
             Err(_) => return Err(ClientError::Timeout { bound }),
         };
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status();
-        let bytes = body(response, &self.socket).await?;
+        let bytes = body(response, &self.place).await?;
         match serde_json::from_slice::<ErrorBody>(&bytes) {
             Ok(error) => Err(ClientError::Api(error.into())),
             Err(_) => Err(ClientError::BadAnswer(format!("HTTP status {status} without an error body"))),
@@ -166,91 +125,32 @@ impl Client {
     }
 }
 
-enum Decoder {
-    Sse(SseDecoder),
-    Lines(LineDecoder),
-}
-
-/// A stream of items.
-pub struct Follow {
-    body: Incoming,
-    decoder: Decoder,
-    operation: Operation,
-    socket: PathBuf,
-    /// The connection closes when its sender is dropped.
-    _sender: http1::SendRequest<Full<Bytes>>,
-}
-
-impl Follow {
-    /// Whether more has come already than was given: a printer need not show each item at once.
-    pub fn has_more(&self) -> bool {
-        match &self.decoder {
-            Decoder::Sse(decoder) => decoder.has_line(),
-            Decoder::Lines(decoder) => decoder.has_line(),
-        }
-    }
-
-    /// The next item; none at the end.
-    pub async fn next(&mut self) -> Result<Option<Item>, ClientError> {
-        loop {
-            if let Some(item) = self.decoded()? {
-                return Ok(Some(item));
-            }
-            let Some(frame) = self.body.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|error| broken(&self.socket, &error))?;
-            if let Some(bytes) = frame.data_ref() {
-                match &mut self.decoder {
-                    Decoder::Sse(decoder) => decoder.push(bytes),
-                    Decoder::Lines(decoder) => decoder.push(bytes),
-                }
-            }
-        }
-    }
-
-    /// The next item of what has come so far.
-    fn decoded(&mut self) -> Result<Option<Item>, ClientError> {
-        let bad = |error: &dyn std::fmt::Display| ClientError::BadAnswer(error.to_string());
-        let (id, json) = match &mut self.decoder {
-            Decoder::Sse(decoder) => match decoder.next_event().map_err(|error| bad(&error))? {
-                Some(event) => (event.id, event.data.into_bytes()),
-                None => return Ok(None),
-            },
-            Decoder::Lines(decoder) => match decoder.next_line().map_err(|error| bad(&error))? {
-                Some(line) => (None, line),
-                None => return Ok(None),
-            },
-        };
-        let data = match Data::decode(self.operation, &json) {
-            Ok(data) => data,
-            // An error may end a stream that began well.
-            Err(error) => match serde_json::from_slice::<ErrorBody>(&json) {
-                Ok(body) => return Err(ClientError::Api(body.into())),
-                Err(_) => return Err(bad(&error)),
-            },
-        };
-        Ok(Some(Item { id, data }))
-    }
+/// A connection to the app's overseer, and that process.
+async fn sender(place: &Place) -> Result<(http1::SendRequest<Full<Bytes>>, Option<OwnedFd>), ClientError> {
+    let stream = connect::connect(place).await?;
+    let overseer = connect::overseer(&stream);
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.map_err(|error| broken(place, &error))?;
+    // It ends with the connection; what it has to say, the requests on it say too.
+    tokio::spawn(connection);
+    Ok((sender, overseer))
 }
 
 /// The whole body of a response, within its bounds of size and time.
-async fn body(response: hyper::Response<Incoming>, socket: &Path) -> Result<Bytes, ClientError> {
+async fn body(response: hyper::Response<Incoming>, place: &Place) -> Result<Bytes, ClientError> {
     let collected = Limited::new(response.into_body(), MAX_REPLY_BYTES).collect();
     match tokio::time::timeout(READ_TIMEOUT, collected).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) => Err(ClientError::Broken { socket: socket.to_owned(), reason: error.to_string() }),
+        Ok(Err(error)) => match error.downcast::<hyper::Error>() {
+            Ok(error) => Err(broken(place, &error)),
+            Err(_) => Err(ClientError::BadAnswer(format!("it is longer than {MAX_REPLY_BYTES} bytes"))),
+        },
         Err(_) => Err(ClientError::Timeout { bound: READ_TIMEOUT }),
     }
 }
 
-fn connect_error(socket: PathBuf, source: io::Error) -> ClientError {
-    match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning { socket },
-        _ => ClientError::Connect { socket, source },
-    }
-}
-
-fn broken(socket: &Path, error: &hyper::Error) -> ClientError {
-    ClientError::Broken { socket: socket.to_owned(), reason: error.to_string() }
+fn broken(place: &Place, error: &hyper::Error) -> ClientError {
+    ClientError::Broken { socket: place.socket(), reason: error.to_string(), unsent: error.is_canceled() }
 }
 
 #[cfg(test)]

@@ -181,6 +181,11 @@ impl Place {
         self.state.join("logs")
     }
 
+    /// What happened: a line of JSON for each event, the oldest first.
+    pub fn events(&self) -> PathBuf {
+        self.state.join("events.jsonl")
+    }
+
     /// Makes the directories, for nobody but the owner, and refuses those that somebody else could change.
     pub fn create(&self, environment: &Environment) -> Result<(), PlaceError> {
         for dir in [&self.runtime, &self.state] {

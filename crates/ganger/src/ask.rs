@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use ganger_api::{AppFile, Client, ClientError, Data, Environment, Follow, Place, Request};
+use ganger_api::{AppFile, Client, ClientError, Data, Environment, Place, Request};
 
 use crate::cli::Where;
 use crate::failure::Failure;
@@ -33,18 +33,32 @@ pub(crate) fn ask_at(place: &Place, request: &Request) -> Result<Data, Failure> 
     block_on(async { Ok(Client::connect(place).await?.request(request).await?) })
 }
 
+/// How a stream came to its end.
+pub(crate) enum End {
+    /// All was given.
+    Complete,
+    /// The app ended first; its files have what this asks for.
+    AppEnded(Request),
+}
+
 /// Asks the app in this place for a stream and gives each item to `each`.
 pub(crate) fn follow_at(
     place: &Place,
     request: &Request,
     mut each: impl FnMut(Data, &Progress) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<End, Failure> {
     block_on(async {
         let mut stream = Client::connect(place).await?.stream(request).await?;
-        while let Some(item) = next(&mut stream).await? {
-            each(item, &Progress { caught_up: !stream.has_more() })?;
+        loop {
+            match stream.next().await {
+                Ok(Some(item)) => each(item.data, &Progress { caught_up: !stream.has_more() })?,
+                Ok(None) => return Ok(End::Complete),
+                Err(ClientError::NotRunning { .. } | ClientError::Ended) => {
+                    return Ok(End::AppEnded(stream.rest()));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
     })
 }
 
@@ -52,10 +66,6 @@ pub(crate) fn follow_at(
 pub(crate) struct Progress {
     /// Nothing more has come yet: what was printed should be seen.
     pub(crate) caught_up: bool,
-}
-
-async fn next(stream: &mut Follow) -> Result<Option<Data>, ClientError> {
-    Ok(stream.next().await?.map(|item| item.data))
 }
 
 /// An answer of another kind than the question.

@@ -1,8 +1,11 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
+use std::path::{Path, PathBuf};
+
 use super::*;
-use crate::{EventQuery, LogQuery};
+use crate::stream::Item;
+use crate::{ApiError, AppFile, ErrorCode, EventQuery, LogQuery};
 
 /// A server that answers the next connections with these bytes and keeps what it was asked.
 struct Fake {
@@ -21,17 +24,33 @@ impl Fake {
 
     /// Answers one request and gives back what it was.
     fn answer(&self, reply: impl Into<Vec<u8>>) -> tokio::task::JoinHandle<String> {
+        let answered = self.answers(vec![reply.into()]);
+        tokio::spawn(async move { answered.await.unwrap().remove(0) })
+    }
+
+    /// Answers a request on each of the next connections, and gives back what they were.
+    fn answers(&self, replies: Vec<Vec<u8>>) -> tokio::task::JoinHandle<Vec<String>> {
         let listener = UnixListener::bind(self.place().socket()).unwrap();
-        let reply = reply.into();
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut asked = Vec::new();
-            while !complete(&asked) {
-                assert_ne!(stream.read_buf(&mut asked).await.unwrap(), 0, "the client hung up");
+            let mut requests = Vec::new();
+            for reply in replies {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = Vec::new();
+                while !complete(&asked) {
+                    assert_ne!(stream.read_buf(&mut asked).await.unwrap(), 0, "the client hung up");
+                }
+                stream.write_all(&reply).await.unwrap();
+                requests.push(String::from_utf8(asked).unwrap());
             }
-            stream.write_all(&reply).await.unwrap();
-            String::from_utf8(asked).unwrap()
+            requests
         })
+    }
+
+    /// Says that this process keeps the app.
+    fn keep(&self, keeper_pid: u32) {
+        let started = "2026-11-22T10:00:00Z".parse().unwrap();
+        let file = AppFile { name: "shop".to_owned(), root: "/srv/shop".into(), keeper_pid, started };
+        std::fs::write(self.place().app_file(), serde_json::to_vec(&file).unwrap()).unwrap();
     }
 }
 
@@ -106,7 +125,7 @@ async fn an_answer_that_breaks_off_is_an_error() {
     let server = fake.answer("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"version\":");
     let mut client = Client::connect(&fake.place()).await.unwrap();
     let failed = client.request(&Request::Version).await.unwrap_err();
-    assert!(matches!(failed, ClientError::Broken { .. }), "{failed}");
+    assert!(matches!(failed, ClientError::Ended), "{failed}");
     server.await.unwrap();
 }
 
@@ -174,4 +193,124 @@ async fn a_reply_larger_than_its_bound_is_refused() {
     let mut client = Client::connect(&fake.place()).await.unwrap();
     assert!(client.request(&Request::OpenApi).await.is_err());
     server.await.unwrap();
+}
+
+/// The head of an answer that breaks off before its body.
+const BROKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n";
+
+fn version() -> Vec<u8> {
+    reply("200 OK", "application/json", r#"{"version":"9","api":"1"}"#).into_bytes()
+}
+
+#[tokio::test]
+async fn while_its_keeper_lives_the_next_overseer_is_waited_for() {
+    let fake = Fake::new();
+    fake.keep(std::process::id());
+    let place = fake.place();
+    let connecting = tokio::spawn(async move { Client::connect(&place).await });
+    tokio::task::yield_now().await;
+    assert!(!connecting.is_finished());
+    let fresh = fake.dir.path().join("api.sock.new");
+    let listener = UnixListener::bind(&fresh).unwrap();
+    std::fs::rename(&fresh, fake.place().socket()).unwrap();
+    assert!(connecting.await.unwrap().is_ok());
+    drop(listener);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_app_whose_keeper_is_gone_or_goes() {
+    let fake = Fake::new();
+    let mut keeper = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    fake.keep(keeper.id());
+    let place = fake.place();
+    let connecting = tokio::spawn(async move { Client::connect(&place).await.err().unwrap() });
+    tokio::task::yield_now().await;
+    drop(keeper.stdin.take());
+    assert_eq!(connecting.await.unwrap().code(), ErrorCode::NotRunning);
+    // It is still there for its parent to ask how it ended.
+    assert_eq!(Client::connect(&fake.place()).await.err().unwrap().code(), ErrorCode::NotRunning);
+    keeper.wait().unwrap();
+    assert_eq!(Client::connect(&fake.place()).await.err().unwrap().code(), ErrorCode::NotRunning);
+}
+
+#[tokio::test]
+async fn an_app_that_takes_its_file_away_has_ended() {
+    let fake = Fake::new();
+    fake.keep(std::process::id());
+    let place = fake.place();
+    let connecting = tokio::spawn(async move { Client::connect(&place).await.err().unwrap() });
+    tokio::task::yield_now().await;
+    std::fs::remove_file(fake.place().app_file()).unwrap();
+    assert_eq!(connecting.await.unwrap().code(), ErrorCode::NotRunning);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_an_overseer_has_a_bound() {
+    let fake = Fake::new();
+    fake.keep(std::process::id());
+    let failed = Client::connect(&fake.place()).await.err().unwrap();
+    assert_eq!(failed.code(), ErrorCode::Timeout);
+    assert_eq!(failed.hint(), Some(format!("`kill {}` stops the app", std::process::id())));
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_asked_once_more_when_the_overseer_dies_over_it() {
+    let fake = Fake::new();
+    let server = fake.answers(vec![BROKEN.to_vec(), version()]);
+    let mut client = Client::connect(&fake.place()).await.unwrap();
+    let data = client.request(&Request::Version).await.unwrap();
+    assert!(matches!(data, Data::Version(info) if info.version == "9"));
+    assert_eq!(server.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_command_is_never_repeated_when_the_overseer_dies_over_it() {
+    let fake = Fake::new();
+    let server = fake.answers(vec![BROKEN.to_vec(), version()]);
+    let mut client = Client::connect(&fake.place()).await.unwrap();
+    let failed = client.request(&Request::Restart { names: vec!["web".to_owned()] }).await.unwrap_err();
+    assert!(matches!(failed, ClientError::Unanswered), "{failed}");
+    assert!(failed.hint().is_some_and(|hint| hint.contains("ganger ps")));
+    // The connection that found the next overseer is good for more.
+    client.request(&Request::Version).await.unwrap();
+    let asked = server.await.unwrap();
+    assert!(asked[0].starts_with("POST /v1/workers/restart") && asked[1].starts_with("GET /v1/version"));
+}
+
+/// A server-sent event in a chunk of a body that goes on.
+fn chunk(event: &str) -> String {
+    format!("{:x}\r\n{event}\r\n", event.len())
+}
+
+fn chunked(events: &[String]) -> Vec<u8> {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let body: String = events.iter().map(|event| chunk(event)).collect();
+    format!("{head}{body}").into_bytes()
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_goes_on_after_the_last_item_until_the_app_ends() {
+    let fake = Fake::new();
+    let line = |position: u64| {
+        let json = LINE.replace("\"position\":7", &format!("\"position\":{position}"));
+        format!("event: log\ndata: {json}\n\n")
+    };
+    let server = fake.answers(vec![chunked(&[line(7), line(14)]), chunked(&[line(21)])]);
+    let query = LogQuery { follow: true, sse: true, lines: Some(2), ..LogQuery::default() };
+    let client = Client::connect(&fake.place()).await.unwrap();
+    let mut stream = client.stream(&Request::Logs(query)).await.unwrap();
+    for expected in [7, 14, 21] {
+        let item = stream.next().await.unwrap().unwrap();
+        assert!(matches!(item.data, Data::LogLine(line) if line.position == expected));
+    }
+    let ended = stream.next().await.unwrap_err();
+    assert_eq!(ended.code(), ErrorCode::NotRunning);
+    let Request::Logs(rest) = stream.rest() else { panic!("another request") };
+    assert_eq!((rest.after.unwrap().to_string().as_str(), rest.lines), ("web.1@21", None));
+    let asked = server.await.unwrap();
+    let second = asked[1].lines().next().unwrap();
+    for part in ["after=web.1%4014", "since=2026-11-22T10%3A00%3A00Z", "follow"] {
+        assert!(second.contains(part), "{part} in {second}");
+    }
+    assert!(asked[0].contains("lines=2") && !second.contains("lines="), "{second}");
 }

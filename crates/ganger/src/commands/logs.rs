@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use ganger_api::{Data, LogLine, LogQuery, Request};
+use ganger_api::{Data, Environment, LogLine, LogQuery, Place, Request};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use super::stored_logs;
-use crate::ask::{find_running, follow_at, unexpected};
+use crate::ask::{End, directory, find_running, follow_at, unexpected};
 use crate::cli::{LogsArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -19,13 +19,16 @@ use crate::when;
 pub(crate) fn run(place: &Where, args: &LogsArgs) -> Outcome {
     let query = query(args, &Zoned::now())?;
     let mut sink = Sink::new(args);
-    match find_running(place)? {
-        Some(running) => follow_at(&running, &Request::Logs(query), |data, progress| {
-            let Data::LogLine(line) = data else { return Err(unexpected()) };
-            sink.line(&line)?;
-            if progress.caught_up { sink.output.flush() } else { Ok(()) }
-        })?,
-        None => stored_logs::each(place, &query, |line| sink.line(line))?,
+    if let Some(running) = find_running(place)? {
+        sink.follow(&running, query)?;
+    } else {
+        let here = Place::of(&directory(place)?, &Environment::of_process())?;
+        stored_logs::each(&here, &query, |line| sink.line(line))?;
+        if query.follow {
+            sink.output.flush()?;
+            let failure = Failure::new("the app is not running: nothing more will come");
+            return Err(failure.hinted("`ganger start` starts it"));
+        }
     }
     sink.output.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -56,6 +59,19 @@ impl Sink {
     fn new(args: &LogsArgs) -> Self {
         let printer = LogPrinter::new(Style::of_stdout(), TimeZone::system(), args.timestamps, args.raw);
         Self { output: Output::new(), printer, json: args.json }
+    }
+
+    /// Prints what the running app sends; where it ends, the rest from its files.
+    fn follow(&mut self, running: &Place, query: LogQuery) -> Result<(), Failure> {
+        let end = follow_at(running, &Request::Logs(query), |data, progress| {
+            let Data::LogLine(line) = data else { return Err(unexpected()) };
+            self.line(&line)?;
+            if progress.caught_up { self.output.flush() } else { Ok(()) }
+        })?;
+        match end {
+            End::AppEnded(Request::Logs(rest)) => stored_logs::each(running, &rest, |line| self.line(line)),
+            End::AppEnded(_) | End::Complete => Ok(()),
+        }
     }
 
     fn line(&mut self, line: &LogLine) -> Result<(), Failure> {

@@ -1,39 +1,43 @@
 //! The logs of an app that does not run, from the files that it left.
 
-use ganger_api::{Environment, LogLine, LogQuery, Place, Text, Time};
-use ganger_logs::{Line, Merged, Query, Store};
+use ganger_api::{LogLine, LogQuery, Place, Text, Time};
+use ganger_logs::{From, Line, Merged, Query, Store};
 use ganger_spec::WorkerName;
 
-use crate::ask::directory;
-use crate::cli::Where;
 use crate::failure::Failure;
 
 /// How much is read at a time.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Gives each line that is asked for to `each`.
+/// Gives each line that is asked for and kept in this place to `each`.
 pub(crate) fn each(
-    place: &Where,
+    place: &Place,
     query: &LogQuery,
     mut each: impl FnMut(&LogLine) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let dir = directory(place)?;
-    let logs = Place::of(&dir, &Environment::of_process())?.logs();
+    let logs = place.logs();
     if !logs.is_dir() {
-        let message = format!("there are no logs of an app in {}", dir.display());
-        return Err(Failure::new(message).hinted("`ganger start` starts it; -d names another directory"));
+        let failure = Failure::new(format!("there are no logs of {}: nothing was started", place.id));
+        return Err(failure.hinted("`ganger start` starts it; -d names another directory"));
     }
     let store = Store::open(&logs).map_err(Failure::new)?;
     let chosen = chosen(&query.names, store.logs())?;
-    let mut merged = Merged::new(&store, &chosen, to_query(query)).map_err(Failure::new)?;
+    let mut merged = merged(&store, &chosen, query).map_err(Failure::new)?;
     loop {
         let batch = merged.next_batch(BATCH_BYTES).map_err(Failure::new)?;
         if batch.is_empty() {
-            break;
+            return Ok(());
         }
         batch.iter().filter_map(to_line).try_for_each(|line| each(&line))?;
     }
-    if query.follow { Err(Failure::new("the app is not running: nothing more will come")) } else { Ok(()) }
+}
+
+/// The lines of these logs, after what was seen of each.
+fn merged(store: &Store, logs: &[String], query: &LogQuery) -> Result<Merged, ganger_logs::Error> {
+    let Some(cursor) = &query.after else { return Merged::new(store, logs, to_query(query)) };
+    let seen = |log: &str| cursor.0.iter().find(|(name, _)| name.to_string() == log).map(|(_, at)| *at);
+    let from = |log: &String| (log.clone(), seen(log).map_or(From::Start, From::Position));
+    Merged::resume(store, &logs.iter().map(from).collect::<Vec<_>>(), to_query(query))
 }
 
 /// The logs that patterns name; all if there are none.

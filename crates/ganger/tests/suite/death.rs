@@ -88,3 +88,34 @@ fn the_app_stops_also_right_after_the_death_of_the_overseer() {
     kill_nine(overseer(&running), Deadline::generous());
     interrupted(&sandbox, running);
 }
+
+#[test]
+fn those_who_follow_logs_and_events_miss_nothing_and_see_nothing_twice() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {COUNTING}"));
+    gate(&sandbox, "gate");
+    let running = started(&sandbox, 2);
+    let logs = sandbox.start(["logs", "-f"]);
+    let events = sandbox.start(["events", "-f", "--json"]);
+    logs.wait_lines("| ready", 2);
+    for round in 1..=3 {
+        open_gate(&sandbox, "gate");
+        survive(&sandbox, &running);
+        logs.wait_line(&format!("| line {round} of job"));
+    }
+    sandbox.run(["stop", "web"]).expect_code(0);
+    running.signal(rustix::process::Signal::INT);
+    let output = logs.finish(Deadline::generous()).output;
+    assert_eq!(output.matches("| ready").count(), 2, "{output}");
+    assert_eq!(output.matches("| line ").count(), 3, "{output}");
+    let told = events.finish(Deadline::generous());
+    told.expect_code(0);
+    let output = told.output;
+    let numbers: Vec<u64> = output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .filter_map(|event: serde_json::Value| event["seq"].as_u64())
+        .collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
+    assert!(output.contains("stopp"), "also the end is told:\n{output}");
+    ended(&sandbox, running);
+}
