@@ -26,6 +26,16 @@ pub enum Error {
     /// The spec names no group that would run.
     #[error("nothing to start: no group has a worker")]
     NothingToStart,
+    /// The limit of open files is too low.
+    #[error("too few descriptors: {workers} workers need {needed}, the limit of open files is {limit}")]
+    TooFewDescriptors {
+        /// That many are to be started.
+        workers: u64,
+        /// So many descriptors are needed at least.
+        needed: u64,
+        /// So many there are at most.
+        limit: u64,
+    },
     /// The log store cannot be used.
     #[error(transparent)]
     Logs(#[from] ganger_logs::Error),
@@ -60,6 +70,9 @@ impl Error {
             Self::Place(error) => error.hint(),
             Self::AlreadyRunning { .. } => {
                 Some("`ganger ps` shows its workers, `ganger quit` ends it".to_owned())
+            }
+            Self::TooFewDescriptors { needed, .. } => {
+                Some(format!("raise it (ulimit -n {needed}), or start fewer workers"))
             }
             Self::NothingToStart => Some("set a count with -m web=1, or name groups to start".to_owned()),
             Self::Logs(error) => error.hint(),

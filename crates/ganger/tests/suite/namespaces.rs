@@ -65,14 +65,16 @@ fn start_as_process_1(sandbox: &Sandbox) -> Running {
 #[test]
 fn as_process_1_it_reaps_orphans_and_leaves_nothing() {
     // The shell in the middle ends at once: its child is an orphan that ends, and somebody must reap it.
-    let orphan = "sh -c 'sh -c \"read x < gate\" & echo $! > orphan'";
+    let orphan = "sh -c 'sh -c \"echo the orphan waits; read x < gate\" &'";
     let sandbox = sandbox_with(&format!("web: echo I am the child of $PPID; {orphan}; {OBEDIENT}"));
     gate(&sandbox, "gate");
     let running = start_as_process_1(&sandbox);
     running.wait_line("| I am the child of 1");
     running.wait_line("| ready");
+    running.wait_line("| the orphan waits");
+    let is_orphan = |command: &str| command == "sh -c echo the orphan waits; read x < gate";
     let orphans: Vec<_> =
-        sandbox.census().into_iter().filter(|process| process.command == "sh -c read x < gate").collect();
+        sandbox.census().into_iter().filter(|process| is_orphan(&process.command)).collect();
     assert_eq!(orphans.len(), 1, "{orphans:?}");
     open_gate(&sandbox, "gate");
     assert!(ganger_testkit::wait_gone(orphans[0].pid, ganger_testkit::Deadline::generous()));

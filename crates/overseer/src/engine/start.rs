@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ganger_api::{AppFile, EventKind, Place, Time};
 use ganger_core::{Core, Input, Record};
-use ganger_keeper::{Link, RunReport};
+use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
 use ganger_logs::Capture;
 use ganger_spec::{Loaded, Settings, Spec};
 use tokio::sync::mpsc;
@@ -22,6 +22,11 @@ use crate::ledger::{Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::{Config, Error, clock, server, stats};
 
+/// So many descriptors an overseer without workers gets by with, a few clients included.
+const OWN_DESCRIPTORS: u64 = 40;
+/// A worker that writes needs so many: its pipe, its log and the log's index. A silent one needs the pipe.
+const LOUD_DESCRIPTORS: u64 = 3;
+
 type Started = (Engine, Lease, mpsc::Receiver<Asked>, mpsc::UnboundedReceiver<Message>);
 
 /// Takes the app, and makes an engine that only has to be run.
@@ -35,8 +40,13 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
     let is_fresh = records.is_empty();
     let loaded = match restored_spec(&records) {
         Some(spec) => as_loaded(spec),
-        None => checked(load()?)?,
+        None => load()?,
     };
+    match make_room(&loaded.spec) {
+        Err(error) if is_fresh => return Err(error),
+        // What runs is not given up for it: what needs a descriptor is tried until there is one.
+        Ok(()) | Err(_) => {}
+    }
 
     let (message_sender, messages) = mpsc::unbounded_channel();
     let trouble = message_sender.clone();
@@ -105,11 +115,19 @@ fn as_loaded(spec: Spec) -> Loaded {
     Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
 }
 
-fn checked(loaded: Loaded) -> Result<Loaded, Error> {
-    if loaded.spec.groups.iter().all(|group| group.count == 0) {
+/// Whether there is something to start, and descriptors for it.
+fn make_room(spec: &Spec) -> Result<(), Error> {
+    let workers: u64 = spec.groups.iter().map(|group| u64::from(group.count)).sum();
+    if workers == 0 {
         return Err(Error::NothingToStart);
     }
-    Ok(loaded)
+    let failed = |source| Error::System { action: "raise the limit of open files", source };
+    let limit = raise_descriptor_limit(OWN_DESCRIPTORS + workers * LOUD_DESCRIPTORS).map_err(failed)?;
+    let needed = OWN_DESCRIPTORS + workers;
+    if limit < needed {
+        return Err(Error::TooFewDescriptors { workers, needed, limit });
+    }
+    Ok(())
 }
 
 fn open_ledger(place: &Place, keeper_pid: u32) -> Result<(Ledger, Vec<Record>), Error> {
