@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::Event;
 use crate::ledger::Record;
 
-/// A point in time: nanoseconds since the machine booted, suspended time included. Never goes back; may leap ahead.
+/// A point in time: nanoseconds since the machine booted, suspended time left out. Never goes back; may leap
+/// ahead, when the overseer was not run for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Instant(pub u64);
 

@@ -3,9 +3,10 @@
 use ganger_core::Instant;
 use rustix::time::{ClockId, clock_gettime};
 
-/// Now, on the clock that core counts by: it never goes back and counts suspended time.
+/// Now, on the clock that core counts by. It never goes back, and stands still while the machine is suspended: a
+/// worker that was asked to stop gets its whole timeout to do so.
 pub(crate) fn now() -> Instant {
-    let time = clock_gettime(ClockId::Boottime);
+    let time = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
     Instant(seconds * 1_000_000_000 + nanos)
