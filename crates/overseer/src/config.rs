@@ -30,12 +30,21 @@ pub type MakeViewer = dyn FnOnce(Store, &Loaded, Messenger) -> io::Result<Box<dy
 
 /// Shows what workers write and what happens to them. It follows the log store; only what is not in there is told.
 pub trait Viewer {
-    /// Show this worker's output from now on.
-    fn follow(&self, log: &str) -> Result<(), ganger_logs::Error>;
+    /// Show this worker's output.
+    fn follow(&self, log: &str, from: Start) -> Result<(), ganger_logs::Error>;
     /// Show a line of ganger's own.
     fn say(&self, line: Line);
     /// Show all that there is and end.
     fn finish(self: Box<Self>);
+}
+
+/// Where a viewer begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what is written from now on.
+    Now,
+    /// Where the viewer of the overseer before was.
+    WhereLeft,
 }
 
 /// A line of ganger's own.

@@ -22,7 +22,7 @@ mod stats;
 mod streams;
 mod views;
 
-pub use config::{Config, Line, MakeViewer, Messenger, Viewer};
+pub use config::{Config, Line, MakeViewer, Messenger, Start, Viewer};
 pub use error::Error;
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.

@@ -14,7 +14,7 @@ use ganger_spec::WorkerName;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
-use crate::config::{Line, Viewer};
+use crate::config::{Line, Start, Viewer};
 use crate::engine::Message;
 use crate::hands::listed;
 use crate::journal::{Entry, Journal};
@@ -26,6 +26,8 @@ pub(crate) struct Narrator {
     messages: mpsc::UnboundedSender<Message>,
     /// Lines that wait for output to be stored. The first of each worker is the end of a run.
     held: BTreeMap<WorkerName, VecDeque<Line>>,
+    /// Lines about the app that come after all that is held: what follows from the end of a run is told after it.
+    behind: Vec<Line>,
 }
 
 impl Narrator {
@@ -34,12 +36,12 @@ impl Narrator {
         viewer: Box<dyn Viewer>,
         messages: mpsc::UnboundedSender<Message>,
     ) -> Self {
-        Self { journal, viewer, messages, held: BTreeMap::new() }
+        Self { journal, viewer, messages, held: BTreeMap::new(), behind: Vec::new() }
     }
 
-    /// Shows this worker's output from now on.
-    pub(crate) fn follow(&mut self, worker: &WorkerName) {
-        if let Err(error) = self.viewer.follow(&worker.to_string()) {
+    /// Shows this worker's output.
+    pub(crate) fn follow(&mut self, worker: &WorkerName, from: Start) {
+        if let Err(error) = self.viewer.follow(&worker.to_string(), from) {
             self.notice(format!("the output of {worker} is stored but cannot be shown: {error}"));
         }
     }
@@ -105,6 +107,9 @@ impl Narrator {
         if queue.is_empty() {
             self.held.remove(worker);
         }
+        if self.held.is_empty() {
+            self.behind.drain(..).for_each(|line| self.viewer.say(line));
+        }
     }
 
     /// Whether every line is said.
@@ -136,8 +141,13 @@ impl Narrator {
         }
     }
 
-    fn say(&self, text: String) {
-        self.viewer.say(Line { log: None, at: 0, text, ends_run: false });
+    fn say(&mut self, text: String) {
+        let line = Line { log: None, at: 0, text, ends_run: false };
+        if self.held.is_empty() {
+            self.viewer.say(line);
+        } else {
+            self.behind.push(line);
+        }
     }
 }
 
@@ -205,7 +215,7 @@ mod tests {
     struct Recorder(Rc<RefCell<Vec<String>>>);
 
     impl Viewer for Recorder {
-        fn follow(&self, log: &str) -> Result<(), ganger_logs::Error> {
+        fn follow(&self, log: &str, _: Start) -> Result<(), ganger_logs::Error> {
             self.0.borrow_mut().push(format!("follow {log}"));
             Ok(())
         }
@@ -252,12 +262,16 @@ mod tests {
         scene.narrator.tell(&ended, &scene.capture);
         let started = Event::Started { worker: web(), run: RunId(2), pid: 77 };
         scene.narrator.tell(&started, &scene.capture);
+        scene.narrator.notice("what follows".to_owned());
         assert!(scene.shown.borrow().is_empty() && !scene.narrator.is_quiet());
         let Some(Message::Drained(worker, position)) = scene.messages.blocking_recv() else {
             panic!("no drain")
         };
         scene.narrator.drained(&worker, position);
-        assert_eq!(*scene.shown.borrow(), ["web.1@11 exited with code 3", "web.1@0 started with pid 77"]);
+        assert_eq!(
+            *scene.shown.borrow(),
+            ["web.1@11 exited with code 3", "web.1@0 started with pid 77", "system@0 what follows"]
+        );
         assert!(scene.narrator.is_quiet());
     }
 

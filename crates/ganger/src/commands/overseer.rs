@@ -1,20 +1,22 @@
 //! `ganger overseer`: the process that decides, started by the keeper with the words that the user typed.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ganger_api::{Environment, Place};
 use ganger_logs::{From, Limits, Store};
-use ganger_overseer::{Config, Line, Messenger, Viewer};
+use ganger_overseer::{Config, Line, Messenger, Start, Viewer};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 
 use crate::ask::directory;
 use crate::cli::{self, Command, StartArgs};
 use crate::failure::{Failure, Outcome};
 use crate::load;
-use crate::printer::{Options, Printer, System};
+use crate::printer::{Marks, Options, Printer, System};
 
 /// A log file is rotated at this size while the app runs in a terminal.
 const LOG_FILE_BYTES: u64 = 10 << 20;
@@ -43,13 +45,15 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
     let environment = Environment::of_process();
     let mut inherited = options.inherited.clone();
     inherited.remove(std::ffi::OsStr::new(ganger_keeper::DESCRIPTOR_VARIABLE));
+    let place = Place::of(&directory(&cli.place)?, &environment)?;
+    let marks = place.runtime.join("printed");
     let config = Config {
-        place: Place::of(&directory(&cli.place)?, &environment)?,
+        place,
         environment,
         load: Box::new(move || ganger_spec::load(&options)),
         inherited,
         limits: Limits { file_bytes: LOG_FILE_BYTES, backups: LOG_BACKUPS, unread_bytes: UNREAD_BYTES },
-        viewer: Box::new(move |store, loaded, messenger| view(&args, store, loaded, messenger)),
+        viewer: Box::new(move |store, loaded, messenger| view(&args, &marks, store, loaded, messenger)),
     };
     Ok(ExitCode::from(ganger_overseer::run(config)?))
 }
@@ -57,6 +61,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
 /// The printer on our own stdout.
 fn view(
     args: &StartArgs,
+    marks: &Path,
     store: Store,
     loaded: &Loaded,
     messenger: Messenger,
@@ -64,8 +69,10 @@ fn view(
     let output = std::io::stdout().as_fd().try_clone_to_owned()?;
     let options = printing(args, loaded.settings, longest_name(&loaded.spec), &output);
     let broken = Box::new(move |error| messenger.output_broken(error));
-    let printer = Printer::start(store, options, output, broken)?;
-    let terminal = Terminal { printer };
+    let marks = Marks::open(marks)?;
+    let left = marks.positions();
+    let printer = Printer::start(store, options, output, marks, broken)?;
+    let terminal = Terminal { printer, left };
     for warning in &loaded.warnings {
         terminal.system(format!("warning: {warning}"));
     }
@@ -95,6 +102,8 @@ fn longest_name(spec: &Spec) -> usize {
 /// The foreground's viewer.
 struct Terminal {
     printer: Printer,
+    /// How far the viewer of the overseer before had come.
+    left: BTreeMap<String, u64>,
 }
 
 impl Terminal {
@@ -104,8 +113,12 @@ impl Terminal {
 }
 
 impl Viewer for Terminal {
-    fn follow(&self, log: &str) -> Result<(), ganger_logs::Error> {
-        self.printer.add(log, From::End)
+    fn follow(&self, log: &str, from: Start) -> Result<(), ganger_logs::Error> {
+        let left = match from {
+            Start::Now => None,
+            Start::WhereLeft => self.left.get(log).copied(),
+        };
+        self.printer.add(log, left.map_or(From::End, From::Position))
     }
 
     fn say(&self, line: Line) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use ganger_logs::{Read, Reader, Result};
 
 use super::System;
+use super::marks::Marks;
 use super::output::Output;
 use super::prefix::{Prefix, Prefixes};
 
@@ -22,13 +23,33 @@ pub(super) struct Follower {
     pub(super) unshown_since: Option<Instant>,
     /// System lines whose position was not reached.
     system: VecDeque<System>,
+    /// The number of its mark, and what that says.
+    mark: (u64, u64),
 }
 
 impl Follower {
-    pub(super) fn new(reader: Reader, prefixes: &mut Prefixes) -> Self {
+    pub(super) fn new(reader: Reader, prefixes: &mut Prefixes, mark: u64) -> Self {
         let prefix = prefixes.of(reader.log());
         let partial_at = reader.position();
-        Self { reader, prefix, partial: Vec::new(), partial_at, unshown_since: None, system: VecDeque::new() }
+        Self {
+            reader,
+            prefix,
+            partial: Vec::new(),
+            partial_at,
+            unshown_since: None,
+            system: VecDeque::new(),
+            mark: (mark, u64::MAX),
+        }
+    }
+
+    /// Marks how far whole lines of it are printed.
+    pub(super) fn mark(&mut self, marks: &Marks) {
+        let printed = if self.partial.is_empty() { self.reader.position() } else { self.partial_at };
+        let (number, marked) = self.mark;
+        if printed != marked {
+            marks.put(number, self.reader.log(), printed);
+            self.mark = (number, printed);
+        }
     }
 
     pub(super) fn log(&self) -> &str {

@@ -5,6 +5,7 @@
 
 mod follower;
 mod inbox;
+mod marks;
 mod output;
 mod prefix;
 mod prompt;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use ganger_logs::{From, Store, Waker};
 
 use inbox::{Inbox, Message};
+pub(crate) use marks::Marks;
 
 /// How lines are printed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,18 +68,20 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Starts to print onto `output`. When that breaks (closed terminal, broken pipe), `on_broken` is called once.
+    /// Starts to print onto `output`, and marks how far it is. When the output breaks (closed terminal, broken
+    /// pipe), `on_broken` is called once.
     pub(crate) fn start(
         store: Store,
         options: Options,
         output: OwnedFd,
+        marks: Marks,
         on_broken: Box<dyn FnOnce(io::Error) + Send>,
     ) -> io::Result<Self> {
         let watch = store.watch().map_err(io::Error::other)?;
         let waker = watch.waker();
         let inbox = Arc::new(Inbox::default());
         let (end, ended) = channel();
-        let thread = thread::Thread::new(watch, Arc::clone(&inbox), options, output, on_broken);
+        let thread = thread::Thread::new(watch, Arc::clone(&inbox), options, output, marks, on_broken);
         std::thread::Builder::new().name("printer".to_owned()).spawn(move || {
             // Nobody listens any more if `finish` gave up.
             let _ = end.send(thread.run());

@@ -54,8 +54,13 @@ impl Output {
         self.prompt_shown = true;
     }
 
-    pub(super) fn flush_if_full(&mut self) -> io::Result<()> {
-        if self.buf.len() >= FULL { self.flush() } else { Ok(()) }
+    /// Writes the buffer out if it is full; says whether it was.
+    pub(super) fn flush_if_full(&mut self) -> io::Result<bool> {
+        let full = self.buf.len() >= FULL;
+        if full {
+            self.flush()?;
+        }
+        Ok(full)
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
-use super::{Options, Printer, System};
+use super::{Marks, Options, Printer, System};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -43,8 +43,13 @@ impl Bench {
         end.recv_timeout(DEADLINE).unwrap()
     }
 
+    fn marks(&self) -> Marks {
+        Marks::open(&self.dir.path().join("printed")).unwrap()
+    }
+
     fn printer(&self, options: Options, output: OwnedFd) -> Printer {
-        Printer::start(self.capture.store(), options, output, Box::new(|e| panic!("{e}"))).unwrap()
+        Printer::start(self.capture.store(), options, output, self.marks(), Box::new(|e| panic!("{e}")))
+            .unwrap()
     }
 }
 
@@ -157,6 +162,27 @@ fn lines_of_loud_workers_are_whole_and_in_order_over_rotations() {
 }
 
 #[test]
+fn the_next_printer_goes_on_with_the_first_line_that_was_not_printed() {
+    let bench = Bench::new();
+    let (reader, output) = rustix::pipe::pipe().unwrap();
+    let printer = bench.printer(Options::default(), output);
+    let mut web = bench.worker(&printer, "web.1");
+    let mut reader = File::from(reader);
+    for (text, shown) in
+        [("one\n", "web.1  | one\n"), ("two\nthr", "web.1  | two\n"), ("ee\n", "web.1  | three\n")]
+    {
+        web.write_all(text.as_bytes()).unwrap();
+        let mut line = vec![0; shown.len()];
+        reader.read_exact(&mut line).unwrap();
+        assert_eq!(String::from_utf8_lossy(&line), shown);
+    }
+    // It marks what it printed before it prints more, and nothing but whole lines.
+    let left = bench.marks().positions();
+    assert!([8, 14].contains(&left["web.1"]), "{left:?}");
+    assert!(printer.finish(DEADLINE));
+}
+
+#[test]
 fn a_broken_output_is_reported_and_frees_the_workers() {
     let bench = Bench::new();
     let (reader, output) = rustix::pipe::pipe().unwrap();
@@ -166,6 +192,7 @@ fn a_broken_output_is_reported_and_frees_the_workers() {
         bench.capture.store(),
         Options::default(),
         output,
+        bench.marks(),
         Box::new(move |error| broken.send(error.raw_os_error()).unwrap()),
     )
     .unwrap();

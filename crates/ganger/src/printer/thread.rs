@@ -9,6 +9,7 @@ use ganger_logs::Watch;
 
 use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
+use super::marks::Marks;
 use super::output::Output;
 use super::prefix::Prefixes;
 use super::{Options, System, prompt};
@@ -26,6 +27,7 @@ pub(super) struct Thread {
     prefixes: Prefixes,
     followers: Vec<Follower>,
     output: Output,
+    marks: Marks,
     on_broken: Option<OnBroken>,
     terminal: bool,
     /// Whose partial line is (to be) at the bottom.
@@ -40,6 +42,7 @@ impl Thread {
         inbox: Arc<Inbox>,
         options: Options,
         output: OwnedFd,
+        marks: Marks,
         on_broken: OnBroken,
     ) -> Self {
         let output = Output::new(output);
@@ -50,6 +53,7 @@ impl Thread {
             prefixes: Prefixes::new(options),
             followers: Vec::new(),
             output,
+            marks,
             on_broken: Some(on_broken),
             terminal,
             prompting: None,
@@ -77,6 +81,7 @@ impl Thread {
             }
             self.show_prompt();
             self.output.flush()?;
+            self.mark();
             self.watch.arm();
             // Something may have come before it was armed.
             if !(self.listen() | self.step_all()?) {
@@ -93,7 +98,8 @@ impl Thread {
             match message {
                 Message::Add(reader) => {
                     let wider = self.prefixes.make_room(reader.log());
-                    self.followers.push(Follower::new(*reader, &mut self.prefixes));
+                    let mark = self.marks.number(reader.log());
+                    self.followers.push(Follower::new(*reader, &mut self.prefixes, mark));
                     if wider {
                         for follower in &mut self.followers {
                             follower.widen(&mut self.prefixes);
@@ -123,7 +129,7 @@ impl Thread {
 
     /// Lets each log print a piece; says whether any did.
     fn step_all(&mut self) -> io::Result<bool> {
-        let mut any = false;
+        let (mut any, mut full) = (false, false);
         for (number, follower) in self.followers.iter_mut().enumerate() {
             let moved = follower.step(&mut self.buf, &self.prefixes, &mut self.output);
             if moved.map_err(io::Error::other)? {
@@ -132,9 +138,21 @@ impl Thread {
                     self.prompting = Some(number);
                 }
             }
-            self.output.flush_if_full()?;
+            full |= self.output.flush_if_full()?;
+        }
+        if full {
+            // What the last ones added since is not out yet.
+            self.output.flush()?;
+            self.mark();
         }
         Ok(any)
+    }
+
+    /// Marks how far each log is printed, all of which is out.
+    fn mark(&mut self) {
+        for follower in &mut self.followers {
+            follower.mark(&self.marks);
+        }
     }
 
     fn finish(&mut self) -> io::Result<()> {

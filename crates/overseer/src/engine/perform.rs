@@ -6,6 +6,7 @@ use ganger_keeper::Request;
 use ganger_spec::WorkerName;
 
 use super::{End, Engine, HELD};
+use crate::config::Start;
 use crate::launch::Failure;
 use crate::{clock, commands};
 
@@ -88,7 +89,7 @@ impl Engine {
         match prepared {
             Ok((launch, stdio)) => {
                 if is_new {
-                    self.narrator.follow(worker);
+                    self.narrator.follow(worker, Start::Now);
                 }
                 self.capture.begin(&worker.to_string(), run.0);
                 self.hands.spawn(run, worker, launch, stdio);

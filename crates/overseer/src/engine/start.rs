@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::commands::Owed;
-use crate::config::Messenger;
+use crate::config::{Messenger, Start};
 use crate::hands::{self, Hands};
 use crate::journal::{Entry, Journal};
 use crate::launch::Launcher;
@@ -97,7 +97,7 @@ impl Engine {
             if let Err(error) = self.hands.adopt(run.run, &run.worker, &self.capture) {
                 self.narrator.notice(format!("the output of {} cannot be captured: {error}", run.worker));
             }
-            self.narrator.follow(&run.worker);
+            self.narrator.follow(&run.worker, Start::WhereLeft);
         }
         self.decide(Input::Connected { runs: known });
         match self.to_apply.take() {
