@@ -1,6 +1,7 @@
 //! The processes that the tests of the keeper are about.
 //!
-//! - `keeper-host keep SOCKET`: a keeper, whose overseer is `keeper-host overseer SOCKET`.
+//! - `keeper-host keep SOCKET`: a keeper, whose overseer is `keeper-host overseer SOCKET`. With `KEEPER_HOST_HASTY` in
+//!   its environment it has no patience.
 //! - `keeper-host overseer SOCKET`: connects to the test that listens there, hands it its end of the link and what
 //!   was kept for it, and ends with the status that the test sends as one byte; with 0 if the test goes away.
 //! - `keeper-host fail STATUS`: a keeper whose overseer ends with this status before it says a word.
@@ -16,10 +17,23 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, exit};
+use std::time::Duration;
 
-use ganger_keeper::{KEPT_MAX, Launch, Link, OverseerCommand, keep, raise_descriptor_limit, run_attached};
+use ganger_keeper::{
+    KEPT_MAX, Launch, Link, OverseerCommand, Patience, keep, keep_patiently, raise_descriptor_limit,
+    run_attached,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
+
+/// For a test in which each wait is in vain.
+const HASTY: Patience = Patience {
+    taken: Duration::from_millis(100),
+    hurried: Duration::from_millis(50),
+    stop: Duration::from_millis(100),
+    quit: Duration::from_millis(100),
+    farewell: Duration::from_millis(100),
+};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -42,7 +56,11 @@ fn main() -> ExitCode {
 fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
     let program = std::env::current_exe().unwrap_or_else(|_| exit(65));
     let args = [OsString::from(mode)].into_iter().chain(args).collect();
-    ExitCode::from(keep(OverseerCommand { program, args }))
+    let overseer = OverseerCommand { program, args };
+    ExitCode::from(match std::env::var_os("KEEPER_HOST_HASTY") {
+        Some(_) => keep_patiently(overseer, HASTY),
+        None => keep(overseer),
+    })
 }
 
 fn status(number: &OsString) -> ExitCode {

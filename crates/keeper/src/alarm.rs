@@ -1,12 +1,10 @@
 //! Signals that were sent to the keeper: passed on to the overseer, and acted on if the overseer does not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::TAKEN_WITHIN;
+use crate::patience::Patience;
 
-/// How long an overseer may be mute before a second INT means: now.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Signals that ask to stop: these must be acted on.
 const STOPPING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
@@ -56,11 +54,11 @@ impl Alarm {
     }
 
     /// When, and for which signal, the keeper stops the runs itself unless the overseer speaks up.
-    pub(crate) fn due(&self) -> Option<Due> {
+    pub(crate) fn due(&self, patience: &Patience) -> Option<Due> {
         let stopping = self.untaken.iter().filter(|(signal, _)| STOPPING.contains(signal));
         let due = stopping.map(|(signal, since)| {
             let kill = self.hurry && *signal == libc::SIGINT;
-            Due { at: *since + if kill { PATIENCE } else { TAKEN_WITHIN }, signal: *signal, kill }
+            Due { at: *since + if kill { patience.hurried } else { patience.taken }, signal: *signal, kill }
         });
         due.min_by_key(|due| due.at)
     }
@@ -74,20 +72,26 @@ mod tests {
     fn a_signal_that_is_taken_is_due_no_more() {
         let (mut alarm, now) = (Alarm::default(), Instant::now());
         alarm.raise(libc::SIGTERM, now);
-        assert_eq!(alarm.due(), Some(Due { at: now + TAKEN_WITHIN, signal: libc::SIGTERM, kill: false }));
+        assert_eq!(
+            alarm.due(&Patience::default()),
+            Some(Due { at: now + Patience::default().taken, signal: libc::SIGTERM, kill: false })
+        );
         alarm.taken(libc::SIGTERM);
-        assert_eq!(alarm.due(), None);
+        assert_eq!(alarm.due(&Patience::default()), None);
     }
 
     #[test]
     fn a_second_interrupt_hurries() {
         let (mut alarm, now) = (Alarm::default(), Instant::now());
         alarm.raise(libc::SIGINT, now);
-        alarm.raise(libc::SIGINT, now + PATIENCE / 2);
-        assert_eq!(alarm.due(), Some(Due { at: now + PATIENCE, signal: libc::SIGINT, kill: true }));
+        alarm.raise(libc::SIGINT, now + Patience::default().hurried / 2);
+        assert_eq!(
+            alarm.due(&Patience::default()),
+            Some(Due { at: now + Patience::default().hurried, signal: libc::SIGINT, kill: true })
+        );
         alarm.taken(libc::SIGINT);
         alarm.raise(libc::SIGINT, now);
-        assert_eq!(alarm.due().map(|due| due.kill), Some(false));
+        assert_eq!(alarm.due(&Patience::default()).map(|due| due.kill), Some(false));
     }
 
     #[test]
@@ -105,6 +109,6 @@ mod tests {
     fn a_user_signal_never_stops_the_runs() {
         let mut alarm = Alarm::default();
         alarm.raise(libc::SIGUSR2, Instant::now());
-        assert_eq!(alarm.due(), None);
+        assert_eq!(alarm.due(&Patience::default()), None);
     }
 }

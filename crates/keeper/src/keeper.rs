@@ -14,6 +14,7 @@ use crate::capabilities::{self, Capabilities};
 use crate::cgroup::Cgroups;
 use crate::link::{Frame, Message};
 use crate::overseer::{Overseer, OverseerCommand};
+use crate::patience::Patience;
 use crate::processes::Snapshot;
 use crate::protocol::{Event, Launch, Process, Request, RunId, Scope, Step, VERSION};
 use crate::runs::{Hold, Run, named};
@@ -27,10 +28,6 @@ use crate::trees::{Reached, Trees};
 /// Signals that arrive on a descriptor.
 const HEARD: [i32; 7] =
     [libc::SIGCHLD, libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
-/// How long runs have to end after TERM when the keeper itself stops them.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// How long an overseer may live on after it said `Quit`.
-const QUIT_WITHIN: Duration = Duration::from_secs(5);
 /// How long killed processes may take to be gone before the keeper ends without them: they are stuck in the kernel.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Requests taken before other things get their turn.
@@ -44,7 +41,12 @@ const CANNOT_BEGIN: u8 = 70;
 /// The keeper's whole life: starts the overseer, keeps the runs that it asks for, and gives the status to exit with
 /// when all is over. Call it early, in a process with one thread.
 pub fn keep(overseer: OverseerCommand) -> u8 {
-    match Keeper::begin(overseer) {
+    keep_patiently(overseer, Patience::default())
+}
+
+/// The same with other bounds for its waits.
+pub fn keep_patiently(overseer: OverseerCommand, patience: Patience) -> u8 {
+    match Keeper::begin(overseer, patience) {
         Ok(mut keeper) => keeper.live(),
         Err(error) => {
             eprintln!("ganger: {error}");
@@ -83,10 +85,11 @@ struct Keeper {
     news: VecDeque<News>,
     alarm: Alarm,
     course: Course,
+    patience: Patience,
 }
 
 impl Keeper {
-    fn begin(command: OverseerCommand) -> io::Result<Self> {
+    fn begin(command: OverseerCommand, patience: Patience) -> io::Result<Self> {
         let set = Set::of(&HEARD);
         set.block();
         let signals = signals::Descriptor::open(&set)?;
@@ -102,10 +105,11 @@ impl Keeper {
             spare_from: RawFd::try_from(spare_from).unwrap_or(RawFd::MAX),
             capabilities,
             trees: Trees::new(cgroups.ok()),
-            overseer: Overseer::new(command, open_files)?,
+            overseer: Overseer::new(command, open_files, patience.farewell)?,
             news: VecDeque::new(),
             alarm: Alarm::default(),
             course: Course::Keep,
+            patience,
         };
         match keeper.overseer.start(&mut keeper.spawner) {
             Ok(pid) => keeper.trees.overseer = Some(pid),
@@ -131,7 +135,7 @@ impl Keeper {
     /// The next moment at which something is due although nothing happens. In quiet times there is none.
     fn next_deadline(&self) -> Option<Instant> {
         let course = match self.course {
-            Course::Keep | Course::End { .. } => self.alarm.due().map(|due| due.at),
+            Course::Keep | Course::End { .. } => self.alarm.due(&self.patience).map(|due| due.at),
             Course::Quit { until, .. } | Course::Stop { until, .. } => Some(until),
         };
         [course, self.overseer.again_at(), self.overseer.kill_at()].into_iter().flatten().min()
@@ -208,7 +212,7 @@ impl Keeper {
         let now = Instant::now();
         match self.course {
             Course::Keep => {
-                if let Some(due) = self.alarm.due().filter(|due| due.at <= now) {
+                if let Some(due) = self.alarm.due(&self.patience).filter(|due| due.at <= now) {
                     self.stop_runs(due.signal, due.kill);
                 }
             }
@@ -238,7 +242,7 @@ impl Keeper {
         for run in self.trees.runs.live() {
             self.trees.signal_tree(run, libc::SIGTERM);
         }
-        self.course = Course::Stop { status, until: Instant::now() + STOP_WITHIN };
+        self.course = Course::Stop { status, until: Instant::now() + self.patience.stop };
     }
 
     /// Kills and reaps until nothing is below us.
@@ -346,7 +350,7 @@ impl Keeper {
                 self.overseer.tell(Event::Swept { id, killed });
             }
             Request::Quit { status } => {
-                self.course = Course::Quit { status, until: Instant::now() + QUIT_WITHIN };
+                self.course = Course::Quit { status, until: Instant::now() + self.patience.quit };
             }
         }
     }

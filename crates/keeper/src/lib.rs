@@ -5,25 +5,26 @@
 
 mod alarm;
 mod attached;
+mod backoff;
 mod capabilities;
 mod cgroup;
 mod codec;
 mod keeper;
 mod link;
 mod overseer;
+mod patience;
 mod processes;
 mod protocol;
 mod runs;
 mod sys;
 mod trees;
 
-use std::time::Duration;
-
 pub use attached::{Ended, SpawnError, run_attached};
 pub use capabilities::{Capabilities, capabilities};
-pub use keeper::keep;
+pub use keeper::{keep, keep_patiently};
 pub use link::{DESCRIPTOR_VARIABLE, Link};
 pub use overseer::OverseerCommand;
+pub use patience::Patience;
 pub use protocol::{
     BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, KEPT_MAX, Launch, Limit, NAMES_MAX, Process,
     Request, Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
@@ -34,6 +35,3 @@ pub use sys::users::{LookupError, lookup_group, lookup_user};
 
 /// The variable that marks every process of a run.
 pub const TAG_VARIABLE: &str = "GANGER_RUN";
-
-/// How long an overseer may take to say that it acts on a signal before the keeper stops the runs itself.
-pub const TAKEN_WITHIN: Duration = Duration::from_secs(10);

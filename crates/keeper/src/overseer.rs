@@ -8,26 +8,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::backoff::Backoff;
 use crate::link::{DESCRIPTOR_VARIABLE, Frame, Socket};
 use crate::protocol::{Event, Inheritance, Launch, Request, Step};
 use crate::sys::descriptors::OpenFiles;
 use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
 use crate::sys::{Failure, signals};
 
-/// How long to wait before the next start, after so many deaths in a row; the last one for all that follow.
-const AGAIN_AFTER: [Duration; 7] = [
-    Duration::ZERO,
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-];
-/// An overseer that lived this long was healthy.
-const HEALTHY: Duration = Duration::from_secs(10);
-/// How long one may live on once the conversation with it is over: it may have something to tell its user.
-const END_WITHIN: Duration = Duration::from_secs(2);
 /// While this many answers wait to be read, no request is taken.
 const OUTBOX_MAX: usize = 64;
 /// The number under which an overseer finds its end of the socket.
@@ -49,8 +36,9 @@ pub(crate) struct Overseer {
     process: Option<Living>,
     /// What came with the latest hello.
     kept: Vec<OwnedFd>,
-    /// Deaths in a row.
-    deaths: usize,
+    backoff: Backoff,
+    /// How long one may live on once the conversation with it is over: it may have something to tell its user.
+    end_within: Duration,
     again_at: Option<Instant>,
     /// Any overseer ever said hello.
     pub(crate) ever_greeted: bool,
@@ -71,7 +59,11 @@ struct Living {
 
 impl Overseer {
     /// One that is not started yet.
-    pub(crate) fn new(command: OverseerCommand, open_files: OpenFiles) -> io::Result<Self> {
+    pub(crate) fn new(
+        command: OverseerCommand,
+        open_files: OpenFiles,
+        end_within: Duration,
+    ) -> io::Result<Self> {
         let unrelated = |(name, _): &(OsString, OsString)| name != DESCRIPTOR_VARIABLE;
         let entry = |(mut name, value): (OsString, OsString)| {
             name.push("=");
@@ -89,7 +81,8 @@ impl Overseer {
             open_files,
             process: None,
             kept: Vec::new(),
-            deaths: 0,
+            backoff: Backoff::default(),
+            end_within,
             again_at: None,
             ever_greeted: false,
         })
@@ -139,16 +132,13 @@ impl Overseer {
 
     /// Notes its death, and when the next one is due.
     pub(crate) fn ended(&mut self) {
-        if self.process.take().is_some_and(|process| process.since.elapsed() >= HEALTHY) {
-            self.deaths = 0;
-        }
         self.schedule();
+        self.process = None;
     }
 
     fn schedule(&mut self) {
-        let last = AGAIN_AFTER.len() - 1;
-        self.again_at = Some(Instant::now() + AGAIN_AFTER[self.deaths.min(last)]);
-        self.deaths = self.deaths.saturating_add(1);
+        let lived = self.process.as_ref().map(|process| process.since.elapsed());
+        self.again_at = Some(Instant::now() + self.backoff.after_death(lived.unwrap_or_default()));
     }
 
     /// When it is to be started again.
@@ -247,7 +237,7 @@ impl Overseer {
     fn hang_up(&mut self) {
         if let Some(process) = &mut self.process {
             process.socket = None;
-            process.kill_at = Some(Instant::now() + END_WITHIN);
+            process.kill_at = Some(Instant::now() + self.end_within);
             process.outbox.clear();
         }
     }

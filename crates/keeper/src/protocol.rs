@@ -342,7 +342,7 @@ pub enum Event {
         killed: Vec<Process>,
     },
     /// Somebody sent this signal to the keeper. An INT, TERM, HUP or QUIT must be `Taken` within
-    /// [`crate::TAKEN_WITHIN`], or the keeper stops the runs itself.
+    /// [`crate::Patience::taken`], or the keeper stops the runs itself.
     #[n(7)]
     Signal {
         /// Which signal.

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use ganger_keeper::{Event, Exit, KEPT_MAX, Request, RunId};
 use rustix::process::{Signal, kill_process};
 
-use crate::support::{HOST, Keeper, TERM, Tree, argv, command, exited, gone, locked_in_time, pid, sh};
+use crate::support::{HOST, Keeper, TERM, Tree, argv, command, exited, gone, line, locked_in_time, pid, sh};
 
 #[test]
 fn an_end_is_kept_through_deaths_of_the_overseer_until_it_is_acknowledged() {
@@ -34,7 +34,7 @@ fn an_end_is_kept_through_deaths_of_the_overseer_until_it_is_acknowledged() {
 
 #[test]
 fn an_overseer_that_talks_nonsense_is_replaced() {
-    let mut keeper = Keeper::greeted(Tree::Best);
+    let mut keeper = Keeper::hasty(Tree::Best);
     keeper.run(1, "web.1", argv(&["sleep", "1000"]));
     let first = keeper.overseer;
     rustix::net::send(&keeper.link, b"nonsense", rustix::net::SendFlags::empty()).unwrap();
@@ -62,7 +62,7 @@ fn signals_to_the_keeper_reach_the_overseer() {
 
 #[test]
 fn a_second_interrupt_ends_all_when_the_overseer_is_mute() {
-    let mut keeper = Keeper::greeted(Tree::Best);
+    let mut keeper = Keeper::hasty(Tree::Best);
     let run = keeper.run(1, "web.1", sh("trap '' INT TERM; while :; do sleep 1000; done", ""));
     kill_process(pid(keeper.process.id()), Signal::INT).unwrap();
     assert_eq!(keeper.event(), Event::Signal { signal: 2 });
@@ -73,11 +73,32 @@ fn a_second_interrupt_ends_all_when_the_overseer_is_mute() {
 
 #[test]
 fn a_mute_overseer_does_not_keep_the_keeper_from_stopping() {
-    let mut keeper = Keeper::greeted(Tree::Best);
+    let mut keeper = Keeper::hasty(Tree::Best);
     let run = keeper.run(1, "web.1", argv(&["sleep", "1000"]));
     let overseer = keeper.overseer;
     kill_process(pid(keeper.process.id()), Signal::TERM).unwrap();
     assert_eq!(keeper.wait(), 143);
+    gone(run);
+    gone(overseer);
+}
+
+#[test]
+fn runs_that_do_not_stop_are_killed_when_the_overseer_is_mute() {
+    let mut keeper = Keeper::hasty(Tree::Best);
+    let (run, mut out) =
+        keeper.run_read(1, "web.1", sh("trap '' TERM; echo up; while :; do sleep 1000; done", ""));
+    assert_eq!(line(&mut out), "up");
+    kill_process(pid(keeper.process.id()), Signal::TERM).unwrap();
+    assert_eq!(keeper.wait(), 143);
+    gone(run);
+}
+
+#[test]
+fn an_overseer_that_quits_but_does_not_end_is_ended() {
+    let mut keeper = Keeper::hasty(Tree::Best);
+    let (run, overseer) = (keeper.run(1, "web.1", argv(&["sleep", "1000"])), keeper.overseer);
+    keeper.send(&Request::Quit { status: 9 });
+    assert_eq!(keeper.wait(), 9);
     gone(run);
     gone(overseer);
 }

@@ -171,6 +171,13 @@ impl Keeper {
         kill_process(pid(self.overseer), Signal::KILL).unwrap();
     }
 
+    /// Starts one that has no patience with others, and says hello.
+    pub(crate) fn hasty(tree: Tree) -> Self {
+        let mut keeper = Self::start_by(&["env", "KEEPER_HOST_HASTY=1"], tree);
+        assert_eq!(keeper.hello(), []);
+        keeper
+    }
+
     /// Says quit, ends the overseer, and gives the keeper's status.
     pub(crate) fn quit(mut self, status: u8) -> i32 {
         self.send(&Request::Quit { status });

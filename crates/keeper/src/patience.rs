@@ -1,0 +1,30 @@
+//! How long the keeper waits for others before it acts by itself.
+
+use std::time::Duration;
+
+/// The bounds of its waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// An overseer that was told of a signal says that it acts on it, before the keeper stops the runs itself.
+    pub taken: Duration,
+    /// The same after a second INT; then they are killed.
+    pub hurried: Duration,
+    /// Runs end after TERM when the keeper itself stops them.
+    pub stop: Duration,
+    /// An overseer ends after it said `Quit`.
+    pub quit: Duration,
+    /// An overseer ends after the conversation with it is over.
+    pub farewell: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            taken: Duration::from_secs(10),
+            hurried: Duration::from_secs(1),
+            stop: Duration::from_secs(5),
+            quit: Duration::from_secs(5),
+            farewell: Duration::from_secs(2),
+        }
+    }
+}
