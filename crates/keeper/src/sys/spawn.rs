@@ -50,6 +50,10 @@ impl Spawner {
     /// Starts one process; returns when its program executes. This process must have a single thread, or the
     /// others must leave signal masks and descriptors alone meanwhile.
     pub(crate) fn spawn(&mut self, launch: &Launch, setting: Setting<'_>) -> Result<u32, Failure> {
+        // To the kernel the highest number means that nothing is to change: the run would keep our rights.
+        if launch.ids.as_ref().is_some_and(|ids| ids.uid == u32::MAX || ids.gid == u32::MAX) {
+            return Err(Failure { step: Step::Request, errno: Errno::INVAL });
+        }
         let strings = Strings::of(launch, setting.fourth.is_some())?;
         let pointers = Pointers::of(&strings);
         let limits = limits(launch, setting.open_files);

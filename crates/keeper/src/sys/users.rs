@@ -27,15 +27,29 @@ pub enum LookupError {
     Failed(String, String),
 }
 
+impl LookupError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoUser(user) if number(user).is_some() => {
+                Some("a number that belongs to no user has no group of its own: name a group too".to_owned())
+            }
+            Self::NoUser(_) => Some("`getent passwd` lists the users of this machine".to_owned()),
+            Self::NoGroup(_) => Some("`getent group` lists the groups of this machine".to_owned()),
+            Self::Failed(..) => None,
+        }
+    }
+}
+
 /// The numbers of a user, by name or number, with all its groups. `group` replaces its first group.
 pub fn lookup_user(user: &str, group: Option<&str>) -> Result<Ids, LookupError> {
-    let (uid, own_gid, name) = match (find_user(user)?, user.parse::<u32>()) {
+    let (uid, own_gid, name) = match (find_user(user)?, number(user)) {
         (Some((uid, gid, name)), _) => (uid, Some(gid), Some(name)),
-        (None, Ok(uid)) => match find_user_by_number(uid)? {
+        (None, Some(uid)) => match find_user_by_number(uid)? {
             Some((uid, gid, name)) => (uid, Some(gid), Some(name)),
             None => (uid, None, None),
         },
-        (None, Err(_)) => return Err(LookupError::NoUser(user.to_owned())),
+        (None, None) => return Err(LookupError::NoUser(user.to_owned())),
     };
     let gid = match (group, own_gid) {
         (Some(group), _) => lookup_group(group)?,
@@ -61,7 +75,12 @@ pub fn lookup_group(group: &str) -> Result<u32, LookupError> {
         },
         |entry: &libc::group| entry.gr_gid,
     )?;
-    found.or_else(|| group.parse().ok()).ok_or_else(missing)
+    found.or_else(|| number(group)).ok_or_else(missing)
+}
+
+/// A user or group given by number. The highest is none: to the kernel it means that nothing is to change.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| *number != u32::MAX)
 }
 
 type User = (u32, u32, CString);
@@ -134,5 +153,56 @@ fn groups_of(name: &CStr, gid: u32) -> Vec<u32> {
             return groups;
         }
         room *= 4;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No machine gives it to anybody.
+    const NOBODYS: &str = "4123456789";
+
+    #[test]
+    fn a_user_is_found_by_name_and_by_number_with_its_groups() {
+        let root = lookup_user("root", None).unwrap();
+        assert_eq!((root.uid, root.gid), (0, 0));
+        assert!(root.groups.contains(&0));
+        assert_eq!(lookup_user("0", None).unwrap(), root);
+    }
+
+    #[test]
+    fn another_group_takes_the_place_of_the_first() {
+        let ids = lookup_user("root", Some("4242")).unwrap();
+        assert_eq!((ids.uid, ids.gid), (0, 4242));
+        assert!(ids.groups.contains(&4242));
+    }
+
+    #[test]
+    fn a_number_without_an_entry_needs_a_group() {
+        let error = lookup_user(NOBODYS, None).unwrap_err();
+        assert_eq!(error.to_string(), "there is no user 4123456789");
+        assert!(error.hint().unwrap().contains("name a group too"));
+        let ids = lookup_user(NOBODYS, Some("root")).unwrap();
+        assert_eq!(ids, Ids { uid: 4_123_456_789, gid: 0, groups: vec![0] });
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_where_to_look() {
+        for name in ["no-such-user", "", "-1", "a\0b", "4294967295"] {
+            let error = lookup_user(name, None).unwrap_err();
+            assert_eq!(error, LookupError::NoUser(name.to_owned()));
+            assert_eq!(error.hint().unwrap(), "`getent passwd` lists the users of this machine");
+            let error = lookup_group(name).unwrap_err();
+            assert_eq!(error.to_string(), format!("there is no group {name}"));
+            assert_eq!(error.hint().unwrap(), "`getent group` lists the groups of this machine");
+        }
+    }
+
+    #[test]
+    fn a_group_is_found_by_name_and_by_number() {
+        assert_eq!(lookup_group("root"), Ok(0));
+        assert_eq!(lookup_group("0"), Ok(0));
+        assert_eq!(lookup_group(NOBODYS), Ok(4_123_456_789), "a group needs no entry");
     }
 }

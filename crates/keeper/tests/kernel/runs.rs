@@ -40,6 +40,10 @@ fn each_way_not_to_start_is_told_apart() {
     assert_eq!(step(argv(&[&lost])), Step::Interpreter);
     assert_eq!(step(Launch { dir: "/no/such/dir".into(), ..argv(&["true"]) }), Step::Directory);
     assert_eq!(step(argv(&["a\0b"])), Step::Request);
+    for (uid, gid) in [(u32::MAX, 1), (1, u32::MAX)] {
+        let ids = Some(Ids { uid, gid, groups: vec![1] });
+        assert_eq!(step(Launch { ids, ..argv(&["true"]) }), Step::Request, "it would stay root");
+    }
     let limit = Limit { resource: Resource::OpenFiles, soft: Some(2), hard: Some(1) };
     assert_eq!(step(Launch { limits: vec![limit], ..argv(&["true"]) }), Step::Limits);
     keeper.run(1, "web.1", argv(&["true"]));
