@@ -52,6 +52,18 @@ impl SpawnError {
     pub fn status(&self) -> u8 {
         if self.step == Step::NotFound { 127 } else { 126 }
     }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let program = self.program.to_string_lossy();
+        let dir = self.dir.display();
+        match self.step {
+            Step::Directory => Some(format!("{dir} must exist, and the user must be allowed to enter it")),
+            Step::NotFound if program.starts_with('/') => None,
+            Step::NotFound if program.contains('/') => Some(format!("it was looked for from {dir}")),
+            step => step.hint().map(str::to_owned),
+        }
+    }
 }
 
 /// Runs one command in this terminal: the same streams, the same process group, so that Ctrl-C reaches it. TERM and
@@ -109,5 +121,39 @@ fn kill_rest(heard: &signals::Descriptor) -> Vec<Process> {
         }
         // Interrupted or failed: the children are looked at again.
         let _ = poll(&mut [PollFd::new(heard, PollFlags::IN)], Some(&until(deadline)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(program: &str, step: Step) -> SpawnError {
+        let reason = "why".to_owned();
+        SpawnError { program: program.into(), dir: "/srv/shop".into(), step, reason, errno: 2 }
+    }
+
+    #[test]
+    fn a_hint_says_where_a_command_was_looked_for() {
+        let hint = |program: &str| failed(program, Step::NotFound).hint().unwrap_or_default();
+        assert_eq!(hint("rails"), "without a slash it must be in a directory of PATH");
+        assert_eq!(hint("bin/rails"), "it was looked for from /srv/shop");
+        assert_eq!(hint("/bin/rails"), "");
+        assert_eq!(failed("rails", Step::NotFound).to_string(), "rails: command not found: why");
+    }
+
+    #[test]
+    fn a_hint_says_what_is_needed() {
+        let hint = |step| failed("rails", step).hint().unwrap_or_default();
+        assert_eq!(hint(Step::User), "only root may start a command as another user");
+        assert_eq!(hint(Step::NotExecutable), "it must be a file with the right to be executed (chmod +x)");
+        assert!(hint(Step::Directory).starts_with("/srv/shop must exist"));
+        assert_eq!(hint(Step::Exec), "");
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_has_the_status_that_a_shell_gives_it() {
+        assert_eq!(failed("rails", Step::NotFound).status(), 127);
+        assert_eq!(failed("rails", Step::NotExecutable).status(), 126);
     }
 }

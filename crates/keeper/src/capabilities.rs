@@ -93,22 +93,88 @@ pub(crate) fn probe(cgroups: &Result<Cgroups, String>) -> Capabilities {
 }
 
 impl fmt::Display for Capabilities {
+    /// A line each: a name, two spaces or more, what there is, and what follows from what is missing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has = |there: bool| if there { "yes" } else { "no" };
-        writeln!(f, "kernel          {}", self.kernel)?;
-        writeln!(f, "user            {}", self.uid)?;
-        writeln!(f, "first process   {}", has(self.first_process))?;
-        match &self.cgroup {
-            Some(path) => writeln!(f, "cgroup          {path}")?,
-            None => writeln!(f, "cgroup          no: {}", self.cgroup_missing)?,
+        let has = |there: bool, missing: &str| {
+            if there { "yes".to_owned() } else { format!("no: {missing}") }
+        };
+        let user = match self.uid {
+            0 => "0: workers may run as any user".to_owned(),
+            uid => format!("{uid}: workers run as this user and no other"),
+        };
+        let cgroup = match &self.cgroup {
+            Some(path) => path.clone(),
+            None => format!(
+                "no: {}; a worker's processes are found by parent, session and tag instead",
+                self.cgroup_missing
+            ),
+        };
+        let lines = [
+            ("kernel", self.kernel.clone()),
+            ("user", user),
+            (
+                "first process",
+                if self.first_process { "yes: every orphan is reaped" } else { "no" }.to_owned(),
+            ),
+            ("cgroup", cgroup),
+            ("cgroup.kill", has(self.cgroup_kill, "a worker's processes are killed one by one")),
+            ("clone3", has(self.clone3, "a process joins its cgroup only after it is made, which is slower")),
+            ("pidfd", has(self.pidfd, "a process is known by its number and start time alone")),
+            ("pidfd exit info", has(self.pidfd_info, "only a parent learns how a process ended")),
+            (
+                "close_range",
+                has(self.close_range, "workers inherit the descriptors that ganger was started with"),
+            ),
+            ("children list", has(self.children, "all of /proc is searched for a worker's processes")),
+            ("subreaper", has(self.subreaper, "a process whose parent ended may escape")),
+            ("open files", self.open_files.to_string()),
+        ];
+        let lines = lines.map(|(name, value)| format!("{name:<15}  {value}"));
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_with_what_follows_from_it() {
+        let none = Capabilities {
+            kernel: "4.18".to_owned(),
+            uid: 1000,
+            cgroup_missing: "no cgroup2 file system is mounted".to_owned(),
+            open_files: 1024,
+            ..Capabilities::default()
+        };
+        let text = none.to_string();
+        let cgroup = "cgroup           no: no cgroup2 file system is mounted; a worker's processes are found";
+        assert!(text.contains(cgroup), "{text}");
+        assert!(text.contains("user             1000: workers run as this user and no other\n"), "{text}");
+        assert!(text.ends_with("open files       1024"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.contains("  no: ")).count(), 8, "{text}");
+    }
+
+    #[test]
+    fn every_line_is_a_name_and_a_value_with_two_spaces_between() {
+        let text = capabilities().to_string();
+        assert_eq!(text.lines().count(), 12);
+        for line in text.lines() {
+            let (name, value) = line.split_once("  ").unwrap();
+            assert!(!name.ends_with(' ') && !value.trim().is_empty(), "{line}");
         }
-        writeln!(f, "cgroup.kill     {}", has(self.cgroup_kill))?;
-        writeln!(f, "clone3          {}", has(self.clone3))?;
-        writeln!(f, "pidfd           {}", has(self.pidfd))?;
-        writeln!(f, "pidfd exit info {}", has(self.pidfd_info))?;
-        writeln!(f, "close_range     {}", has(self.close_range))?;
-        writeln!(f, "children list   {}", has(self.children))?;
-        writeln!(f, "subreaper       {}", has(self.subreaper))?;
-        write!(f, "open files      {}", self.open_files)
+    }
+
+    #[test]
+    fn what_is_probed_here_is_so() {
+        let found = capabilities();
+        assert_eq!(found.uid, geteuid().as_raw());
+        assert!(!found.first_process);
+        assert_eq!(found.cgroup.is_some(), found.cgroup_missing.is_empty());
+        assert!(found.cgroup.is_some() || !found.cgroup_kill);
+        // Whatever this builds on has these.
+        assert!(found.pidfd && found.subreaper && found.close_range && found.open_files > 0, "{found:?}");
+        // The probe for a cgroup leaves nothing behind.
+        assert!(found.cgroup.is_none_or(|path| !Path::new(&path).exists()));
     }
 }

@@ -507,6 +507,25 @@ pub enum Step {
     Exec,
 }
 
+impl Step {
+    /// What whoever started it can do about it.
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::Descriptors => Some("raise the limit of open files (ulimit -n) for whoever starts ganger"),
+            Self::Fork => Some("too many processes or too little memory: see ulimit -u and free -m"),
+            Self::Limits => Some("only root may raise a limit above the hard limit (ulimit -H)"),
+            Self::Groups | Self::Group | Self::User => Some("only root may start a command as another user"),
+            Self::Directory => Some("the directory must exist, and the user must be allowed to enter it"),
+            Self::NotFound => Some("without a slash it must be in a directory of PATH"),
+            Self::NotExecutable => Some("it must be a file with the right to be executed (chmod +x)"),
+            Self::Interpreter => Some(
+                "its first line (#!) must name a program that is there, and end without a carriage return",
+            ),
+            Self::Refused | Self::Request | Self::Cgroup | Self::Session | Self::Stdio | Self::Exec => None,
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
