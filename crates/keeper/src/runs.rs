@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::fstat;
+use rustix::io::fcntl_dupfd_cloexec;
 
 use crate::protocol::{Exit, NAMES_MAX, Process, RunId, RunReport, Usage};
+
+/// Descriptors that are kept get numbers from here on.
+const KEPT_FROM: i32 = 64;
 
 /// A run that is not forgotten.
 pub(crate) struct Run {
@@ -98,7 +102,8 @@ impl Runs {
     /// Keeps the output descriptors of a worker, in place of those of its run before.
     pub(crate) fn keep(&mut self, worker: &str, stdout: OwnedFd, stderr: OwnedFd) {
         let other = !same_file(&stdout, &stderr);
-        self.kept.insert(worker.into(), Kept { _stdout: stdout, _stderr: other.then_some(stderr) });
+        let kept = Kept { _stdout: out_of_the_way(stdout), _stderr: other.then(|| out_of_the_way(stderr)) };
+        self.kept.insert(worker.into(), kept);
     }
 
     /// Closes the descriptors that are kept for a worker.
@@ -165,6 +170,12 @@ impl Runs {
     pub(crate) fn report(&self) -> Vec<RunReport> {
         self.by_id.iter().map(|(id, run)| run.report(*id)).collect()
     }
+}
+
+/// The descriptor under a high number, so that those of the next run get low ones: what a child copies of our table
+/// ends with the last that it needs. Where that is not possible, it stays where it is.
+fn out_of_the_way(descriptor: OwnedFd) -> OwnedFd {
+    fcntl_dupfd_cloexec(&descriptor, KEPT_FROM).unwrap_or(descriptor)
 }
 
 fn same_file(one: &OwnedFd, other: &OwnedFd) -> bool {

@@ -1,5 +1,6 @@
 //! The clone itself: the child shares our memory and we stand still until it executes a program or ends (as with
-//! vfork), but it stands on a stack of its own, so nothing of ours is overwritten.
+//! vfork), but it stands on a stack of its own, so nothing of ours is overwritten. It shares our descriptors, too,
+//! until it takes a copy of those that it needs.
 
 use std::ffi::c_void;
 use std::os::fd::RawFd;
@@ -49,15 +50,18 @@ impl Drop for Stack {
     }
 }
 
+/// What a child shares with us.
+const SHARED: i32 = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
+
 /// What a child does. It gets a pointer to its argument and must not return.
 pub(super) type Main = extern "C" fn(*mut c_void) -> i32;
 
 /// Clones with what every C library has.
 pub(super) fn plain<T>(stack: &mut Stack, main: Main, argument: &mut T) -> Result<u32, Errno> {
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the child runs `main` on its own stack and touches, of our memory, only what `argument` points to;
     // we stand still (VFORK) until it has executed a program or ended, so nobody else touches it meanwhile.
-    let pid = unsafe { libc::clone(main, stack.top(), flags, ptr::from_mut(argument).cast()) };
+    let pid =
+        unsafe { libc::clone(main, stack.top(), SHARED | libc::SIGCHLD, ptr::from_mut(argument).cast()) };
     u32::try_from(pid).map_err(|_| last_errno())
 }
 
@@ -88,9 +92,8 @@ pub(super) fn into_cgroup<T>(
     argument: &mut T,
     cgroup: Option<RawFd>,
 ) -> Result<u32, Errno> {
-    let vfork = (libc::CLONE_VM | libc::CLONE_VFORK).cast_unsigned().into();
     let mut arguments = Arguments {
-        flags: vfork,
+        flags: SHARED.cast_unsigned().into(),
         exit_signal: libc::SIGCHLD.cast_unsigned().into(),
         stack: (stack.top() as u64) - STACK as u64,
         stack_size: STACK as u64,
