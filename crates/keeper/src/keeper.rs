@@ -35,6 +35,8 @@ const REQUESTS_MAX: usize = 64;
 /// So many of the highest descriptors are no run's: with them a keeper at its limit can still answer, look at
 /// processes and start an overseer.
 const SPARE: u64 = 8;
+/// Answers that go out together: the overseer prepares the next runs while we still start those before.
+const ANSWERS_TOGETHER: usize = 4;
 /// The status when not even the beginning works.
 const CANNOT_BEGIN: u8 = 70;
 
@@ -306,6 +308,9 @@ impl Keeper {
         for _ in 0..REQUESTS_MAX {
             let Some(frame) = self.overseer.receive() else { return };
             self.take_frame(frame);
+            if self.overseer.waiting() >= ANSWERS_TOGETHER {
+                self.overseer.flush();
+            }
         }
     }
 

@@ -199,7 +199,12 @@ impl Overseer {
 
     /// Whether all that was told has gone out.
     pub(crate) fn is_drained(&self) -> bool {
-        self.process.as_ref().is_none_or(|process| process.outbox.is_empty())
+        self.waiting() == 0
+    }
+
+    /// How much of what was told has not gone out.
+    pub(crate) fn waiting(&self) -> usize {
+        self.process.as_ref().map_or(0, |process| process.outbox.len())
     }
 
     /// Queues an event. Answers only, and one other at a time: requests are not taken while many wait.

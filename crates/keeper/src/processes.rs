@@ -7,6 +7,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use crate::protocol::Process;
 use crate::sys::signals;
 
+/// Longer than what the kernel says of a process: 52 numbers and a name.
+const STAT_MAX: usize = 2048;
 /// The most of a process's environment that is searched.
 const ENVIRON_MAX: u64 = 1 << 20;
 
@@ -26,8 +28,10 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// This process now; none if there is no such process any more.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        parse(pid, &String::from_utf8_lossy(&stat))
+        let mut stat = [0; STAT_MAX];
+        // The kernel gives it in one piece.
+        let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
+        parse(pid, &String::from_utf8_lossy(&stat[..length]))
     }
 
     /// What tells it from any other process that ever was.
@@ -62,13 +66,12 @@ fn parse(pid: u32, stat: &str) -> Option<Snapshot> {
     // The name may hold anything, parentheses and spaces too: what follows its last `)` is numbers.
     let (start, rest) = stat.rsplit_once(") ")?;
     let name = start.split_once(" (")?.1.to_owned();
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let number = |index: usize| rest.split(' ').nth(index)?.parse::<u64>().ok();
     let small = |index: usize| number(index).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
     Some(Snapshot {
         pid,
         name,
-        state: *fields.first()?.as_bytes().first()?,
+        state: *rest.as_bytes().first()?,
         parent: small(1),
         group: small(2),
         session: small(3),
