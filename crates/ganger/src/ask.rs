@@ -15,9 +15,9 @@ pub(crate) fn find(place: &Where) -> Result<(Place, AppFile), Failure> {
 }
 
 /// The running app that a command is about, if there is one. An app that is named must run.
-pub(crate) fn find_running(place: &Where) -> Result<Option<Place>, Failure> {
+pub(crate) fn find_running(place: &Where) -> Result<Option<(Place, AppFile)>, Failure> {
     match find(place) {
-        Ok((found, _)) => Ok(Some(found)),
+        Ok(found) => Ok(Some(found)),
         Err(failure) if place.app.is_some() => Err(failure),
         Err(_) => Ok(None),
     }

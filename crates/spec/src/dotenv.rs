@@ -13,6 +13,9 @@ pub const MAX_VALUE_BYTES: usize = 128 * 1024;
 /// The most that the values of one file have together: about what the kernel gives to a process.
 pub const MAX_ENV_BYTES: usize = 2 * 1024 * 1024;
 
+/// What a name of a variable is.
+pub(crate) const NAME_RULE: &str = "a name has letters, digits, `_` and `.`";
+
 const FORM: &str = "a line is `NAME=value`; a comment begins with #";
 
 /// Reads `text`; `known` is asked for what an expansion names and the file has not said.
@@ -109,16 +112,14 @@ impl<'a, K: Fn(&str) -> Option<String>> Reader<'a, K> {
 
     fn check_size(&mut self, name: &str, value: &str) -> Result<(), Problem> {
         if value.len() > MAX_VALUE_BYTES {
-            return Err(Problem::new(format!(
-                "the value of `{name}` is longer than {MAX_VALUE_BYTES} bytes"
-            )));
+            let message = format!("the value of `{name}` is longer than {MAX_VALUE_BYTES} bytes");
+            return Err(Problem::new(message).hinted("put it into a file, and the file's name here"));
         }
         self.size += value.len();
         if self.size > MAX_ENV_BYTES {
             self.at = self.text.len();
-            return Err(Problem::new(format!(
-                "the values of this file are longer than {MAX_ENV_BYTES} bytes together"
-            )));
+            let message = format!("the values of this file are longer than {MAX_ENV_BYTES} bytes together");
+            return Err(Problem::new(message).hinted("more cannot be given to a process"));
         }
         Ok(())
     }
@@ -134,8 +135,7 @@ impl<'a, K: Fn(&str) -> Option<String>> Reader<'a, K> {
             Some(_) | None => said,
         };
         if name.is_empty() || !name.chars().all(is_name_char) {
-            let hint = "a name has letters, digits, `_` and `.`";
-            return Err(Problem::new(format!("{} is no name of a variable", shown(name))).hinted(hint));
+            return Err(Problem::new(format!("{} is no name of a variable", shown(name))).hinted(NAME_RULE));
         }
         self.at += end + 1;
         Ok(name.to_owned())
@@ -269,8 +269,12 @@ impl<'a, K: Fn(&str) -> Option<String>> Reader<'a, K> {
 }
 
 fn unclosed(quote: char, line: u32) -> Problem {
+    let hint = match quote {
+        '"' => "end the value with \", or write a quote in it as \\\"".to_owned(),
+        other => format!("end the value with {other}, or put it into double quotes"),
+    };
     let problem = Problem::new(format!("the quote {quote} is never closed"));
-    Problem { line: Some(line), ..problem }
+    Problem { line: Some(line), ..problem.hinted(hint) }
 }
 
 pub(crate) fn is_name_char(c: char) -> bool {

@@ -105,7 +105,8 @@ fn flag(place: &mut Option<bool>, key: &str, value: Option<&str>) -> Result<Opti
         Some("true" | "yes" | "on") => Some(true),
         Some("false" | "no" | "off") => Some(false),
         Some(other) => {
-            return Err(Problem::new(format!("{} for `{key}` is neither true nor false", shown(other))));
+            let problem = Problem::new(format!("{} for `{key}` is neither true nor false", shown(other)));
+            return Err(problem.hinted(format!("write `{key}: true` or `{key}: false`")));
         }
     };
     Ok(None)

@@ -42,7 +42,10 @@ impl Formation {
             }
             let Some(count) = count.parse().ok().filter(|count| *count <= MAX_COUNT) else {
                 let message = format!("{} asks for more than {MAX_COUNT} workers of a group", shown(part));
-                return Err(BadFormation { message, hint: None });
+                return Err(BadFormation {
+                    message,
+                    hint: Some("ask for fewer, or make several groups".to_owned()),
+                });
             };
             if formation.said(name).is_some() {
                 return Err(wrong(format!("`{name}` is named twice in the formation")));

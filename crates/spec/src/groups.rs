@@ -29,7 +29,11 @@ pub(crate) struct Draft<'a> {
 }
 
 /// The groups in the order of their positions: the Procfile's, then those that only `ganger.toml` has.
-pub(crate) fn drafts<'a>(sources: &'a Sources, findings: &mut Findings) -> Vec<Draft<'a>> {
+pub(crate) fn drafts<'a>(
+    sources: &'a Sources,
+    none_will_do: bool,
+    findings: &mut Findings,
+) -> Vec<Draft<'a>> {
     let entries = sources.procfile.as_ref().map(|(_, entries)| entries.as_slice()).unwrap_or_default();
     let mut drafts: Vec<Draft<'a>> =
         entries.iter().map(|entry| Draft { name: &entry.name, entry: Some(entry), table: None }).collect();
@@ -50,14 +54,12 @@ pub(crate) fn drafts<'a>(sources: &'a Sources, findings: &mut Findings) -> Vec<D
             }
         }
     }
-    if drafts.is_empty() && !findings.has_errors() {
+    if drafts.is_empty() && !none_will_do && !findings.has_errors() {
         findings.error(nothing(sources));
     }
     if drafts.len() > MAX_GROUPS {
-        findings.error(Problem::new(format!(
-            "{} groups are more than the {MAX_GROUPS} that an app can have",
-            drafts.len()
-        )));
+        let message = format!("{} groups are more than the {MAX_GROUPS} that an app can have", drafts.len());
+        findings.error(Problem::new(message).hinted("give one group several workers, or make several apps"));
         drafts.truncate(MAX_GROUPS);
     }
     drafts
@@ -70,7 +72,7 @@ fn nothing(sources: &Sources) -> Problem {
         (None, Some((path, _))) => {
             Problem::in_file(path, "defines no group").hinted("add a line `web: command`")
         }
-        (None, None) => Problem::new("no group is defined"),
+        (None, None) => Problem::new("no group is defined").hinted("add a line `web: command` to a Procfile"),
     }
 }
 
@@ -82,7 +84,7 @@ impl Draft<'_> {
         if *count.get_ref() > MAX_COUNT {
             let message =
                 format!("a count of {} is more than the {MAX_COUNT} that a group can have", count.get_ref());
-            findings.error(native.problem(&count.span(), message));
+            findings.error(native.problem(&count.span(), message).hinted("split it into several groups"));
         }
         (*count.get_ref()).min(MAX_COUNT)
     }
@@ -168,8 +170,9 @@ impl Draft<'_> {
             if let (Some(text), Some((native, span, _))) = (text, &self.table)
                 && (text.is_empty() || text.contains('\0'))
             {
+                let message = format!("the `{key}` of `{}` is empty or has a NUL", self.name);
                 findings.error(
-                    native.problem(span, format!("the `{key}` of `{}` is empty or has a NUL", self.name)),
+                    native.problem(span, message).hinted(format!("leave `{key}` out for the default")),
                 );
             }
         }
@@ -200,13 +203,16 @@ impl Draft<'_> {
             if let Some(table) = &table.backoff {
                 backoff = self::backoff(table.get_ref());
                 if let Err(message) = check_backoff(table.get_ref(), &backoff) {
-                    findings.error(native.problem(&table.span(), message));
+                    let hint = "`initial` is at most `max`, `factor` from 1 to 100, `jitter` from 0 to 1";
+                    findings.error(native.problem(&table.span(), message).hinted(hint));
                 }
             }
             if let Some(table) = &table.budget {
                 allowed = Some(budget(table.get_ref()));
                 if table.get_ref().within.0.is_zero() {
-                    findings.error(native.problem(&table.span(), "a budget within no time allows nothing"));
+                    let problem = native.problem(&table.span(), "a budget within no time allows nothing");
+                    findings
+                        .error(problem.hinted("write `within = \"1m\"`, or leave `budget` out for no bound"));
                 }
             }
         }
@@ -227,7 +233,8 @@ impl Draft<'_> {
             let Some(value) = value else { continue };
             if value.soft.unwrap_or(u64::MAX) > value.hard.unwrap_or(u64::MAX) {
                 let message = format!("the soft limit of `{name}` is above the hard one");
-                findings.error(native.problem(&table.span(), message));
+                let hint = "write `{ soft = 1024, hard = 4096 }`, or one number for both";
+                findings.error(native.problem(&table.span(), message).hinted(hint));
             }
             limits.insert(limit, value);
         }

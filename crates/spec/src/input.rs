@@ -14,7 +14,8 @@ pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 pub(crate) fn read(path: &Path) -> Result<Option<String>, Problem> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
-            return Err(Problem::in_file(path, "is a directory, not a file"));
+            let problem = Problem::in_file(path, "is a directory, not a file");
+            return Err(problem.hinted("name a file, or move the directory out of the way"));
         }
         Ok(meta) if meta.file_type().is_fifo() && !path.starts_with("/dev") && !path.starts_with("/proc") => {
             let problem = Problem::in_file(path, "is a named pipe, which may never end");
@@ -39,7 +40,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let problem = Problem::in_file(path, format!("cannot be read: {}", reason(error)));
     match error.kind() {
         ErrorKind::PermissionDenied => problem.hinted("give ganger's user the right to read it"),
-        _ => problem,
+        _ => problem.hinted("does the disk work? `cat` should show the file too"),
     }
 }
 

@@ -29,7 +29,7 @@ pub fn load(options: &Options) -> Result<Loaded, LoadError> {
     let settings = wishes.settings;
     let loaded = Sources::read(options, &wishes, list, &mut findings)
         .map(|sources| assemble(options, &wishes, sources, &mut findings));
-    let warnings = findings.finish()?;
+    let warnings = findings.told_in(&options.dir).finish()?;
     match loaded {
         Some((spec, left_out)) => Ok(Loaded { spec, warnings, settings, left_out }),
         None => unreachable!("sources that cannot be read leave an error in the findings"),
@@ -44,7 +44,7 @@ fn assemble(
     findings: &mut Findings,
 ) -> (Spec, Vec<String>) {
     let base = base_port(options, wishes, &sources, findings);
-    let drafts = drafts(&sources, findings);
+    let drafts = drafts(&sources, options.without_groups, findings);
     let names: Vec<&str> = drafts.iter().map(|draft| draft.name).collect();
     let policy = Policy::of(options, wishes, &names, findings);
     let mut groups: Vec<Group> = drafts
@@ -145,12 +145,14 @@ fn count(
     }
     let total: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
     if total > MAX_WORKERS {
-        findings.error(Problem::new(format!(
-            "{total} workers are more than the {MAX_WORKERS} that an app can have"
-        )));
+        let message = format!("{total} workers are more than the {MAX_WORKERS} that an app can have");
+        findings.error(Problem::new(message).hinted("lower a count in the formation or in ganger.toml"));
     }
     if total == 0 && !groups.is_empty() {
-        findings.warn(Problem::new("no worker starts: every group has a count of 0"));
+        findings.warn(
+            Problem::new("no worker starts: every group has a count of 0")
+                .hinted("`-m all=1` starts one of each"),
+        );
     }
     left_out
 }
@@ -176,7 +178,8 @@ fn check_reserved(spec: &Spec, findings: &mut Findings) {
         if variable.name == PS || variable.name == GANGER_WORKER {
             let message =
                 format!("`{}` is set by ganger for each worker: this value is not used", variable.name);
-            findings.warn(Problem::at(path, *line, message));
+            findings
+                .warn(Problem::at(path, *line, message).hinted("remove the line, or choose another name"));
         }
     }
 }

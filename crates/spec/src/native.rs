@@ -64,6 +64,7 @@ fn of_toml(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
         }
     }
     Problem { message: message.to_owned(), ..problem }
+        .hinted("`ganger.toml` is TOML; docs/ganger.toml.md lists its keys")
 }
 
 fn place(path: &Path, text: &str, span: &Range<usize>, message: String) -> Problem {

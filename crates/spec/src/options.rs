@@ -32,6 +32,8 @@ pub struct Options {
     pub any_can_die: bool,
     /// `--auto-restart worker,…` or `all`: these are started again whenever they end.
     pub auto_restart: Option<String>,
+    /// An app without groups will do, also one without a Procfile: only its environment is asked for.
+    pub without_groups: bool,
     /// The shell's environment, for expansion in env files and for `PORT`.
     pub inherited: BTreeMap<OsString, OsString>,
 }

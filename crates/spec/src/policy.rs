@@ -36,7 +36,9 @@ impl Policy {
             findings.error(Problem::new(message).hinted(hint));
         }
         let timeout = wishes.timeout.as_ref().and_then(|wish| {
-            findings.take(parse_duration(wish.value.trim()).map_err(|message| wish.place.problem(&message)))
+            findings.take(parse_duration(wish.value.trim()).map_err(|message| {
+                wish.place.problem(&message).hinted("write seconds, or a duration such as `1m30s`")
+            }))
         });
         Self { any_can_die: options.any_can_die, can_die, auto_restart, timeout }
     }

@@ -49,7 +49,7 @@ impl ScaleError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownGroup { hint, .. } => hint.clone(),
-            Self::TooMany { .. } => None,
+            Self::TooMany { .. } => Some("ask for fewer, or make several groups".to_owned()),
             Self::PortOutOfRange { .. } => Some(
                 "choose a lower base with -p, fewer workers, or `port = false` for this group in ganger.toml"
                     .to_owned(),

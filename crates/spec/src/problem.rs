@@ -41,6 +41,13 @@ impl Problem {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The same as it is told to somebody in this directory: what lies in it has its relative name.
+    fn told_in(self, dir: &Path) -> Self {
+        let prefix = format!("{}/", dir.display());
+        let path = self.path.map(|path| path.strip_prefix(dir).map_or(path.clone(), Path::to_owned));
+        Self { path, message: self.message.replace(&prefix, ""), ..self }
+    }
+
     /// With a hint where there is one to give.
     #[must_use]
     pub(crate) fn maybe_hinted(self, hint: Option<String>) -> Self {
@@ -138,6 +145,13 @@ impl Findings {
         !self.errors.is_empty()
     }
 
+    /// The same as compilers tell it: paths in `dir` from there.
+    pub(crate) fn told_in(self, dir: &Path) -> Self {
+        let told =
+            |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.told_in(dir)).collect();
+        Self { errors: told(self.errors), warnings: told(self.warnings), ..self }
+    }
+
     /// The warnings, if nothing was an error.
     pub(crate) fn finish(self) -> Result<Vec<Warning>, LoadError> {
         if self.errors.is_empty() {
@@ -180,6 +194,15 @@ mod tests {
         let error = error_of(2);
         assert_eq!(error.to_string(), "/app/Procfile:1: bad\n/app/Procfile:2: bad");
         assert_eq!(error.hint().as_deref(), Some("write it well"));
+    }
+
+    #[test]
+    fn what_lies_in_the_directory_has_its_relative_name() {
+        let mut findings = Findings::default();
+        findings.error(Problem::at(Path::new("/app/web/Procfile"), 3, "no file /app/web/x"));
+        findings.error(Problem::at(Path::new("/app/web2/Procfile"), 3, "no file /app/x"));
+        let error = findings.told_in(Path::new("/app/web")).finish().unwrap_err();
+        assert_eq!(error.to_string(), "Procfile:3: no file x\n/app/web2/Procfile:3: no file /app/x");
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
     }
     if name.len() > MAX_NAME {
         let message = format!("the name {} is longer than {MAX_NAME} letters", shown(name));
-        return Err(Problem::new(message));
+        return Err(Problem::new(message).hinted("choose a shorter name"));
     }
     if name == ALL {
         let hint = "choose another name";

@@ -48,13 +48,13 @@ impl Sources {
                 .root
                 .as_ref()
                 .map_or_else(|| Problem::new(&message), |wish| wish.place.problem(&message));
-            findings.error(problem);
+            findings.error(problem.hinted("name the app's directory"));
             return None;
         }
         let mut sources = Self { root: base.clone(), procfile: None, native: None, env: Vec::new(), list };
         let found = match &wishes.file {
             Some(file) => sources.read_named(file, findings),
-            None => sources.discover(&base, findings),
+            None => sources.discover(&base, options.without_groups, findings),
         };
         if wishes.root.is_none() {
             let file = wishes.file.as_ref().and_then(|file| file.value.parent());
@@ -80,13 +80,16 @@ impl Sources {
     }
 
     /// The Procfile and the `ganger.toml` of a directory.
-    fn discover(&mut self, dir: &Path, findings: &mut Findings) -> bool {
+    fn discover(&mut self, dir: &Path, none_will_do: bool, findings: &mut Findings) -> bool {
         let native = self.read_native(&dir.join(GANGER_TOML), findings);
         let procfile = match native {
             Found::Missing => self.read_procfile(&dir.join(PROCFILE), findings),
             Found::Read | Found::Bad => Found::Missing,
         };
         if native == Found::Missing && procfile == Found::Missing {
+            if none_will_do {
+                return true;
+            }
             let message = format!("no Procfile and no ganger.toml in {}", dir.display());
             let hint = "go to the app's directory, name it with -d, or name a file with -f";
             findings.error(Problem::new(message).hinted(hint));
@@ -118,7 +121,8 @@ impl Sources {
                 let procfile = absolute(dir, named.get_ref());
                 if self.read_procfile(&procfile, findings) == Found::Missing {
                     let message = format!("no file {}", procfile.display());
-                    findings.error(native.problem(&named.span(), message));
+                    let problem = native.problem(&named.span(), message);
+                    findings.error(problem.hinted("name a Procfile that exists, or leave `procfile` out"));
                 }
             }
         }
@@ -208,7 +212,7 @@ pub(crate) fn variables(native: &Native, table: &EnvTable, findings: &mut Findin
     for (name, value) in said {
         if name.get_ref().is_empty() || !name.get_ref().chars().all(dotenv::is_name_char) {
             let message = format!("{} is no name of a variable", procfile::shown(name.get_ref()));
-            findings.error(native.problem(&name.span(), message));
+            findings.error(native.problem(&name.span(), message).hinted(dotenv::NAME_RULE));
         }
         let origin = Origin::File { path: native.path().to_owned(), line: native.line(&name.span()) };
         variables.push(Variable { name: name.get_ref().clone(), value: value.0.clone(), origin });

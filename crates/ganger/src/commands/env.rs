@@ -1,5 +1,6 @@
 //! `ganger env`: the variables of a worker and where they come from.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ganger_api::{Data, EnvInfo, Request};
@@ -10,23 +11,27 @@ use crate::cli::{EnvArgs, SpecArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::load;
 use crate::output::show;
-use crate::render::environment;
+use crate::render::{environment, explained};
+use crate::style::Style;
 
 /// Shows an environment: of the app that runs, else of what would run.
 pub(crate) fn run(place: &Where, args: &EnvArgs) -> Outcome {
-    let info = match find_running(place)? {
-        Some(running) => {
+    let (info, root) = match find_running(place)? {
+        Some((running, app)) => {
             let request = Request::Env { name: args.name.clone() };
             let Data::Env(info) = ask_at(&running, &request)? else { return Err(unexpected()) };
-            info
+            (info, app.root)
         }
         None => planned(place, args.name.as_deref())?,
     };
-    show(args.json, &info, |info| environment(info, args.explain))?;
+    let text = |info: &EnvInfo| {
+        if args.explain { explained(info, &root, Style::of_stdout()) } else { environment(info) }
+    };
+    show(args.json, &info, text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn planned(place: &Where, name: Option<&str>) -> Result<EnvInfo, Failure> {
+fn planned(place: &Where, name: Option<&str>) -> Result<(EnvInfo, PathBuf), Failure> {
     let options = load::options(place, &SpecArgs::default(), &[])?;
     let spec = ganger_spec::load(&options)?.spec;
     let (name, explained) = match name {
@@ -36,7 +41,7 @@ fn planned(place: &Where, name: Option<&str>) -> Result<EnvInfo, Failure> {
         }
         None => (spec.app.clone(), spec.explain_app(&options.inherited)),
     };
-    Ok(EnvInfo::new(name, explained, &spec.sources))
+    Ok((EnvInfo::new(name, explained, &spec.sources), spec.root))
 }
 
 /// The worker of that name, or the first one of the group of that name, also if the group has none now.

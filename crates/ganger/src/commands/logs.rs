@@ -19,7 +19,7 @@ use crate::when;
 pub(crate) fn run(place: &Where, args: &LogsArgs) -> Outcome {
     let query = query(args, &Zoned::now())?;
     let mut sink = Sink::new(args);
-    if let Some(running) = find_running(place)? {
+    if let Some((running, _)) = find_running(place)? {
         sink.follow(&running, query)?;
     } else {
         let here = Place::of(&directory(place)?, &Environment::of_process())?;

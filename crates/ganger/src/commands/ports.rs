@@ -16,7 +16,7 @@ use crate::style::Style;
 /// Lists ports: of the app that runs, else of what would run.
 pub(crate) fn run(place: &Where, args: &JsonArgs) -> Outcome {
     let info = match find_running(place)? {
-        Some(running) => {
+        Some((running, _)) => {
             let Data::Ports(info) = ask_at(&running, &Request::Ports)? else { return Err(unexpected()) };
             info
         }

@@ -24,7 +24,9 @@ const QUEUE: &str = "QUEUE";
 /// Runs it, or lists what can be run.
 pub(crate) fn run(place: &Where, args: &RunArgs) -> Outcome {
     let spec_args = SpecArgs { env: args.env.clone(), port: args.base_port.clone(), ..SpecArgs::default() };
-    let options = load::options(place, &spec_args, &[])?;
+    let mut options = load::options(place, &spec_args, &[])?;
+    // A command needs no more than an environment, as with Foreman.
+    options.without_groups = !args.list;
     let spec = ganger_spec::load(&options)?.spec;
     if args.list {
         return list(&spec, args.json);
@@ -35,12 +37,23 @@ pub(crate) fn run(place: &Where, args: &RunArgs) -> Outcome {
     };
     let launch = task.launch(options.inherited)?;
     task.warn_of_held_port();
-    let ended =
-        run_attached(&launch).map_err(|error| Failure { status: error.status(), ..Failure::new(&error) })?;
+    let ended = run_attached(&launch).map_err(|error| {
+        let failure = Failure { status: error.status(), ..Failure::new(&error) };
+        if task.group.is_none() { failure.hinted(groups_of(&spec)) } else { failure }
+    })?;
     for process in &ended.killed {
         say(&format!("had to kill {} (pid {}), which was left behind", process.name, process.pid));
     }
     Ok(ExitCode::from(ended.status))
+}
+
+/// What could have been meant by a word that is neither a group nor a command that runs.
+fn groups_of(spec: &Spec) -> String {
+    let names: Vec<_> = spec.groups.iter().map(|group| group.name.as_str()).collect();
+    if names.is_empty() {
+        return format!("there is no Procfile in {} that names groups", spec.root.display());
+    }
+    format!("the groups are {}", names.join(", "))
 }
 
 /// What the words name.

@@ -1,6 +1,6 @@
 //! `ganger start`: the app in this terminal; while it runs, its workers from another one.
 
-use ganger_api::{Environment, Place, Request};
+use ganger_api::{AppFile, Environment, Place, Request};
 use ganger_keeper::OverseerCommand;
 
 use super::act::act;
@@ -12,21 +12,24 @@ use crate::render::Verb;
 /// Starts the app, or workers of the app that runs.
 pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     match running_here(place)? {
-        Some(running) if args.names.is_empty() => {
-            let failure = Failure::new(format!("the app is running already as {}", running.id));
+        Some((_, app)) if args.names.is_empty() => {
+            let (name, pid) = (app.name, app.keeper_pid);
+            let failure = Failure::new(format!("{name} is already running (pid {pid})"));
             Err(failure
                 .hinted("`ganger ps` lists its workers; `ganger start all` brings up those that are down"))
         }
-        Some(running) => act(&running, Verb::Start, &Request::Start { names: args.names.clone() }, args.json),
+        Some((running, _)) => {
+            act(&running, Verb::Start, &Request::Start { names: args.names.clone() }, args.json)
+        }
         None => foreground(),
     }
 }
 
 /// The app of this directory, if it runs; one of a directory above is another app.
-fn running_here(place: &Where) -> Result<Option<Place>, Failure> {
+fn running_here(place: &Where) -> Result<Option<(Place, AppFile)>, Failure> {
     let here = Place::of(&directory(place)?, &Environment::of_process())?;
     let found = find_running(place)?;
-    Ok(found.filter(|running| place.app.is_some() || running.id == here.id))
+    Ok(found.filter(|(running, _)| place.app.is_some() || running.id == here.id))
 }
 
 /// This process becomes the keeper, of an overseer that is given the same words.

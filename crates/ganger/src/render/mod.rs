@@ -10,4 +10,4 @@ pub(crate) use human::count;
 pub(crate) use log_line::LogPrinter;
 pub(crate) use outcome::{Verb, any_failed, outcomes, plan, quit};
 pub(crate) use table::Table;
-pub(crate) use workers::{environment, event, holder, ports, why, workers};
+pub(crate) use workers::{environment, event, explained, holder, ports, why, workers};

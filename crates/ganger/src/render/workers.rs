@@ -1,5 +1,7 @@
 //! Workers, their ports, environments and stories.
 
+use std::path::Path;
+
 use ganger_api::{
     EnvInfo, EventInfo, HolderInfo, PortsInfo, VariableInfo, WantedState, WhyInfo, WorkerInfo, WorkersInfo,
 };
@@ -96,29 +98,38 @@ pub(crate) fn holder(holder: &HolderInfo) -> String {
     }
 }
 
-/// What `ganger env` says: lines that an env file takes; explained, each after a comment that tells its origin.
-pub(crate) fn environment(info: &EnvInfo, explain: bool) -> String {
-    let mut out = String::new();
-    if explain {
-        for source in &info.sources {
-            let found = if source.found { "" } else { " (not there)" };
-            out.extend([format!("# read: {}{found}\n", source.path.display())]);
-        }
-    }
-    for variable in &info.variables {
-        if explain {
-            out.push_str(&origin(variable));
-        }
-        out.extend([format!("{}={}\n", variable.name, ganger_spec::quote(&variable.value))]);
-    }
-    out
+/// What `ganger env` says: lines that an env file takes.
+pub(crate) fn environment(info: &EnvInfo) -> String {
+    let line =
+        |variable: &VariableInfo| format!("{}={}\n", variable.name, ganger_spec::quote(&variable.value));
+    info.variables.iter().map(line).collect()
 }
 
-fn origin(variable: &VariableInfo) -> String {
-    let hidden = variable.overridden.iter().map(|hidden| {
-        format!("#   instead of {} from {}\n", ganger_spec::quote(&hidden.value), hidden.origin)
-    });
-    [format!("# from {}\n", variable.origin)].into_iter().chain(hidden).collect()
+/// What `ganger env --explain` says: where each value comes from, and below it those that it hides. Paths in `root`
+/// are told from there.
+pub(crate) fn explained(info: &EnvInfo, root: &Path, style: Style) -> String {
+    let prefix = format!("{}/", root.display());
+    let told = |place: &str| place.strip_prefix(&prefix).unwrap_or(place).to_owned();
+    let mut table = Table::new(style, &["NAME", "FROM", "VALUE"]);
+    for variable in &info.variables {
+        let value = ganger_spec::quote(&variable.value);
+        table.row([variable.name.clone(), told(&variable.origin), value]);
+        for hidden in &variable.overridden {
+            let value = format!("{} (overridden)", ganger_spec::quote(&hidden.value));
+            table.row([String::new(), told(&hidden.origin), value]);
+        }
+    }
+    let mut out = table.render();
+    let files = |found| {
+        let files = info.sources.iter().filter(|source| source.found == found);
+        files.map(|source| told(&source.path.to_string_lossy())).collect::<Vec<_>>().join(", ")
+    };
+    for (what, files) in [("read", files(true)), ("not there", files(false))] {
+        if !files.is_empty() {
+            out.extend([format!("{what}: {files}\n")]);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -121,20 +121,33 @@ web.3     -  web is group 1 and begins at 5000
 }
 
 #[test]
-fn an_environment_can_be_read_by_an_env_file_also_when_it_is_explained() {
+fn an_environment_can_be_read_by_an_env_file() {
+    assert_eq!(environment(&environment_of_web()), "A='1 # 1'\n");
+}
+
+#[test]
+fn the_origin_of_a_variable_stands_beside_it_and_what_it_hides_below() {
+    let expected = "\
+NAME  FROM                       VALUE
+A     .env:3                     '1 # 1'
+      the environment of ganger  2 (overridden)
+read: .env
+not there: /etc/.foreman
+";
+    assert_eq!(explained(&environment_of_web(), Path::new("/srv"), Style::PLAIN), expected);
+}
+
+fn environment_of_web() -> EnvInfo {
     let hidden = OverriddenInfo { value: "2".to_owned(), origin: "the environment of ganger".to_owned() };
-    let info = EnvInfo {
+    let source = |path: &str, found| SourceInfo { path: path.into(), kind: "env".to_owned(), found };
+    EnvInfo {
         name: "web.1".to_owned(),
         variables: vec![VariableInfo {
             name: "A".to_owned(),
-            value: "1".to_owned(),
+            value: "1 # 1".to_owned(),
             origin: "/srv/.env:3".to_owned(),
             overridden: vec![hidden],
         }],
-        sources: vec![SourceInfo { path: "/srv/.env".into(), kind: "env".to_owned(), found: true }],
-    };
-    assert_eq!(environment(&info, false), "A=1\n");
-    let expected =
-        "# read: /srv/.env\n# from /srv/.env:3\n#   instead of 2 from the environment of ganger\nA=1\n";
-    assert_eq!(environment(&info, true), expected);
+        sources: vec![source("/srv/.env", true), source("/etc/.foreman", false)],
+    }
 }

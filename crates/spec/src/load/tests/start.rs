@@ -249,3 +249,18 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_command_needs_no_groups_where_it_asks_for_none() {
+    let app = App::new(&[(".env", "A=1\n")]).with(|options| options.without_groups = true);
+    let spec = app.load().spec;
+    assert_eq!((spec.groups.len(), spec.env.len(), spec.root.as_path()), (0, 1, app.dir.path()));
+    // What is there must still be right, and what is named must be there.
+    let bad = App::new(&[("Procfile", "nonsense")]).with(|options| options.without_groups = true);
+    assert_eq!(bad.error().0.lines().count(), 1);
+    let named = App::new(&[]).with(|options| {
+        options.without_groups = true;
+        options.file = Some("Elsewhere".into());
+    });
+    assert_eq!(named.error().0, "-f: no file Elsewhere");
+}
