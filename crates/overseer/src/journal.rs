@@ -101,17 +101,11 @@ impl Journal {
         inner.kept.range(start..).take(max).cloned().collect()
     }
 
-    /// The last events of a worker, the oldest first.
-    pub(crate) fn of_worker(&self, name: &WorkerName, max: usize) -> Vec<EventInfo> {
+    /// The last events of a worker since this time, the oldest first.
+    pub(crate) fn of_worker(&self, name: &WorkerName, since: Time, max: usize) -> Vec<EventInfo> {
         let inner = self.lock();
-        let mut events: Vec<_> = inner
-            .kept
-            .iter()
-            .rev()
-            .filter(|event| event.worker.as_ref() == Some(name))
-            .take(max)
-            .cloned()
-            .collect();
+        let is_wanted = |event: &&EventInfo| event.worker.as_ref() == Some(name) && event.time >= since;
+        let mut events: Vec<_> = inner.kept.iter().rev().filter(is_wanted).take(max).cloned().collect();
         events.reverse();
         events
     }

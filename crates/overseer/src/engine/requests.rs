@@ -105,7 +105,7 @@ impl Engine {
 
     fn why(&self, name: &str) -> Result<Data, ApiError> {
         let view = self.one(name)?;
-        let events = self.journal.of_worker(&view.name, WHY_EVENTS);
+        let events = self.journal.of_worker(&view.name, self.started, WHY_EVENTS);
         Ok(Data::Why(WhyInfo { worker: views::worker(&self.spec(), &view), events }))
     }
 
