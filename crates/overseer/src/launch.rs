@@ -1,10 +1,10 @@
 //! From a worker of the spec to what the keeper starts.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use ganger_core::RunId;
-use ganger_keeper::{Launch, Resource, Step, lookup_user};
+use ganger_keeper::{Ids, Launch, LookupError, Resource, Step, lookup_group, lookup_user};
 use ganger_spec::{Group, Limit, Spec, WorkerName};
 use rustix::io::Errno;
 
@@ -45,33 +45,49 @@ impl Launcher {
         let Some(group) = spec.group(&worker.group) else {
             return Err(Failure::definite(format!("no group {:?} in the release in force", worker.group)));
         };
-        let ids = match &group.user {
-            None => None,
-            Some(user) => Some(
-                lookup_user(user, group.group.as_deref()).map_err(|e| Failure::definite(e.to_string()))?,
-            ),
-        };
-        Ok(Launch {
-            argv: group.command.argv().words.into_iter().map(OsString::from).collect(),
-            env: self.environment(spec, worker),
-            dir: group.dir.clone(),
-            ids,
-            umask: group.umask,
-            limits: limits(group),
-            tag: format!("{}/{}", self.tag, run.0),
-        })
+        let argv = group.command.argv().words.into_iter().map(OsString::from).collect();
+        let said = spec.environment(worker).into_iter().map(|variable| (variable.name, variable.value));
+        let env = environment(self.inherited.clone(), said);
+        let tag = format!("{}/{}", self.tag, run.0);
+        launch_of(group, argv, env, tag).map_err(|error| Failure::definite(error.to_string()))
     }
+}
 
-    fn environment(&self, spec: &Spec, worker: &WorkerName) -> Vec<OsString> {
-        let said = spec.environment(worker);
-        let hidden = |name: &OsStr| said.iter().any(|variable| OsStr::new(&variable.name) == name);
-        let inherited = self.inherited.iter().filter(|(name, _)| !hidden(name)).map(|(name, value)| {
-            let mut pair = name.clone();
-            pair.push("=");
-            pair.push(value);
-            pair
-        });
-        inherited.chain(said.iter().map(|v| OsString::from(format!("{}={}", v.name, v.value)))).collect()
+/// An environment as a process gets it: what is inherited, and above it what is said.
+pub fn environment(
+    inherited: BTreeMap<OsString, OsString>,
+    said: impl IntoIterator<Item = (String, String)>,
+) -> Vec<OsString> {
+    let mut variables = inherited;
+    variables.extend(said.into_iter().map(|(name, value)| (name.into(), value.into())));
+    let joined = |(mut name, value): (OsString, OsString)| {
+        name.push("=");
+        name.push(value);
+        name
+    };
+    variables.into_iter().map(joined).collect()
+}
+
+/// What the keeper starts for a group: these words, as the user, with the limits and in the directory of the group.
+pub fn launch_of(
+    group: &Group,
+    argv: Vec<OsString>,
+    env: Vec<OsString>,
+    tag: String,
+) -> Result<Launch, LookupError> {
+    let (ids, limits) = (ids(group)?, limits(group));
+    Ok(Launch { argv, env, dir: group.dir.clone(), ids, umask: group.umask, limits, tag })
+}
+
+/// The user and group to become, if the spec names one.
+fn ids(group: &Group) -> Result<Option<Ids>, LookupError> {
+    match (&group.user, &group.group) {
+        (Some(user), first) => lookup_user(user, first.as_deref()).map(Some),
+        (None, Some(first)) => {
+            let gid = lookup_group(first)?;
+            Ok(Some(Ids { uid: rustix::process::geteuid().as_raw(), gid, groups: vec![gid] }))
+        }
+        (None, None) => Ok(None),
     }
 }
 
@@ -172,9 +188,7 @@ mod tests {
         let launch = launcher.launch(&spec("web: serve --all"), &web(), RunId(3)).unwrap();
         assert_eq!(launch.argv, ["serve", "--all"]);
         assert_eq!(launch.tag, "app/7/3");
-        let mut env = launch.env;
-        env.sort();
-        assert_eq!(env, ["GANGER_WORKER=web.1", "HOME=/h", "PORT=5000", "PS=web.1"]);
+        assert_eq!(launch.env, ["GANGER_WORKER=web.1", "HOME=/h", "PORT=5000", "PS=web.1"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod views;
 
 pub use config::{Config, Line, MakeViewer, Messenger, Start, Viewer};
 pub use error::Error;
+pub use launch::{environment, launch_of};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.
 ///
