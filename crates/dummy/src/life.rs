@@ -96,11 +96,17 @@ fn leave_straggler(script: &Script) -> io::Result<()> {
     if !script.leak_pipe {
         command.stdout(Stdio::null()).stderr(Stdio::null());
     }
-    if script.straggler_ignore_term {
-        command.args(["--ignore", "TERM", "--ignore", "INT", "--ignore", "HUP"]);
-    }
-    // SAFETY: between fork and exec the closure makes one system call.
-    unsafe { command.pre_exec(|| rustix::process::setsid().map(drop).map_err(io::Error::from)) };
+    // Inherited, not its own flags: there is no moment at which it does not ignore them yet.
+    let ignored: &'static [i32] =
+        if script.straggler_ignore_term { &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP] } else { &[] };
+    let prepare = move || {
+        for signal in ignored {
+            dispose(*signal, libc::SIG_IGN);
+        }
+        rustix::process::setsid().map(drop).map_err(io::Error::from)
+    };
+    // SAFETY: between fork and exec the closure makes nothing but system calls.
+    unsafe { command.pre_exec(prepare) };
     command.spawn().map(drop)
 }
 
