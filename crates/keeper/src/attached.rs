@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::keeper::until;
@@ -77,9 +78,15 @@ pub fn run_attached(launch: &Launch) -> Result<Ended, SpawnError> {
         program: launch.argv.first().cloned().unwrap_or_default(),
         dir: launch.dir.clone(),
         step,
-        reason: std::io::Error::from(errno).to_string(),
+        reason: errno_words(errno),
         errno: errno.raw_os_error(),
     })
+}
+
+/// What the system says, without the number.
+fn errno_words(errno: Errno) -> String {
+    let text = std::io::Error::from(errno).to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 fn attached(launch: &Launch, set: &Set) -> Result<Ended, Failure> {
