@@ -1,14 +1,14 @@
 //! `ganger run`: one worker or one command in this terminal, with the app's environment and no overseer.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use ganger_api::HolderInfo;
-use ganger_keeper::{Ids, Launch, Resource, lookup_group, lookup_user, run_attached};
-use ganger_spec::{Command, GANGER_WORKER, Group, Limit, PORT, PS, Spec, Variable, WorkerName};
+use ganger_keeper::{Launch, run_attached};
+use ganger_spec::{Command, GANGER_WORKER, Group, PORT, PS, Spec, Variable, WorkerName};
 use serde::Serialize;
 
 use crate::cli::{AfterGroup, RunArgs, RunWorkerArgs, SpecArgs, Where};
@@ -172,24 +172,12 @@ fn with_arguments(command: &Command, extra: &[OsString]) -> Vec<OsString> {
 
 impl Task<'_> {
     fn launch(&self, inherited: BTreeMap<OsString, OsString>) -> Result<Launch, Failure> {
-        let mut env = inherited;
-        env.extend(self.variables.iter().map(|(name, value)| (name.into(), value.into())));
-        let limits = self.group.map(|group| {
-            group.limits.iter().map(|(limit, value)| ganger_keeper::Limit {
-                resource: resource(*limit),
-                soft: value.soft,
-                hard: value.hard,
-            })
-        });
-        Ok(Launch {
-            argv: self.argv.clone(),
-            env: env.into_iter().map(|(name, value)| joined(&name, &value)).collect(),
-            dir: self.dir.to_owned(),
-            ids: self.group.map(ids).transpose()?.flatten(),
-            umask: self.group.and_then(|group| group.umask),
-            limits: limits.into_iter().flatten().collect(),
-            tag: format!("run-{}", std::process::id()),
-        })
+        let env = ganger_overseer::environment(inherited, self.variables.clone());
+        let (argv, tag) = (self.argv.clone(), format!("run-{}", std::process::id()));
+        match self.group {
+            Some(group) => ganger_overseer::launch_of(group, argv, env, tag).map_err(Failure::new),
+            None => Ok(Launch { argv, env, dir: self.dir.to_owned(), tag, ..Launch::default() }),
+        }
     }
 
     fn warn_of_held_port(&self) {
@@ -198,38 +186,6 @@ impl Task<'_> {
             say(&format!("port {port} of {} is held by {}", self.name, render::holder(&found)));
         }
     }
-}
-
-/// The user and group to become, if the spec names one.
-fn ids(group: &Group) -> Result<Option<Ids>, Failure> {
-    match (&group.user, &group.group) {
-        (Some(user), first) => lookup_user(user, first.as_deref()).map(Some).map_err(Failure::new),
-        (None, Some(first)) => {
-            let gid = lookup_group(first).map_err(Failure::new)?;
-            Ok(Some(Ids { uid: rustix::process::geteuid().as_raw(), gid, groups: vec![gid] }))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-fn resource(limit: Limit) -> Resource {
-    match limit {
-        Limit::OpenFiles => Resource::OpenFiles,
-        Limit::Processes => Resource::Processes,
-        Limit::Core => Resource::Core,
-        Limit::AddressSpace => Resource::AddressSpace,
-        Limit::CpuSeconds => Resource::CpuSeconds,
-        Limit::FileSize => Resource::FileSize,
-        Limit::LockedMemory => Resource::LockedMemory,
-        Limit::Stack => Resource::Stack,
-    }
-}
-
-fn joined(name: &OsStr, value: &OsStr) -> OsString {
-    let mut pair = name.to_owned();
-    pair.push("=");
-    pair.push(value);
-    pair
 }
 
 /// Tells something that is no failure; a closed stderr does not matter.
