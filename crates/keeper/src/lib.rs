@@ -11,6 +11,7 @@ mod cgroup;
 mod codec;
 mod keeper;
 mod link;
+mod orphans;
 mod overseer;
 mod patience;
 mod processes;
@@ -23,6 +24,7 @@ pub use attached::{Ended, SpawnError, run_attached};
 pub use capabilities::{Capabilities, capabilities};
 pub use keeper::{keep, keep_patiently};
 pub use link::{DESCRIPTOR_VARIABLE, Link};
+pub use orphans::end_orphans;
 pub use overseer::OverseerCommand;
 pub use patience::Patience;
 pub use protocol::{

@@ -108,8 +108,9 @@ impl Engine {
             tokio::select! {
                 biased;
                 ready = self.hands.ready() => {
-                    ready.map_err(Error::Keeper)?;
-                    self.hear()?;
+                    if let Err(error) = ready.and_then(|()| self.hear()) {
+                        return Err(self.give_up(lease, error));
+                    }
                 }
                 Some(message) = messages.recv() => self.message(message),
                 Some((request, answer)) = requests.recv(), if self.to_apply.is_none() => self.request(request, answer),
@@ -119,14 +120,14 @@ impl Engine {
     }
 
     /// Takes what the keeper says, and sends what waits for it.
-    fn hear(&mut self) -> Result<(), Error> {
+    fn hear(&mut self) -> io::Result<()> {
         for _ in 0..EVENTS_PER_TURN {
-            match self.hands.receive().map_err(Error::Keeper)? {
+            match self.hands.receive()? {
                 Some(event) => self.event(event),
                 None => break,
             }
         }
-        self.hands.flush().map_err(Error::Keeper)
+        self.hands.flush()
     }
 
     fn event(&mut self, event: Event) {
@@ -219,6 +220,22 @@ impl Engine {
             Some(spec) => spec.clone(),
             None => unreachable!("a spec is applied or restored before the loop begins"),
         }
+    }
+
+    /// The keeper is gone, and with it the terminal's process: nothing of the app may be left behind.
+    fn give_up(mut self, lease: Lease, error: io::Error) -> Error {
+        self.narrator.notice("the keeper was killed: ending the app".to_owned());
+        let groups = self.core.spec().map(|spec| spec.groups.clone()).unwrap_or_default();
+        let patience = groups.iter().map(|group| group.stop.timeout).max().unwrap_or_default();
+        let signal = |tag: &str| self.hands.stop_signal(&groups, tag).number();
+        let killed = ganger_keeper::end_orphans(&self.launcher.prefix(), signal, patience);
+        self.narrator.killed(None, &killed);
+        let Self { capture, narrator, hands, .. } = self;
+        capture.stop();
+        narrator.finish();
+        hands.forget_pipes();
+        lease.end();
+        Error::Keeper(error)
     }
 
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.

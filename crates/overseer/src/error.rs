@@ -50,7 +50,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The keeper is gone or does not answer.
-    #[error("the keeper cannot be reached: {0}")]
+    #[error("the keeper is gone or does not answer: {0}")]
     Keeper(io::Error),
     /// The system refuses what every program needs.
     #[error("cannot {action}: {source}")]

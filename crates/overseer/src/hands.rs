@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
 use ganger_keeper::{Event, Launch, Link, Process, Request, RunReport};
 use ganger_logs::{Capture, create_pipe};
-use ganger_spec::{Signal, WorkerName};
+use ganger_spec::{Group, Signal, WorkerName};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -156,6 +156,14 @@ impl Hands {
 
     pub(crate) fn is_captured(&self, worker: &WorkerName) -> bool {
         self.captured.contains(worker)
+    }
+
+    /// The signal by which the run with this tag is stopped.
+    pub(crate) fn stop_signal(&self, groups: &[Group], tag: &str) -> Signal {
+        let run = tag.rsplit('/').next().and_then(|number| number.parse().ok()).map(RunId);
+        let worker = run.and_then(|run| self.runs.get(&run));
+        let group = worker.and_then(|worker| groups.iter().find(|group| group.name == worker.group));
+        group.map_or(Signal::TERM, |group| group.stop.signal)
     }
 
     /// Whom a kill was meant for, once it is answered.

@@ -40,6 +40,11 @@ impl Failure {
 }
 
 impl Launcher {
+    /// How the tags of all runs begin.
+    pub(crate) fn prefix(&self) -> String {
+        format!("{}/", self.tag)
+    }
+
     /// What the keeper needs to start this run.
     pub(crate) fn launch(&self, spec: &Spec, worker: &WorkerName, run: RunId) -> Result<Launch, Failure> {
         let Some(group) = spec.group(&worker.group) else {
@@ -48,7 +53,7 @@ impl Launcher {
         let argv = group.command.argv().words.into_iter().map(OsString::from).collect();
         let said = spec.environment(worker).into_iter().map(|variable| (variable.name, variable.value));
         let env = environment(self.inherited.clone(), said);
-        let tag = format!("{}/{}", self.tag, run.0);
+        let tag = format!("{}{}", self.prefix(), run.0);
         launch_of(group, argv, env, tag).map_err(|error| Failure::definite(error.to_string()))
     }
 }

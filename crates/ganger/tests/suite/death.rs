@@ -119,3 +119,22 @@ fn those_who_follow_logs_and_events_miss_nothing_and_see_nothing_twice() {
     assert!(output.contains("stopp"), "also the end is told:\n{output}");
     ended(&sandbox, running);
 }
+
+#[test]
+fn a_killed_keeper_leaves_nothing_behind_and_the_next_start_is_free() {
+    let stubborn = "trap '' TERM; setsid tail -f /dev/null & echo ready; exec tail -f /dev/null";
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {stubborn}"));
+    let start = || {
+        let running = sandbox.start(["start", "--timeout", "1"]);
+        running.wait_lines("| ready", 2);
+        running
+    };
+    let running = start();
+    let all = sandbox.census();
+    running.kill_nine();
+    for process in all {
+        assert!(ganger_testkit::wait_gone(process.pid, Deadline::generous()), "{process:?}");
+    }
+    sandbox.assert_nothing_left();
+    interrupted(&sandbox, start());
+}
