@@ -260,3 +260,72 @@ fn unsealed(file: &OwnedFd, length: usize) -> io::Result<Vec<u8>> {
 fn malformed(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request whose message is this many bytes longer than the same with an empty name.
+    fn release(length: usize) -> Request {
+        Request::Release { worker: "w".repeat(length) }
+    }
+
+    /// The length of the longest name in a message of at most so many bytes.
+    fn longest(message: usize) -> usize {
+        // Beyond 64 KiB a length takes five bytes, below it three.
+        let head = if message > 1 << 16 { 4 } else { 2 };
+        message - minicbor::to_vec(release(0)).unwrap().len() - head
+    }
+
+    fn travels(length: usize) -> io::Result<()> {
+        let (ours, its) = Socket::pair()?;
+        let request = release(length);
+        ours.send(7, &request, &[])?;
+        let frame: Frame<Request> = its.receive()?.expect("a frame");
+        assert_eq!(frame.id, 7);
+        assert!(matches!(frame.message, Message::Known(known) if known == request));
+        assert!(frame.descriptors.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_message_may_be_as_long_as_the_bound_and_no_longer() {
+        assert_eq!(minicbor::to_vec(release(longest(BODY_MAX))).unwrap().len(), BODY_MAX);
+        travels(longest(BODY_MAX)).unwrap();
+        let error = travels(longest(BODY_MAX) + 1).unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::MSGSIZE));
+    }
+
+    #[test]
+    fn a_message_travels_inside_its_frame_up_to_a_bound_and_beside_it_beyond() {
+        assert_eq!(minicbor::to_vec(release(longest(INLINE_MAX))).unwrap().len(), INLINE_MAX);
+        for length in [0, longest(INLINE_MAX), longest(INLINE_MAX) + 1] {
+            travels(length).unwrap();
+        }
+    }
+
+    #[test]
+    fn as_many_descriptors_come_as_the_bound_says_even_beside_a_long_message() {
+        for length in [0, INLINE_MAX] {
+            let (ours, its) = Socket::pair().unwrap();
+            let descriptor = ours.descriptor();
+            ours.send(0, &release(length), &[descriptor; DESCRIPTORS_MAX]).unwrap();
+            let frame: Frame<Request> = its.receive().unwrap().expect("a frame");
+            assert_eq!((frame.descriptors.len(), frame.truncated), (DESCRIPTORS_MAX, false));
+            let error = ours.send(0, &release(length), &[descriptor; DESCRIPTORS_MAX + 1]).unwrap_err();
+            assert_eq!(Errno::from_io_error(&error), Some(Errno::MSGSIZE));
+        }
+    }
+
+    #[test]
+    fn a_header_that_promises_what_does_not_come_ends_the_conversation() {
+        let told = |bytes: &[u8]| parse::<Request>(bytes, Vec::new(), false).err().map(|e| e.to_string());
+        let frame = |place, length| [&header(place, 1, length)[..], &[0]].concat();
+        assert_eq!(told(&[1; HEADER - 1]).unwrap(), "a frame without a header");
+        assert_eq!(told(&[0; HEADER]).unwrap(), "a header that makes no sense");
+        assert_eq!(told(&frame(INLINE, BODY_MAX + 1)).unwrap(), "a header that makes no sense");
+        for frame in [frame(INLINE, 2), frame(IN_MEMORY_FILE, 1), frame(2, 1)] {
+            assert_eq!(told(&frame).unwrap(), "a frame whose body is not where it says");
+        }
+    }
+}
