@@ -1,7 +1,8 @@
 //! The processes that the tests of the keeper are about.
 //!
 //! - `keeper-host keep SOCKET`: a keeper, whose overseer is `keeper-host overseer SOCKET`. With `KEEPER_HOST_HASTY` in
-//!   its environment it has no patience.
+//!   its environment it has no patience, with
+//!   `KEEPER_HOST_NO_CLONE3` it is on an old kernel.
 //! - `keeper-host overseer SOCKET`: connects to the test that listens there, hands it its end of the link and what
 //!   was kept for it, and ends with the status that the test sends as one byte; with 0 if the test goes away.
 //! - `keeper-host fail STATUS`: a keeper whose overseer ends with this status before it says a word.
@@ -54,6 +55,9 @@ fn main() -> ExitCode {
 }
 
 fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
+    if std::env::var_os("KEEPER_HOST_NO_CLONE3").is_some() && forbid_clone3().is_err() {
+        return ExitCode::from(68);
+    }
     let program = std::env::current_exe().unwrap_or_else(|_| exit(65));
     let args = [OsString::from(mode)].into_iter().chain(args).collect();
     let overseer = OverseerCommand { program, args };
@@ -61,6 +65,29 @@ fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
         Some(_) => keep_patiently(overseer, HASTY),
         None => keep(overseer),
     })
+}
+
+/// Makes the kernel answer as one that does not have clone3, to this process and all that it starts.
+#[expect(unsafe_code, reason = "a system call filter has no safe binding")]
+#[expect(clippy::cast_possible_truncation, reason = "the codes of steps have sixteen bits")]
+fn forbid_clone3() -> std::io::Result<()> {
+    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
+    let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
+    let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
+    let mut steps = [
+        step(LOAD, 0, 0),
+        step(IF_EQUAL, 1, clone3),
+        step(RETURN, 0, unknown),
+        step(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: steps.as_mut_ptr() };
+    rustix::thread::set_no_new_privs(true)?;
+    // SAFETY: the program has as many steps as it says, and the kernel copies them.
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    if set == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 fn status(number: &OsString) -> ExitCode {

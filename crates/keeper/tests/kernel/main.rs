@@ -4,5 +4,6 @@ mod attached;
 mod overseers;
 mod runs;
 mod scarcity;
+mod storms;
 mod support;
 mod trees;

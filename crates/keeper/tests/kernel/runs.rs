@@ -135,3 +135,21 @@ fn it_works_without_privileges() {
     assert_eq!((step, transient), (Step::Groups, false));
     assert_eq!(keeper.quit(0), 0);
 }
+
+#[test]
+fn limits_and_mask_are_in_force_in_the_run() {
+    let limit = |resource, soft, hard| Limit { resource, soft, hard };
+    let limits = vec![
+        limit(Resource::OpenFiles, Some(50), Some(60)),
+        limit(Resource::Core, Some(0), Some(0)),
+        limit(Resource::CpuSeconds, Some(70), None),
+        limit(Resource::FileSize, Some(512 * 1024), Some(512 * 1024)),
+    ];
+    let script = "umask; ulimit -Sn; ulimit -Hn; ulimit -c; ulimit -St; ulimit -Ht; ulimit -f; pwd";
+    let launch = Launch { umask: Some(0o027), limits, dir: "/usr".into(), ..sh(script, "") };
+    let mut keeper = Keeper::greeted(Tree::Best);
+    let (_, mut out) = keeper.run_read(1, "web.1", launch);
+    for expected in ["0027", "50", "60", "0", "70", "unlimited", "1024", "/usr"] {
+        assert_eq!(line(&mut out), expected);
+    }
+}

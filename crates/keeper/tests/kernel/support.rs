@@ -44,6 +44,8 @@ pub(crate) struct Keeper {
     pub(crate) overseer: u32,
     /// What was kept for it.
     pub(crate) kept: Vec<OwnedFd>,
+    /// Whether it can use that call, once it said so.
+    pub(crate) clone3: bool,
     /// Where its runs' cgroups are, once it said so.
     pub(crate) cgroup: Option<PathBuf>,
     control: UnixStream,
@@ -80,6 +82,7 @@ impl Keeper {
             link,
             overseer,
             kept,
+            clone3: false,
             cgroup: None,
             control,
             listener,
@@ -106,6 +109,7 @@ impl Keeper {
         match self.event() {
             Event::Welcome { version, capabilities, runs, .. } => {
                 assert_eq!(version, VERSION);
+                self.clone3 = capabilities.clone3;
                 self.cgroup = capabilities.cgroup.map(PathBuf::from);
                 runs
             }
@@ -120,6 +124,23 @@ impl Keeper {
 
     pub(crate) fn send(&self, request: &Request) {
         self.link.send(request, &[]).unwrap();
+    }
+
+    /// Asks if the socket takes it at once.
+    pub(crate) fn try_send(&self, request: &Request) -> bool {
+        sent(self.link.send(request, &[]))
+    }
+
+    /// Asks for a run if the socket takes it at once.
+    pub(crate) fn try_spawn(&self, run: u64, worker: &str, launch: Launch) -> bool {
+        let null = open("/dev/null", OFlags::RDWR, Mode::empty()).unwrap();
+        let request = Request::Spawn { id: run, run: RunId(run), worker: worker.into(), launch };
+        sent(self.link.send(&request, &[null.as_fd(), null.as_fd(), null.as_fd()]))
+    }
+
+    /// What is there to be read.
+    pub(crate) fn event_if_any(&self) -> Option<Event> {
+        self.link.receive().unwrap().map(|(event, _)| event)
     }
 
     pub(crate) fn event(&self) -> Event {
@@ -247,6 +268,27 @@ pub(crate) fn readable(what: &impl AsFd, limit: Instant) {
     let left = limit.checked_duration_since(Instant::now()).expect("the deadline has passed");
     let timeout = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap() + 1, tv_nsec: 0 };
     poll(&mut [PollFd::new(what, PollFlags::IN)], Some(&timeout)).unwrap();
+}
+
+fn sent(result: std::io::Result<()>) -> bool {
+    match result {
+        Ok(()) => true,
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+        Err(error) => panic!("not sent: {error}"),
+    }
+}
+
+/// The numbers, one on each line, that come out of a pipe until everybody has closed it.
+pub(crate) fn numbers(pipe: &mut PipeReader) -> Vec<u32> {
+    let mut text = Vec::new();
+    loop {
+        readable(pipe, Instant::now() + DEADLINE);
+        let mut buffer = [0; 4096];
+        match pipe.read(&mut buffer).unwrap() {
+            0 => return String::from_utf8(text).unwrap().lines().map(|line| line.parse().unwrap()).collect(),
+            length => text.extend_from_slice(&buffer[..length]),
+        }
+    }
 }
 
 /// The first line that comes out of a pipe.
