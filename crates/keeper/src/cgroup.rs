@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open};
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode, OFlags, accessat, flock, open};
 use rustix::io::Errno;
 
 use crate::processes::Snapshot;
@@ -25,6 +25,8 @@ const DEPTH_MAX: u32 = 16;
 /// The cgroups of all runs, under one directory.
 pub(crate) struct Cgroups {
     root: PathBuf,
+    /// While it is held, no other keeper takes the directory for abandoned.
+    _lock: OwnedFd,
     /// Tells when one of the watched cgroups gets empty; made when first needed.
     watcher: Option<OwnedFd>,
 }
@@ -38,14 +40,14 @@ impl Cgroups {
         for number in 0..NAMES_TRIED {
             let name = if number == 0 { format!("{NAME}{pid}") } else { format!("{NAME}{pid}.{number}") };
             let root = own.join(name);
-            // One that another keeper left behind, empty, with this PID.
-            if root.exists() {
-                remove(&root, DEPTH_MAX);
-            }
             match fs::create_dir(&root) {
-                Ok(()) => return Ok(Self { root, watcher: None }),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(format!("{}: {error}", root.display())),
+            }
+            // Another keeper may have taken it for abandoned before it was locked.
+            if let Some(lock) = lock(&root).filter(|_| root.exists()) {
+                return Ok(Self { root, _lock: lock, watcher: None });
             }
         }
         Err(format!("{}: too many directories of other keepers", own.display()))
@@ -54,13 +56,7 @@ impl Cgroups {
     /// Makes the cgroup of a run and opens it, for the clone.
     pub(crate) fn add(&self, run: RunId) -> io::Result<OwnedFd> {
         let path = self.path(run);
-        if let Err(error) = fs::create_dir(&path) {
-            if error.kind() != ErrorKind::NotFound {
-                return Err(error);
-            }
-            // A keeper of another PID namespace, which cannot see us, has tidied up.
-            fs::create_dir_all(&path)?;
-        }
+        fs::create_dir(&path)?;
         Ok(open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
     }
 
@@ -141,15 +137,23 @@ impl Drop for Cgroups {
     }
 }
 
-/// Removes what keepers left that were killed. A directory in which something lives stays: so do the runs in it.
+/// Removes what keepers left that were killed. A directory in which something lives stays: so do the runs in it. The
+/// lock tells, not the PID in the name: that may be of another namespace.
 fn remove_stale(own: &Path) {
     for directory in directories(own) {
         let name = directory.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(NAME));
-        let pid = name.and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
-        if pid.is_some_and(|pid| pid != std::process::id() && Snapshot::of(pid).is_none()) {
+        let is_ours = name.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+        if is_ours && let Some(_lock) = lock(&directory) {
             remove(&directory, DEPTH_MAX);
         }
     }
+}
+
+/// Takes a directory, if no keeper has it.
+fn lock(directory: &Path) -> Option<OwnedFd> {
+    let opened = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    flock(&opened, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(opened)
 }
 
 /// Removes a cgroup with those below it. Files in it vanish by themselves.
@@ -247,15 +251,16 @@ mod tests {
     fn what_a_killed_keeper_left_is_removed_when_nothing_lives_in_it() {
         let own = tempfile::tempdir().unwrap();
         let path = |name: &str| own.path().join(name);
-        let (us, dead) = (std::process::id(), u32::MAX);
+        let dead = u32::MAX;
         let gone = [format!("ganger.{dead}"), format!("ganger.{dead}.1"), format!("ganger.{dead}.2/7/inner")];
-        let kept = [format!("ganger.{us}"), "ganger.x".into(), format!("other.{dead}"), "ganger.1.1".into()];
+        let kept = ["ganger.x".to_owned(), format!("other.{dead}"), "ganger.5".to_owned()];
         let lively = path(&format!("ganger.{dead}.3/7"));
         for name in gone.iter().chain(&kept) {
             fs::create_dir_all(path(name)).unwrap();
         }
         fs::create_dir_all(&lively).unwrap();
         fs::write(lively.join("stands for a process"), "").unwrap();
+        let _lock = lock(&path("ganger.5")).unwrap();
         remove_stale(own.path());
         let mut left: Vec<_> = fs::read_dir(own.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
