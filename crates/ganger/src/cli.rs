@@ -1,6 +1,7 @@
 //! The words of the command line: the one definition of each command and flag.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -391,9 +392,16 @@ pub(crate) struct CompletionsArgs {
 /// What the words mean; or, where that was all, the status after help, the version or a usage error was shown.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
     Cli::try_parse_from(words).map_err(|error| {
-        // Help for somebody who has gone away is no failure.
-        let _ = error.print();
-        if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+        if !error.use_stderr() {
+            // Help for somebody who has gone away is no failure.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        let text = error.render().to_string();
+        // It begins as every other error of ganger does.
+        let text = text.strip_prefix("error: ").map_or(text.clone(), |rest| format!("ganger: {rest}"));
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        ExitCode::from(USAGE)
     })
 }
 

@@ -14,7 +14,7 @@ use crate::style::Style;
 /// The table of `ganger ps`.
 pub(crate) fn workers(info: &WorkersInfo, style: Style) -> String {
     const COLUMNS: [&str; 10] =
-        ["NAME", "STATE", "WANTED", ">PID", ">PORT", ">UPTIME", ">RESTARTS", ">CPU", ">MEMORY", "WHY"];
+        ["NAME", "STATE", "WANTED", ">PID", ">PORT", ">UPTIME", ">RESTARTS", ">CPU", ">MEM", "WHY"];
     let mut table = Table::new(style, &COLUMNS);
     for worker in &info.workers {
         table.row([

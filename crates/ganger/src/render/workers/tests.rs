@@ -59,7 +59,7 @@ fn happened() -> EventInfo {
 fn ps_shows_state_wish_and_reason_of_each_worker() {
     let info = WorkersInfo { workers: vec![running(), waiting()] };
     let expected = "\
-NAME       STATE    WANTED   PID  PORT  UPTIME  RESTARTS    CPU    MEMORY  WHY
+NAME       STATE    WANTED   PID  PORT  UPTIME  RESTARTS    CPU       MEM  WHY
 web.1      RUNNING  up      4711  5000  3m 12s         2  12.3%  12.3 MiB  started
 worker.12  BACKOFF  up         -     -       -         2      -         -  exited with code 1; next try in 4s
 ";
