@@ -9,7 +9,8 @@
 //! ganger: no group or worker named nosuch
 //! [exit 1]                  the exit code, where it is not 0
 //! & ganger start            a program in the background
-//! ? [..] web.1 | ready      waits for a line of the last one, after the line that was waited for before
+//! ? [..] web.1 | ready      waits for a line of the last one, after what was waited for before the last command;
+//! ? [..] job.1 | ready      workers may write in any order, so lines that follow each other may come in any
 //! ? [exit 0]                waits for its end
 //! ```
 //!
@@ -53,6 +54,9 @@ fn play(sandbox: &Sandbox, script: &Script) -> Outcome {
     let mut blessed = String::new();
     let mut background: Vec<Background> = Vec::new();
     for step in &script.steps {
+        if !matches!(step, Step::Wait { .. }) {
+            background.iter_mut().for_each(Background::begin);
+        }
         match step {
             Step::Prose(line) => push_line(&mut blessed, line),
             Step::File { name, lines } => {
@@ -75,7 +79,7 @@ fn play(sandbox: &Sandbox, script: &Script) -> Outcome {
             Step::Background { command } => {
                 // The shell becomes the program, so that a signal to it is one to the program.
                 let running = sandbox.program(["sh", "-c", &format!("exec {command}")]).start_merged();
-                background.push(Background { running, seen: 0 });
+                background.push(Background { running, begun: 0, seen: 0, found: Vec::new() });
                 push_line(&mut blessed, &format!("& {command}"));
             }
             Step::Wait { line, pattern } => {
@@ -115,11 +119,21 @@ fn printed(finished: &Finished) -> Vec<String> {
 
 struct Background {
     running: Running,
+    /// Where the present waits look from.
+    begun: usize,
     /// Up to where its output was waited for.
     seen: usize,
+    /// The present waits and where each found its line: the same wait again wants another one.
+    found: Vec<(String, usize)>,
 }
 
 impl Background {
+    /// The next waits look after all that was waited for.
+    fn begin(&mut self) {
+        self.begun = self.seen;
+        self.found.clear();
+    }
+
     fn wait(&mut self, pattern: &str) {
         if let Some(code) = pattern.strip_prefix("[exit ").and_then(|rest| rest.strip_suffix(']')) {
             let exit = self.running.wait_exit(Deadline::generous());
@@ -128,10 +142,14 @@ impl Background {
             }
             return;
         }
-        self.seen = self
+        let same = self.found.iter().rev().find(|(known, _)| known == pattern);
+        let from = same.map_or(self.begun, |(_, position)| *position);
+        let found = self
             .running
-            .wait_whole_line(self.seen, |line| compare::line_matches(pattern, line))
+            .wait_whole_line(from, |line| compare::line_matches(pattern, line))
             .unwrap_or_else(|| self.running.fail(&format!("no line like {pattern:?} came")));
+        self.seen = self.seen.max(found);
+        self.found.push((pattern.to_owned(), found));
     }
 }
 
