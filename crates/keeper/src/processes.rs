@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
 use crate::protocol::Process;
 use crate::sys::signals;
@@ -11,6 +11,9 @@ use crate::sys::signals;
 const STAT_MAX: usize = 2048;
 /// The most of a process's environment that is searched.
 const ENVIRON_MAX: u64 = 1 << 20;
+
+/// How often a process is looked at that is just about to execute a program, which takes it well below a millisecond.
+const LOOKS_MAX: u32 = 10_000;
 
 /// A process at one moment. Number and start together are never used twice.
 #[derive(Clone, Debug)]
@@ -121,11 +124,32 @@ pub(crate) fn with_descendants(roots: impl IntoIterator<Item = u32>) -> Vec<Snap
 
 /// The entry of this name in the environment that a process was started with.
 pub(crate) fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
-    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
-    let mut entries = BufReader::new(file.take(ENVIRON_MAX)).split(0).map_while(Result::ok);
-    let named =
-        |entry: &Vec<u8>| entry.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
-    entries.find(named).map(|entry| entry[name.len() + 1..].to_vec())
+    let environ = environment(pid);
+    let mut entries = environ.split(|byte| *byte == 0);
+    entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).map(<[u8]>::to_vec)
+}
+
+/// Between two programs a process has neither an environment nor arguments, whatever they were and will be, and the
+/// kernel tells nobody when that is over. So an empty environment is only believed once there are arguments too.
+fn environment(pid: u32) -> Vec<u8> {
+    let mut begun = false;
+    for _ in 0..LOOKS_MAX {
+        let environ = read_some(pid, "environ");
+        if begun || !environ.is_empty() || Snapshot::of(pid).is_none_or(|process| process.is_dead()) {
+            return environ;
+        }
+        begun = !read_some(pid, "cmdline").is_empty();
+        std::thread::yield_now();
+    }
+    Vec::new()
+}
+
+fn read_some(pid: u32, name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // What cannot be read, as of a process that is gone, is as good as empty.
+    let _ = fs::File::open(format!("/proc/{pid}/{name}"))
+        .and_then(|file| file.take(ENVIRON_MAX).read_to_end(&mut bytes));
+    bytes
 }
 
 #[cfg(test)]
@@ -145,6 +169,15 @@ mod tests {
     fn a_torn_line_is_no_process() {
         assert!(parse(5, "5 (a").is_none());
         assert!(parse(5, "5 (a) S 1 2").is_none());
+    }
+
+    #[test]
+    fn a_variable_is_found_by_its_whole_name() {
+        let path = std::env::var("PATH").unwrap();
+        let me = std::process::id();
+        assert_eq!(variable(me, "PATH"), Some(path.into_bytes()));
+        assert_eq!(variable(me, "PAT"), None);
+        assert_eq!(variable(u32::MAX, "PATH"), None);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) enum Hold {
     Walk {
         /// The value of the tag in the environment; empty if there is none.
         tag: Box<[u8]>,
-        /// Members at the time of the last signal to the tree.
+        /// Members at the end of the main process, and at each signal to the tree.
         seen: HashSet<(u32, u64)>,
     },
 }

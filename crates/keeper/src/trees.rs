@@ -110,7 +110,7 @@ impl Trees {
         held && self.cgroups.as_ref().is_some_and(|cgroups| cgroups.kill(id))
     }
 
-    /// Members that lose their parent over this signal are known by it afterwards.
+    /// Members that lose their parent over this signal, or have lost it, are known by it afterwards.
     fn remember(&mut self, id: RunId, kill: bool, members: impl Iterator<Item = (u32, u64)>) {
         let Some(run) = self.runs.get_mut(id) else { return };
         run.condemned |= kill;
@@ -127,6 +127,7 @@ impl Trees {
         let Ended { exit, usage, .. } = *ended;
         run.end = Some(End { exit, usage, leftovers: Vec::new(), empty: false });
         let leftovers = self.leftovers(id);
+        self.remember(id, false, leftovers.iter().map(Snapshot::identity));
         if leftovers.is_empty() {
             self.runs.emptied(id);
         } else if let Some(end) = self.runs.get_mut(id).and_then(|run| run.end.as_mut()) {

@@ -105,3 +105,16 @@ fn what_a_killed_keeper_left_is_removed_once_nothing_lives_in_it() {
     Keeper::greeted(Tree::Best);
     assert!(!cgroup.is_some_and(|cgroup| cgroup.exists()));
 }
+
+#[test]
+fn a_process_that_is_just_being_executed_is_found_without_a_cgroup() {
+    let mut keeper = Keeper::greeted(Tree::Walk);
+    for run in 1..=200 {
+        // The main process ends while the other, in a session of its own by then, executes its program.
+        keeper.run(run, "web.1", sh("setsid sleep 1000 & exit 0", &format!("tag {run}")));
+        let (_, _, leftovers) = exited(keeper.event());
+        assert_eq!(leftovers.len(), 1, "run {run}");
+        keeper.signal(run, KILL, Scope::Tree);
+        assert_eq!(keeper.event(), Event::Emptied { run: RunId(run) });
+    }
+}
