@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -175,11 +176,16 @@ fn collect(path: &Path, depth: u32, pids: &mut HashSet<u32>) {
     let list = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
     // A process of another PID namespace is listed as 0.
     pids.extend(list.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|pid| *pid != 0));
-    if depth > 0 {
+    if depth > 0 && has_directories(path) {
         for directory in directories(path) {
             collect(&directory, depth - 1, pids);
         }
     }
+}
+
+/// Whether a cgroup has others below it: each of them is a link to it, beside the two that every directory has.
+fn has_directories(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|directory| directory.nlink() != 2)
 }
 
 fn directories(path: &Path) -> Vec<PathBuf> {

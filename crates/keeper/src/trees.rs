@@ -78,12 +78,13 @@ impl Trees {
         }
     }
 
-    /// Sends a signal to every process of a run, and to those that are born meanwhile.
+    /// Sends a signal to every process of a run. A kill is repeated for those that are born meanwhile; any other
+    /// signal leaves them to the kill that follows when it is not obeyed.
     pub(crate) fn signal_tree(&mut self, id: RunId, signal: i32) -> Reached {
         let kill = signal == libc::SIGKILL;
         let mut reached = HashMap::new();
         let mut errno = None;
-        for _ in 0..PASSES_MAX {
+        for _ in 0..if kill { PASSES_MAX } else { 1 } {
             let mut members = self.members(id);
             members.retain(|member| !reached.contains_key(&member.identity()));
             if members.is_empty() {
@@ -244,8 +245,9 @@ pub(crate) fn kill_descendants(hit: &mut HashSet<(u32, u64)>) -> Vec<Snapshot> {
     killed
 }
 
+/// Sends a signal to a process that was seen this very moment.
 fn deliver(process: &Snapshot, signal: i32) -> Result<(), Errno> {
-    process.signal(signal)?;
+    signals::send(process.pid, signal)?;
     if ENDING.contains(&signal) && process.is_stopped() {
         signals::send(process.pid, libc::SIGCONT)?;
     }
