@@ -12,6 +12,9 @@ const STAT_MAX: usize = 2048;
 /// The most of a process's environment that is searched.
 const ENVIRON_MAX: u64 = 1 << 20;
 
+/// The flag of the kernel's own threads.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
 /// How often a process is looked at that is just about to execute a program, which takes it well below a millisecond.
 const LOOKS_MAX: u32 = 10_000;
 
@@ -26,6 +29,8 @@ pub(crate) struct Snapshot {
     pub(crate) parent: u32,
     /// Clock ticks since the machine booted.
     pub(crate) started: u64,
+    /// Whether it is a part of the kernel, without a program.
+    pub(crate) is_kernels: bool,
 }
 
 impl Snapshot {
@@ -79,6 +84,7 @@ fn parse(pid: u32, stat: &str) -> Option<Snapshot> {
         group: small(2),
         session: small(3),
         started: number(19)?,
+        is_kernels: number(6).is_some_and(|flags| flags & KERNEL_THREAD != 0),
     })
 }
 
@@ -135,7 +141,8 @@ fn environment(pid: u32) -> Vec<u8> {
     let mut begun = false;
     for _ in 0..LOOKS_MAX {
         let environ = read_some(pid, "environ");
-        if begun || !environ.is_empty() || Snapshot::of(pid).is_none_or(|process| process.is_dead()) {
+        let never_has_one = |process: Snapshot| process.is_dead() || process.is_kernels;
+        if begun || !environ.is_empty() || Snapshot::of(pid).is_none_or(never_has_one) {
             return environ;
         }
         begun = !read_some(pid, "cmdline").is_empty();
@@ -178,6 +185,13 @@ mod tests {
         assert_eq!(variable(me, "PATH"), Some(path.into_bytes()));
         assert_eq!(variable(me, "PAT"), None);
         assert_eq!(variable(u32::MAX, "PATH"), None);
+    }
+
+    #[test]
+    fn a_thread_of_the_kernel_is_told_from_a_process() {
+        let fields = "S 2 0 0 0 -1 2129984 1 2 3 4 5 6 7 8 20 0 1 0 4711 99 100";
+        assert!(parse(5, &format!("5 (kthread) {fields}")).unwrap().is_kernels);
+        assert!(!Snapshot::of(std::process::id()).unwrap().is_kernels);
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Limits { file_bytes: file_bytes.parse()?, backups: backups.parse()?, unread_bytes: u64::MAX };
     let capture = Capture::start(&dir.join("logs"), limits, Box::new(|event| eprintln!("{event:?}")))?;
     let pipe = create_pipe(&dir.join("worker.pipe"), None)?;
-    capture.add("worker", pipe.reader)?;
+    capture.add("worker", pipe.reader, None)?;
     let store = capture.store();
     let watch = store.watch()?;
     let reader = store.reader("worker", From::Start)?;

@@ -65,7 +65,7 @@ pub struct Capture {
 type Done = Box<dyn FnOnce(u64) + Send>;
 
 enum Command {
-    Add { log: Arc<Log>, pipe: OwnedFd },
+    Add { log: Arc<Log>, pipe: OwnedFd, run: Option<u64> },
     Begin { log: String, run: u64 },
     Drain { log: String, done: Done },
     Remove { log: String },
@@ -88,10 +88,11 @@ impl Capture {
         Ok(Self { store, commands, bell, thread: Some(thread) })
     }
 
-    /// Captures `pipe` into `log` from now on. When this returns, [`Store::reader`] knows the log.
-    pub fn add(&self, log: &str, pipe: OwnedFd) -> Result<()> {
+    /// Captures `pipe` into `log` from now on, as of `run` if one is given, as with [`Capture::begin`]. When this
+    /// returns, [`Store::reader`] knows the log.
+    pub fn add(&self, log: &str, pipe: OwnedFd, run: Option<u64>) -> Result<()> {
         let log = self.store.get_or_begin(log)?;
-        if self.send(Command::Add { log, pipe }) { Ok(()) } else { Err(Error::Ended) }
+        if self.send(Command::Add { log, pipe, run }) { Ok(()) } else { Err(Error::Ended) }
     }
 
     /// What is written from here on is of this run.

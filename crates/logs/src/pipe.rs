@@ -8,6 +8,9 @@ use rustix::io::Errno;
 
 use crate::{Error, Result};
 
+/// Only its owner may use a pipe.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
 /// Both ends of a worker's pipe.
 #[derive(Debug)]
 pub struct Pipe {
@@ -26,7 +29,7 @@ pub struct Pipe {
 ///
 /// The pipe is private (0600) to `owner`, who can then open `/dev/stdout` again.
 pub fn create_pipe(path: &Path, owner: Option<(u32, u32)>) -> Result<Pipe> {
-    match rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR) {
+    match rustix::fs::mkfifoat(CWD, path, PRIVATE) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(Error::io("make the pipe", path, e)),
     }
@@ -54,8 +57,9 @@ pub fn create_pipe(path: &Path, owner: Option<(u32, u32)>) -> Result<Pipe> {
         rustix::fs::fchown(&writer, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
             .map_err(|e| Error::io("hand over the pipe", path, e))?;
     }
-    rustix::fs::fchmod(&writer, Mode::RUSR | Mode::WUSR)
-        .map_err(|e| Error::io("make private the pipe", path, e))?;
+    if Mode::from_raw_mode(stat.st_mode) != PRIVATE {
+        rustix::fs::fchmod(&writer, PRIVATE).map_err(|e| Error::io("make private the pipe", path, e))?;
+    }
     Ok(Pipe { reader, writer })
 }
 

@@ -23,7 +23,7 @@ fn start(dir: &Path, limits: Limits) -> Capture {
 /// Captures a new pipe and gives the worker's end.
 fn worker(capture: &Capture, dir: &Path, log: &str) -> File {
     let pipe = create_pipe(&dir.join(format!("{log}.pipe")), None).unwrap();
-    capture.add(log, pipe.reader).unwrap();
+    capture.add(log, pipe.reader, None).unwrap();
     File::from(pipe.writer)
 }
 

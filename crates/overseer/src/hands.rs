@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
 use ganger_keeper::{Event, Launch, Link, Process, Request, RunReport};
@@ -25,13 +26,13 @@ const SPAWNS_MAX: usize = 32;
 /// What is held for the runs, and the line to the keeper.
 pub(crate) struct Hands {
     link: AsyncFd<Source<Link>>,
-    waiting: VecDeque<(Request, Vec<OwnedFd>)>,
+    waiting: VecDeque<(Request, Vec<Rc<OwnedFd>>)>,
     spawns: VecDeque<(RunId, WorkerName)>,
     under_way: BTreeSet<RunId>,
     runs: BTreeMap<RunId, WorkerName>,
     kills: BTreeMap<u64, WorkerName>,
     next_id: u64,
-    null: File,
+    null: Rc<OwnedFd>,
     pipes: PathBuf,
     captured: BTreeSet<WorkerName>,
 }
@@ -46,7 +47,7 @@ impl Hands {
             runs: BTreeMap::new(),
             kills: BTreeMap::new(),
             next_id: 1,
-            null: File::open("/dev/null")?,
+            null: Rc::new(File::open("/dev/null")?.into()),
             pipes,
             captured: BTreeSet::new(),
         })
@@ -54,7 +55,7 @@ impl Hands {
 
     /// Says hello; the keeper holds the app's lock from now on.
     pub(crate) fn greet(&mut self, lock: OwnedFd) {
-        self.send(Request::Hello { version: ganger_keeper::VERSION }, vec![lock]);
+        self.send(Request::Hello { version: ganger_keeper::VERSION }, vec![Rc::new(lock)]);
     }
 
     /// Asks for something; it is sent as soon as the socket takes it, after all that was asked before.
@@ -82,28 +83,29 @@ impl Hands {
         self.spawns.pop_front()
     }
 
-    /// Makes the worker's pipe, if it has none, and captures it: stdin, stdout and stderr of its next run.
+    /// Makes the worker's pipe, if it has none, and captures what this run will write: its stdin, stdout and stderr.
     pub(crate) fn prepare(
         &mut self,
+        run: RunId,
         worker: &WorkerName,
         launch: &Launch,
         capture: &Capture,
-    ) -> Result<Vec<OwnedFd>, Failure> {
+    ) -> Result<Vec<Rc<OwnedFd>>, Failure> {
         let log = worker.to_string();
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
         let pipe = create_pipe(&self.pipes.join(&log), owner).map_err(Failure::transient)?;
-        if !self.captured.contains(worker) {
-            capture.add(&log, pipe.reader).map_err(Failure::transient)?;
+        if self.captured.contains(worker) {
+            capture.begin(&log, run.0);
+        } else {
+            capture.add(&log, pipe.reader, Some(run.0)).map_err(Failure::transient)?;
             self.captured.insert(worker.clone());
         }
-        let clone = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(Failure::transient);
-        let stdin = clone(self.null.as_fd())?;
-        let stderr = clone(pipe.writer.as_fd())?;
-        Ok(vec![stdin, pipe.writer, stderr])
+        let writer = Rc::new(pipe.writer);
+        Ok(vec![self.null.clone(), writer.clone(), writer])
     }
 
     /// Asks for the run.
-    pub(crate) fn spawn(&mut self, run: RunId, worker: &WorkerName, launch: Launch, stdio: Vec<OwnedFd>) {
+    pub(crate) fn spawn(&mut self, run: RunId, worker: &WorkerName, launch: Launch, stdio: Vec<Rc<OwnedFd>>) {
         let id = self.id();
         self.under_way.insert(run);
         let run = ganger_keeper::RunId(run.0);
@@ -149,7 +151,7 @@ impl Hands {
         self.runs.insert(run, worker.clone());
         let log = worker.to_string();
         let pipe = create_pipe(&self.pipes.join(&log), None)?;
-        capture.add(&log, pipe.reader)?;
+        capture.add(&log, pipe.reader, None)?;
         self.captured.insert(worker.clone());
         Ok(())
     }
@@ -183,7 +185,7 @@ impl Hands {
         let _ = std::fs::remove_dir_all(&self.pipes);
     }
 
-    fn send(&mut self, request: Request, fds: Vec<OwnedFd>) {
+    fn send(&mut self, request: Request, fds: Vec<Rc<OwnedFd>>) {
         self.waiting.push_back((request, fds));
         if self.waiting.len() == 1 {
             // An error shows again, and is dealt with, when the line is next read.

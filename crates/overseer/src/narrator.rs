@@ -24,6 +24,8 @@ pub(crate) struct Narrator {
     journal: Arc<Journal>,
     viewer: Box<dyn Viewer>,
     messages: mpsc::UnboundedSender<Message>,
+    /// What is not in the journal yet: it is written together.
+    entries: Vec<Entry>,
     /// Lines that wait for output to be stored. The first of each worker is the end of a run.
     held: BTreeMap<WorkerName, VecDeque<Line>>,
     /// Lines about the app that come after all that is held: what follows from the end of a run is told after it.
@@ -36,7 +38,7 @@ impl Narrator {
         viewer: Box<dyn Viewer>,
         messages: mpsc::UnboundedSender<Message>,
     ) -> Self {
-        Self { journal, viewer, messages, held: BTreeMap::new(), behind: Vec::new() }
+        Self { journal, viewer, messages, entries: Vec::new(), held: BTreeMap::new(), behind: Vec::new() }
     }
 
     /// Shows this worker's output.
@@ -46,9 +48,9 @@ impl Narrator {
         }
     }
 
-    /// Tells an event of the decider.
+    /// Tells an event of the decider. It is in the journal after the next [`Narrator::write_down`].
     pub(crate) fn tell(&mut self, event: &Event, capture: &Capture) {
-        self.journal.add([entry(event)]);
+        self.entries.push(entry(event));
         match event {
             Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
             Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string(), capture),
@@ -70,6 +72,11 @@ impl Narrator {
         }
     }
 
+    /// Puts what was told into the journal.
+    pub(crate) fn write_down(&mut self) {
+        self.journal.add(self.entries.drain(..));
+    }
+
     /// Names the processes that had to be killed.
     pub(crate) fn killed(&mut self, whose: Option<&WorkerName>, processes: &[Process]) {
         if processes.is_empty() {
@@ -86,7 +93,8 @@ impl Narrator {
 
     /// Tells something of a worker that the decider does not know of.
     pub(crate) fn note(&mut self, kind: EventKind, worker: Option<&WorkerName>, text: String) {
-        self.journal.add([Entry { kind, worker: worker.cloned(), text: text.clone(), details: Map::new() }]);
+        self.entries.push(Entry { kind, worker: worker.cloned(), text: text.clone(), details: Map::new() });
+        self.write_down();
         match worker {
             Some(worker) => self.about(worker, text),
             None => self.say(text),
@@ -243,7 +251,7 @@ mod tests {
         let limits = Limits { file_bytes: 1 << 20, backups: 1, unread_bytes: 1 << 20 };
         let capture = Capture::start(&dir.path().join("logs"), limits, Box::new(|_| ())).unwrap();
         let pipe = create_pipe(&dir.path().join("web.1"), None).unwrap();
-        capture.add("web.1", pipe.reader).unwrap();
+        capture.add("web.1", pipe.reader, None).unwrap();
         let shown = Rc::default();
         let (sender, messages) = mpsc::unbounded_channel();
         let narrator = Narrator::new(journal, Box::new(Recorder(Rc::clone(&shown))), sender);

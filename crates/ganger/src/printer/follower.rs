@@ -52,10 +52,6 @@ impl Follower {
         }
     }
 
-    pub(super) fn log(&self) -> &str {
-        self.reader.log()
-    }
-
     pub(super) fn widen(&mut self, prefixes: &mut Prefixes) {
         self.prefix = prefixes.of(self.reader.log());
     }

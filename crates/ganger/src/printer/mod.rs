@@ -92,7 +92,12 @@ impl Printer {
     /// Prints this log too, from a place on; the log must be known to the store.
     pub(crate) fn add(&self, log: &str, from: From) -> ganger_logs::Result<()> {
         let reader = self.store.reader(log, from)?.lossless();
-        self.tell(Message::Add(Box::new(reader)));
+        let position = reader.position();
+        self.inbox.put(Message::Add(Box::new(reader)));
+        // What comes from now on wakes the printer by itself.
+        if self.store.end(log)? > position {
+            self.waker.wake();
+        }
         Ok(())
     }
 

@@ -32,7 +32,7 @@ impl Bench {
 
     fn worker(&self, printer: &Printer, log: &str) -> File {
         let pipe = create_pipe(&self.dir.path().join(log), None).unwrap();
-        self.capture.add(log, pipe.reader).unwrap();
+        self.capture.add(log, pipe.reader, None).unwrap();
         printer.add(log, From::End).unwrap();
         File::from(pipe.writer)
     }

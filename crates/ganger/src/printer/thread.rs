@@ -1,5 +1,6 @@
 //! The printer's thread.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(super) struct Thread {
     inbox: Arc<Inbox>,
     prefixes: Prefixes,
     followers: Vec<Follower>,
+    /// Where in `followers` each log is.
+    places: HashMap<Arc<str>, usize>,
     output: Output,
     marks: Marks,
     on_broken: Option<OnBroken>,
@@ -52,6 +55,7 @@ impl Thread {
             inbox,
             prefixes: Prefixes::new(options),
             followers: Vec::new(),
+            places: HashMap::new(),
             output,
             marks,
             on_broken: Some(on_broken),
@@ -99,6 +103,7 @@ impl Thread {
                 Message::Add(reader) => {
                     let wider = self.prefixes.make_room(reader.log());
                     let mark = self.marks.number(reader.log());
+                    self.places.insert(Arc::clone(reader.log()), self.followers.len());
                     self.followers.push(Follower::new(*reader, &mut self.prefixes, mark));
                     if wider {
                         for follower in &mut self.followers {
@@ -114,8 +119,8 @@ impl Thread {
     }
 
     fn system(&mut self, line: System) {
-        if let Some(follower) = self.followers.iter_mut().find(|f| f.log() == line.log) {
-            return follower.push_system(line);
+        if let Some(&place) = self.places.get(line.log.as_str()) {
+            return self.followers[place].push_system(line);
         }
         let mut prefix = self.prefixes.of(&line.log);
         if self.prefixes.timed() {

@@ -40,6 +40,8 @@ pub(super) struct Turns {
     failing: Vec<usize>,
     stalled: Vec<usize>,
     retry_at: Option<Instant>,
+    /// Followers have something to read.
+    has_news: bool,
     stopping: bool,
 }
 
@@ -67,6 +69,7 @@ impl Turns {
             failing: Vec::new(),
             stalled: Vec::new(),
             retry_at: None,
+            has_news: false,
             stopping: false,
         })
     }
@@ -91,7 +94,9 @@ impl Turns {
                     self.serve(place);
                 }
             }
-            self.store.announce();
+            if std::mem::take(&mut self.has_news) {
+                self.store.announce();
+            }
         }
     }
 
@@ -100,12 +105,14 @@ impl Turns {
         self.bell.arm();
         while let Ok(command) = self.inbox.try_recv() {
             match command {
-                Command::Add { log, pipe } => self.add(log, pipe),
-                Command::Begin { log, run } => {
-                    if let Some(feed) = self.feed_of(&log) {
-                        feed.begin(run);
+                Command::Add { log, pipe, run } => {
+                    let name = Arc::clone(&log.name);
+                    self.add(log, pipe);
+                    if let Some(run) = run {
+                        self.begin(&name, run);
                     }
                 }
+                Command::Begin { log, run } => self.begin(&log, run),
                 Command::Drain { log, done } => self.drain(&log, done),
                 Command::Remove { log } => self.remove(&log),
                 Command::Stop => return self.stop(),
@@ -142,6 +149,12 @@ impl Turns {
         }
     }
 
+    fn begin(&mut self, log: &str, run: u64) {
+        if let Some(feed) = self.feed_of(log) {
+            feed.begin(run);
+        }
+    }
+
     fn drain(&mut self, log: &str, done: Done) {
         match self.feed_of(log) {
             Some(feed) => feed.when_drained(done),
@@ -175,7 +188,7 @@ impl Turns {
         let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
         let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
         match feed.pour(&desk, &mut self.on_event) {
-            Poured::Some => {}
+            Poured::Some => self.has_news = true,
             Poured::Failed => {
                 self.failing.push(place);
                 self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
@@ -205,6 +218,7 @@ impl Turns {
         for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
             feed.finish(&desk, &mut self.on_event);
         }
+        self.has_news = true;
         self.stopping = true;
     }
 }

@@ -30,6 +30,7 @@ impl Engine {
             }
             self.perform(action);
         }
+        self.narrator.write_down();
         if unrecorded {
             self.keep_book(crate::ledger::Ledger::flush);
         }
@@ -58,6 +59,8 @@ impl Engine {
             Action::Signal { run, signal, scope } => self.hands.signal(run, signal, scope),
             Action::Acknowledge(run) => self.hands.acknowledge(run),
             Action::Reply { id, reply } => {
+                // Who gets the answer may ask for the events that led to it.
+                self.narrator.write_down();
                 if let Some(owed) = self.owed.remove(&id) {
                     commands::answer(&self.core, owed, reply);
                 }
@@ -83,7 +86,7 @@ impl Engine {
         let spec = self.spec();
         let is_new = !self.hands.is_captured(worker);
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
-            let stdio = self.hands.prepare(worker, &launch, &self.capture)?;
+            let stdio = self.hands.prepare(run, worker, &launch, &self.capture)?;
             Ok((launch, stdio))
         });
         match prepared {
@@ -91,7 +94,6 @@ impl Engine {
                 if is_new {
                     self.narrator.follow(worker, Start::Now);
                 }
-                self.capture.begin(&worker.to_string(), run.0);
                 self.hands.spawn(run, worker, launch, stdio);
             }
             Err(failure) => self.spawn_failed(run, worker, failure),
