@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ganger_logs::Watch;
+use ganger_logs::{Reader, Watch};
 
 use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
@@ -100,22 +100,28 @@ impl Thread {
         while let Some(message) = self.inbox.take() {
             told = true;
             match message {
-                Message::Add(reader) => {
-                    let wider = self.prefixes.make_room(reader.log());
-                    let mark = self.marks.number(reader.log());
-                    self.places.insert(Arc::clone(reader.log()), self.followers.len());
-                    self.followers.push(Follower::new(*reader, &mut self.prefixes, mark));
-                    if wider {
-                        for follower in &mut self.followers {
-                            follower.widen(&mut self.prefixes);
-                        }
-                    }
-                }
+                Message::Add(reader) => self.add(*reader),
                 Message::System(line) => self.system(line),
                 Message::Finish => self.finishing = true,
             }
         }
         told
+    }
+
+    /// Follows a log. One that was followed before, for a worker of the same name, is gone on with where that ended.
+    fn add(&mut self, reader: Reader) {
+        if self.places.contains_key(reader.log()) {
+            return;
+        }
+        let wider = self.prefixes.make_room(reader.log());
+        let mark = self.marks.number(reader.log());
+        self.places.insert(Arc::clone(reader.log()), self.followers.len());
+        self.followers.push(Follower::new(reader, &mut self.prefixes, mark));
+        if wider {
+            for follower in &mut self.followers {
+                follower.widen(&mut self.prefixes);
+            }
+        }
     }
 
     fn system(&mut self, line: System) {
