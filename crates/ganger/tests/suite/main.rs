@@ -10,6 +10,8 @@ mod examples;
 mod foreground;
 mod full_disk;
 mod leaving;
+mod life;
+mod logs;
 mod namespaces;
 mod policies;
 mod ports;

@@ -1,0 +1,82 @@
+//! `ganger logs`: the same lines while the app runs and afterwards.
+
+use ganger_testkit::Sandbox;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::support::*;
+
+const APP: &str =
+    "web: seq -f 'line %.0f' 1 20; echo ready; read x < gate; echo after; exec tail -f /dev/null
+     job: echo from job; echo ready; exec tail -f /dev/null";
+
+/// What `ganger logs --raw` prints with these words.
+fn raw(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let words: Vec<&str> = ["logs", "--raw"].iter().chain(words).copied().collect();
+    sandbox.ganger_with(&words).run().success().lines().map(str::to_owned).collect()
+}
+
+/// The time and text of each line of `web`.
+fn timed(sandbox: &Sandbox) -> Vec<(Timestamp, String)> {
+    let text = sandbox.run(["logs", "web", "--json"]).success();
+    let line = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let time = value["time"].as_str().and_then(|time| time.parse().ok());
+        time.zip(value["text"].as_str().map(str::to_owned)).unwrap_or_else(|| panic!("{value:#}"))
+    };
+    text.lines().map(line).collect()
+}
+
+/// Everything that can be chosen; the times are those of the lines themselves.
+fn all_choices(sandbox: &Sandbox) {
+    assert_eq!(raw(sandbox, &["web", "-n", "3"]), ["line 20", "ready", "after"]);
+    assert_eq!(raw(sandbox, &["web", "-n", "0"]), [""; 0]);
+    assert_eq!(raw(sandbox, &["web", "-n", "1000"]).len(), 22);
+    assert_eq!(raw(sandbox, &["job"]), ["from job", "ready"]);
+    assert_eq!(raw(sandbox, &["web", "--grep", "line 2"]), ["line 2", "line 20"]);
+    assert_eq!(raw(sandbox, &["web", "--grep", "line", "-n", "2"]), ["line 19", "line 20"]);
+    assert_eq!(raw(sandbox, &["--grep", "from"]), ["from job"]);
+    assert_eq!(raw(sandbox, &["--grep", "nothing like this"]), [""; 0]);
+    assert_eq!(raw(sandbox, &["--since", "1h"]).len(), 24);
+    assert_eq!(raw(sandbox, &["--until", "1h"]), [""; 0]);
+    assert_eq!(raw(sandbox, &["--since", "2999-01-01"]), [""; 0]);
+    let lines = timed(sandbox);
+    assert_eq!(lines.len(), 22, "{lines:?}");
+    let chosen = |wanted: &dyn Fn(Timestamp) -> bool| -> Vec<&str> {
+        lines.iter().filter(|(time, _)| wanted(*time)).map(|(_, text)| text.as_str()).collect()
+    };
+    let (first, last) = (lines[0].0, lines[21].0);
+    let (at_first, at_last) = (first.to_string(), last.to_string());
+    assert_eq!(raw(sandbox, &["web", "--since", &at_last]), chosen(&|time| time >= last));
+    assert_eq!(raw(sandbox, &["web", "--until", &at_last]), chosen(&|time| time < last));
+    assert_eq!(raw(sandbox, &["web", "--since", &at_first]).len(), 22);
+    assert_eq!(raw(sandbox, &["web", "--until", &at_first]), [""; 0], "a time is before what begins at it");
+    let both = raw(sandbox, &["web", "--since", &at_first, "--until", &at_last, "-n", "2"]);
+    let between = chosen(&|time| time < last);
+    assert_eq!(both, between[between.len().saturating_sub(2)..]);
+}
+
+#[test]
+fn lines_are_chosen_by_number_time_and_text_while_the_app_runs_and_afterwards() {
+    let sandbox = sandbox_with(APP);
+    gate(&sandbox, "gate");
+    let running = started(&sandbox, 2);
+    open_gate(&sandbox, "gate");
+    running.wait_line("| after");
+    all_choices(&sandbox);
+    interrupted(&sandbox, running);
+    all_choices(&sandbox);
+}
+
+#[test]
+fn what_cannot_be_chosen_is_an_error_while_the_app_runs_and_afterwards() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    let refuse = || {
+        sandbox.run(["logs", "web", "--since", "soon"]).error(&["soon"]);
+        sandbox.run(["logs", "nosuch"]).error(&["nosuch"]);
+    };
+    let running = started(&sandbox, 1);
+    refuse();
+    interrupted(&sandbox, running);
+    refuse();
+}
