@@ -288,7 +288,7 @@ pub(crate) struct LogsArgs {
     /// Nothing older: 10m, 2h, 12:30 or 2026-11-22T10:00:00Z
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<String>,
-    /// Nothing younger
+    /// Only what was written before
     #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<String>,
     /// Only lines that hold this text
