@@ -62,10 +62,7 @@ fn done(verb: Verb, state: Option<WorkerState>) -> &'static str {
         Verb::Scale | Verb::Reload => match state {
             None => "removed",
             Some(WorkerState::Stopped | WorkerState::Exited) => "stopped",
-            Some(WorkerState::Starting | WorkerState::Running) => match verb {
-                Verb::Reload => "restarted",
-                Verb::Start | Verb::Stop | Verb::Restart | Verb::Signal | Verb::Scale => "started",
-            },
+            Some(WorkerState::Starting | WorkerState::Running) => "started",
             Some(WorkerState::Backoff | WorkerState::Stopping | WorkerState::Fatal) => "changed",
         },
     }
@@ -167,7 +164,7 @@ mod tests {
             plan(&info, Style::PLAIN),
             "web: command changed\n\
              NAME   STATE    PID  RESULT\n\
-             web.1  RUNNING   71  restarted\n\
+             web.1  RUNNING   71  started\n\
              release 2 is in force\n"
         );
         info.lines.clear();

@@ -78,3 +78,44 @@ fn nothing_changed_restarts_nothing() {
     assert_eq!([pid(&sandbox, "web.1"), pid(&sandbox, "job.1")], before);
     interrupted(&sandbox, running);
 }
+
+#[test]
+fn the_plan_says_in_a_line_what_becomes_of_each_group_that_changes() {
+    let groups = ["web", "job", "mail", "cron", "clock"].map(|name| format!("{name}: {OBEDIENT}"));
+    let sandbox = sandbox_with(&groups.join("\n"));
+    sandbox.file("ganger.toml", "[groups.clock]\ncount = 2\n");
+    let running = started(&sandbox, 6);
+    let pids = |names: &[&str]| names.iter().map(|name| pid(&sandbox, name)).collect::<Vec<_>>();
+    let kept = pids(&["web.1", "cron.1"]);
+    let gone = pids(&["job.1", "mail.1", "clock.1", "clock.2"]);
+    sandbox.procfile(&format!(
+        "web: {OBEDIENT}\njob: echo changed; {OBEDIENT}\nmail: {OBEDIENT}\ncron: {OBEDIENT}\nfresh: {OBEDIENT}"
+    ));
+    let settings = "[groups.mail.env]\nCOLOUR = \"blue\"\n[groups.cron.stop]\ntimeout = \"3s\"\n";
+    sandbox.file("ganger.toml", settings);
+    let changes = "job: command changed, 1 worker restarted if up
+mail: $COLOUR changed, 1 worker restarted if up
+cron: stop changed, in force at once
+fresh: new, 1 worker
+clock: removed, 2 workers stopped
+";
+    let dry = sandbox.run(["reload", "--dry-run"]).success();
+    assert_eq!(dry, format!("{changes}nothing was done (dry run)\n"));
+    assert_eq!(
+        (pids(&["web.1", "cron.1"]), pids(&["job.1", "mail.1", "clock.1", "clock.2"])),
+        (kept.clone(), gone.clone())
+    );
+    let done = sandbox.run(["reload"]).success();
+    assert!(done.starts_with(changes) && done.ends_with("release 2 is in force\n"), "{done}");
+    for (name, result) in
+        [("job.1", "started"), ("mail.1", "started"), ("fresh.1", "started"), ("clock.2", "removed")]
+    {
+        let row = done.lines().find(|line| line.starts_with(name));
+        assert!(row.is_some_and(|row| row.ends_with(&format!(" {result}"))), "{name} {result}:\n{done}");
+    }
+    assert!(gone.iter().all(|pid| !is_alive(*pid)), "the reply came before the effect");
+    assert_eq!(pids(&["web.1", "cron.1"]), kept);
+    assert_eq!(names(&sandbox), ["web.1", "job.1", "mail.1", "cron.1", "fresh.1"]);
+    assert_eq!(sandbox.run(["reload"]).success(), "nothing changed\n");
+    interrupted(&sandbox, running);
+}
