@@ -53,7 +53,11 @@ fn chosen(patterns: &[String], known: Vec<String>) -> Result<Vec<String>, Failur
     };
     if let Some(unknown) = patterns.iter().find(|pattern| !known.iter().any(|log| fits(pattern, log))) {
         let failure = Failure::new(format!("there is no log of {unknown:?}"));
-        return Err(failure.hinted(format!("there are logs of {}", known.join(", "))));
+        let hint = match known.as_slice() {
+            [] => "no worker has written anything yet".to_owned(),
+            names => format!("there are logs of {}", names.join(", ")),
+        };
+        return Err(failure.hinted(hint));
     }
     Ok(known.into_iter().filter(|log| patterns.iter().any(|pattern| fits(pattern, log))).collect())
 }
@@ -99,6 +103,8 @@ mod tests {
         let failure = found("db").unwrap_err();
         assert_eq!(failure.message, "there is no log of \"db\"");
         assert_eq!(failure.hint.as_deref(), Some("there are logs of web.1, web.2, worker.1"));
+        let none_yet = chosen(&["web".to_owned()], Vec::new()).unwrap_err();
+        assert_eq!(none_yet.hint.as_deref(), Some("no worker has written anything yet"));
     }
 
     #[test]
