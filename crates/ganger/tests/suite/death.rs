@@ -53,6 +53,27 @@ fn ten_deaths_in_a_row_cost_nothing() {
 }
 
 #[test]
+fn a_stream_of_lines_is_printed_once_and_in_order_over_five_deaths() {
+    let sandbox = sandbox();
+    let dummy = sandbox.dummy();
+    let stream = "--lines 30000 --line-length 24 --rate 10000";
+    sandbox.procfile(&format!("web: {OBEDIENT}\njob: {dummy} {stream} --partial end --run-for forever"));
+    let running = started(&sandbox, 1);
+    for line in [1, 3000, 3500, 9999, 20000] {
+        running.wait_line(&format!("| {line} x"));
+        // An overseer that answers is one that can be killed.
+        sandbox.run(["ps"]).expect_code(0);
+        kill_nine(overseer(&running), Deadline::generous());
+    }
+    running.wait_line("| 30000 x");
+    let output = interrupted(&sandbox, running).output;
+    let numbers = output.lines().filter_map(|line| {
+        line.split_once("| ")?.1.strip_suffix('x')?.split(' ').next()?.parse::<u32>().ok()
+    });
+    assert!(numbers.eq(1..=30000), "every line once and in order");
+}
+
+#[test]
 fn what_a_worker_writes_while_there_is_no_overseer_is_not_lost() {
     let sandbox = sandbox_with(&format!(
         "web: {OBEDIENT}\njob: echo ready; read x < gate; seq 1 50000; echo done; exec tail -f /dev/null"

@@ -1,6 +1,8 @@
 //! `ganger run`: one worker or one command in this terminal, with the app's environment.
 
-use ganger_testkit::Exit;
+use std::net::{Ipv4Addr, TcpListener};
+
+use ganger_testkit::{Exit, free_port};
 
 use crate::support::*;
 
@@ -54,6 +56,22 @@ fn a_port_a_queue_and_arguments_are_passed_on() {
     let finished = sandbox.run(["run", "job", "--queue", "mail", "--port", "4321", "--", "--more", "x"]);
     finished.expect_code(0);
     assert!(finished.output.contains("port 4321 queue mail arguments --own --more x"), "{finished}");
+}
+
+#[test]
+fn a_port_that_somebody_holds_is_told_with_the_holder_and_the_group_runs_all_the_same() {
+    let port = free_port();
+    let held = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    assert!(held.is_ok(), "{held:?}");
+    let sandbox = sandbox_with("web: echo on $PORT");
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+    let said =
+        format!("ganger: port {port} of web.run is held by {} (pid {})\n", name.trim(), std::process::id());
+    let port = port.to_string();
+    for words in [["run", "web", "--port", &port], ["run", "-p", &port, "web"]] {
+        let finished = sandbox.run(words);
+        assert_eq!((finished.output, finished.errors), (format!("on {port}\n"), said.clone()));
+    }
 }
 
 #[test]
