@@ -26,11 +26,34 @@ pub(crate) struct Journal {
 
 #[derive(Debug)]
 struct Inner {
-    kept: VecDeque<EventInfo>,
+    kept: VecDeque<Kept>,
     next: u64,
     path: PathBuf,
     file: File,
     bytes: u64,
+}
+
+/// An event that can be asked for, as it stands in the file: a third of the size of what is read out of it.
+#[derive(Debug)]
+struct Kept {
+    seq: u64,
+    line: Box<[u8]>,
+}
+
+impl Kept {
+    fn of(line: &[u8]) -> Option<Self> {
+        let EventInfo { seq, .. } = serde_json::from_slice(line).ok()?;
+        Some(Self { seq, line: line.into() })
+    }
+
+    fn event(&self) -> Option<EventInfo> {
+        serde_json::from_slice(&self.line).ok()
+    }
+
+    /// Whether it may be about this worker: a quick look before it is read.
+    fn mentions(&self, name: &str) -> bool {
+        self.line.windows(name.len()).any(|part| part == name.as_bytes())
+    }
 }
 
 /// An event before it has a number and a time.
@@ -50,14 +73,11 @@ impl Journal {
         if let Ok(file) = File::open(path) {
             bytes = file.metadata()?.len();
             let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
-            for event in lines.filter_map(|line| serde_json::from_slice::<EventInfo>(&line).ok()) {
-                if kept.len() == KEPT_MAX {
-                    kept.pop_front();
-                }
-                kept.push_back(event);
+            for event in lines.filter_map(|line| Kept::of(&line)) {
+                keep(&mut kept, event);
             }
         }
-        let next = kept.back().map_or(1, |event: &EventInfo| event.seq + 1);
+        let next = kept.back().map_or(1, |event| event.seq + 1);
         let file = append_to(path)?;
         let inner = Inner { kept, next, path: path.to_owned(), file, bytes };
         Ok(Self { inner: Mutex::new(inner), latest: watch::Sender::new(next - 1) })
@@ -76,13 +96,11 @@ impl Journal {
         for Entry { kind, worker, text, details } in entries {
             let event = EventInfo { seq: inner.next, time, kind, worker, text, details };
             inner.next += 1;
+            let begin = lines.len();
             if serde_json::to_writer(&mut lines, &event).is_ok() {
+                keep(&mut inner.kept, Kept { seq: event.seq, line: lines[begin..].into() });
                 lines.push(b'\n');
             }
-            if inner.kept.len() == KEPT_MAX {
-                inner.kept.pop_front();
-            }
-            inner.kept.push_back(event);
         }
         if lines.is_empty() {
             return Ok(());
@@ -98,14 +116,16 @@ impl Journal {
     pub(crate) fn after(&self, seq: u64, max: usize) -> Vec<EventInfo> {
         let inner = self.lock();
         let start = inner.kept.partition_point(|event| event.seq <= seq);
-        inner.kept.range(start..).take(max).cloned().collect()
+        inner.kept.range(start..).take(max).filter_map(Kept::event).collect()
     }
 
     /// The last events of a worker since this time, the oldest first.
     pub(crate) fn of_worker(&self, name: &WorkerName, since: Time, max: usize) -> Vec<EventInfo> {
         let inner = self.lock();
-        let is_wanted = |event: &&EventInfo| event.worker.as_ref() == Some(name) && event.time >= since;
-        let mut events: Vec<_> = inner.kept.iter().rev().filter(is_wanted).take(max).cloned().collect();
+        let quoted = format!("\"{name}\"");
+        let is_wanted = |event: &EventInfo| event.worker.as_ref() == Some(name) && event.time >= since;
+        let about = inner.kept.iter().rev().filter(|event| event.mentions(&quoted)).filter_map(Kept::event);
+        let mut events: Vec<_> = about.filter(is_wanted).take(max).collect();
         events.reverse();
         events
     }
@@ -132,6 +152,14 @@ impl Inner {
         self.bytes += lines.len() as u64;
         Ok(())
     }
+}
+
+/// Keeps an event, and forgets the oldest if there are too many.
+fn keep(kept: &mut VecDeque<Kept>, event: Kept) {
+    if kept.len() == KEPT_MAX {
+        kept.pop_front();
+    }
+    kept.push_back(event);
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
