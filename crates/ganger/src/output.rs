@@ -39,6 +39,12 @@ impl Output {
     }
 }
 
+/// How many columns the terminal has; none where stdout is no terminal.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// Prints one thing: as JSON if it is asked for, else as `text` makes it for people.
 pub(crate) fn show<T: Serialize>(
     json: bool,

@@ -1,5 +1,7 @@
 //! Tables: aligned columns, two spaces between them, no borders.
 
+use std::borrow::Cow;
+
 use crate::style::Style;
 
 /// Where the text of a column stands.
@@ -20,6 +22,8 @@ pub(crate) struct Table {
     style: Style,
     columns: Vec<(&'static str, Align)>,
     rows: Vec<Vec<Cell>>,
+    /// The last column, plain text, is cut where a line would be longer than this.
+    limit: Option<usize>,
 }
 
 impl Table {
@@ -29,7 +33,13 @@ impl Table {
             Some(name) => (name, Align::Right),
             None => (*name, Align::Left),
         };
-        Self { style, columns: columns.iter().map(column).collect(), rows: Vec::new() }
+        Self { style, columns: columns.iter().map(column).collect(), rows: Vec::new(), limit: None }
+    }
+
+    /// Cuts the last column where a line would be longer than `limit`; that column is never painted.
+    pub(crate) fn within(mut self, limit: Option<usize>) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// One more row of plain text.
@@ -67,6 +77,16 @@ impl Table {
         out
     }
 
+    /// What is shown of a cell: less than all only in the last column, but its head always fits.
+    fn fitted<'a>(&self, cell: &'a Cell, index: usize, widths: &[usize]) -> Cow<'a, str> {
+        let Some(limit) = self.limit.filter(|_| index + 1 == widths.len()) else {
+            return Cow::Borrowed(&cell.shown);
+        };
+        let before: usize = widths[..index].iter().map(|width| width + 2).sum();
+        let room = limit.saturating_sub(before).max(self.columns[index].0.len());
+        if cell.width <= room { Cow::Borrowed(&cell.shown) } else { Cow::Owned(cut(&cell.shown, room)) }
+    }
+
     fn line(&self, cells: &[Cell], widths: &[usize]) -> String {
         let mut line = String::new();
         let mut owed = 0;
@@ -80,7 +100,7 @@ impl Table {
             if cell.width > 0 {
                 // Spaces are written only before something: no line ends in them.
                 line.push_str(&" ".repeat(owed + gap + before));
-                line.push_str(&cell.shown);
+                line.push_str(&self.fitted(cell, index, widths));
                 owed = after;
             } else {
                 owed += gap + before + after;
@@ -89,6 +109,11 @@ impl Table {
         line.push('\n');
         line
     }
+}
+
+/// The first letters of a text and a sign that there are more, together so wide.
+fn cut(text: &str, width: usize) -> String {
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The text without what would break the table or the terminal.
@@ -116,6 +141,20 @@ mod tests {
         table.row(["x".into(), "y".into()]);
         table.paint(0, |text| format!("\x1b[32m{text}\x1b[0m"));
         assert_eq!(table.render(), "\x1b[1mA\x1b[0m  \x1b[1mB\x1b[0m\n\x1b[32mx\x1b[0m  y\n");
+    }
+
+    #[test]
+    fn the_last_column_is_cut_where_the_line_would_be_too_long() {
+        let shown = |limit| {
+            let mut table = Table::new(Style::PLAIN, &["NAME", "WHY"]).within(limit);
+            table.row(["web.1".into(), "as it is".into()]);
+            table.render()
+        };
+        let whole = "NAME   WHY\nweb.1  as it is\n";
+        assert_eq!(shown(None), whole);
+        assert_eq!(shown(Some(15)), whole);
+        assert_eq!(shown(Some(14)), "NAME   WHY\nweb.1  as it …\n");
+        assert_eq!(shown(Some(3)), "NAME   WHY\nweb.1  as…\n", "the head always fits");
     }
 
     #[test]

@@ -11,11 +11,11 @@ use super::human::{clock, length, size};
 use super::table::Table;
 use crate::style::Style;
 
-/// The table of `ganger ps`.
-pub(crate) fn workers(info: &WorkersInfo, style: Style) -> String {
+/// The table of `ganger ps`, in so many columns if that is bounded.
+pub(crate) fn workers(info: &WorkersInfo, style: Style, width: Option<usize>) -> String {
     const COLUMNS: [&str; 10] =
         ["NAME", "STATE", "WANTED", ">PID", ">PORT", ">UPTIME", ">RESTARTS", ">CPU", ">MEM", "WHY"];
-    let mut table = Table::new(style, &COLUMNS);
+    let mut table = Table::new(style, &COLUMNS).within(width);
     for worker in &info.workers {
         table.row([
             worker.name.to_string(),

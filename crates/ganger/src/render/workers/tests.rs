@@ -63,18 +63,18 @@ NAME       STATE    WANTED   PID  PORT  UPTIME  RESTARTS    CPU       MEM  WHY
 web.1      RUNNING  up      4711  5000  3m 12s         2  12.3%  12.3 MiB  started
 worker.12  BACKOFF  up         -     -       -         2      -         -  exited with code 1; next try in 4s
 ";
-    assert_eq!(workers(&info, Style::PLAIN), expected);
-    assert_eq!(workers(&WorkersInfo { workers: vec![] }, Style::PLAIN), "no workers\n");
+    assert_eq!(workers(&info, Style::PLAIN, None), expected);
+    assert_eq!(workers(&WorkersInfo { workers: vec![] }, Style::PLAIN, None), "no workers\n");
 }
 
 #[test]
 fn on_a_terminal_only_colours_are_added() {
     let info = WorkersInfo { workers: vec![running(), waiting()] };
-    let coloured = workers(&info, Style { coloured: true });
+    let coloured = workers(&info, Style { coloured: true }, None);
     assert!(coloured.contains("\x1b[32mRUNNING\x1b[0m") && coloured.contains("\x1b[33mBACKOFF\x1b[0m"));
     let codes = ["\x1b[0m", "\x1b[1m", "\x1b[32m", "\x1b[33m"];
     let bare = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
-    assert_eq!(bare, workers(&info, Style::PLAIN));
+    assert_eq!(bare, workers(&info, Style::PLAIN, None));
 }
 
 #[test]
