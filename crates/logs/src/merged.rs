@@ -101,6 +101,13 @@ impl Merged {
         Ok(Self { sources, heads, query, ready, gathered, skipped: 0 })
     }
 
+    /// Takes in a log that began meanwhile, from its first line on.
+    pub fn add(&mut self, store: &Store, log: &str) -> Result<()> {
+        let lines = Lines::new(store.reader(log, From::Start)?);
+        self.sources.push(Source { lines, head: None, end: 0, done: false });
+        Ok(())
+    }
+
     /// The next lines, together about `max_bytes` long; none when there are none (yet). Never waits for
     /// output: a follower waits with [`Store::watch`].
     pub fn next_batch(&mut self, max_bytes: usize) -> Result<Vec<Line>> {

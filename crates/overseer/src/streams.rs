@@ -81,12 +81,12 @@ pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body>
 
 /// The lines that are kept, then those that come.
 pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Response<Body>, ApiError> {
-    let names = names(server, &query).await?;
-    let (follow, sse) = (query.follow, query.sse);
+    let (server, follow, sse) = (server.clone(), query.follow, query.sse);
+    let mut chosen = Chosen::of(&server, query.names.clone()).await?;
     let watch = server.store.watch().map_err(|error| internal(&error))?;
     let watch = register(watch, Interest::READABLE)
         .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
-    let merged = merged(&server.store, &names, query).map_err(|error| internal(&error))?;
+    let merged = merged(&server.store, &chosen.logs, query).map_err(|error| internal(&error))?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let mut lines = Lines { merged, cursor: LogCursor::default(), sse };
     tokio::spawn(async move {
@@ -95,6 +95,13 @@ pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Respon
             let Ok(Some(piece)) = lines.next() else {
                 if !follow {
                     return;
+                }
+                let begun = chosen.begun(&server).await;
+                if !begun.is_empty() {
+                    if begun.iter().any(|log| lines.merged.add(&server.store, log).is_err()) {
+                        return;
+                    }
+                    continue;
                 }
                 tokio::select! {
                     ready = watch.readable() => match ready {
@@ -113,10 +120,40 @@ pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Respon
     Ok(stream(sse, receiver))
 }
 
+/// The logs that a stream is about.
+struct Chosen {
+    wanted: Vec<String>,
+    logs: Vec<String>,
+    /// How many logs the store had when these were chosen; it never has fewer.
+    known: usize,
+}
+
+impl Chosen {
+    async fn of(server: &Server, wanted: Vec<String>) -> Result<Self, ApiError> {
+        let known = server.store.logs().len();
+        let logs = names(server, &wanted).await?;
+        Ok(Self { wanted, logs, known })
+    }
+
+    /// Those that have begun since: workers that a scale or a reload brought.
+    async fn begun(&mut self, server: &Server) -> Vec<String> {
+        let known = server.store.logs().len();
+        if known == self.known {
+            return Vec::new();
+        }
+        self.known = known;
+        // Where a group is gone meanwhile, nothing new of it begins.
+        let mut begun = names(server, &self.wanted).await.unwrap_or_default();
+        begun.retain(|log| !self.logs.contains(log));
+        self.logs.extend_from_slice(&begun);
+        begun
+    }
+}
+
 /// The logs that are meant: those of workers that are there, and of those that were and left a log.
-async fn names(server: &Server, query: &LogQuery) -> Result<Vec<String>, ApiError> {
+async fn names(server: &Server, wanted: &[String]) -> Result<Vec<String>, ApiError> {
     let stored = server.store.logs();
-    if query.names.is_empty() {
+    if wanted.is_empty() {
         return Ok(stored);
     }
     let stored: Vec<WorkerName> =
@@ -131,7 +168,7 @@ async fn names(server: &Server, query: &LogQuery) -> Result<Vec<String>, ApiErro
         .map(|group| (highest(&group.name).unwrap_or(0).max(group.count), group.name))
         .map(|(count, name)| (name, count))
         .collect();
-    let chosen = ganger_spec::select(&known, &query.names).map_err(ApiError::from)?;
+    let chosen = ganger_spec::select(&known, wanted).map_err(ApiError::from)?;
     Ok(chosen.iter().filter(|name| stored.contains(name)).map(ToString::to_string).collect())
 }
 

@@ -80,3 +80,22 @@ fn what_cannot_be_chosen_is_an_error_while_the_app_runs_and_afterwards() {
     interrupted(&sandbox, running);
     refuse();
 }
+
+#[test]
+fn a_follower_sees_a_worker_that_came_later() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    let running = started(&sandbox, 1);
+    let followers = [sandbox.start(["logs", "-f"]), sandbox.start(["logs", "-f", "web"])];
+    for follower in &followers {
+        follower.wait_line("web.1 | ready");
+    }
+    sandbox.run(["scale", "web=2"]).expect_code(0);
+    for follower in &followers {
+        follower.wait_line("web.2 | ready");
+    }
+    running.signal(rustix::process::Signal::INT);
+    for follower in followers {
+        follower.finish(ganger_testkit::Deadline::generous()).expect_code(0);
+    }
+    ended(&sandbox, running);
+}
