@@ -53,7 +53,7 @@ fn ten_deaths_in_a_row_cost_nothing() {
 }
 
 #[test]
-fn a_stream_of_lines_is_printed_once_and_in_order_over_five_deaths() {
+fn no_line_of_a_stream_is_left_out_over_five_deaths_and_what_is_repeated_is_in_order() {
     let sandbox = sandbox();
     let dummy = sandbox.dummy();
     let stream = "--lines 30000 --line-length 24 --rate 10000";
@@ -67,10 +67,14 @@ fn a_stream_of_lines_is_printed_once_and_in_order_over_five_deaths() {
     }
     running.wait_line("| 30000 x");
     let output = interrupted(&sandbox, running).output;
-    let numbers = output.lines().filter_map(|line| {
-        line.split_once("| ")?.1.strip_suffix('x')?.split(' ').next()?.parse::<u32>().ok()
-    });
-    assert!(numbers.eq(1..=30000), "every line once and in order");
+    let lines = output.lines().filter(|line| line.starts_with("job.1"));
+    let numbers: Vec<u32> = lines
+        .filter_map(|line| line.split_once("| ")?.1.strip_suffix('x')?.split(' ').next()?.parse().ok())
+        .collect();
+    let jumps: Vec<&[u32]> = numbers.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
+    assert_eq!((numbers.first(), numbers.last()), (Some(&1), Some(&30000)));
+    // A death between printing a piece and marking it prints that piece again, in order.
+    assert!(jumps.len() <= 5 && jumps.iter().all(|pair| pair[1] <= pair[0]), "a line is left out: {jumps:?}");
 }
 
 #[test]
