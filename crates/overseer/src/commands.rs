@@ -1,6 +1,6 @@
 //! What is asked over the API, as the decider takes it, and what the decider made of it, as the API answers it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ganger_api::{
     ApiError, Data, ErrorCode, GroupChange, OutcomeInfo, OutcomeKind, PlanInfo, QuitInfo, WorkerOutcome,
@@ -73,7 +73,7 @@ fn groups(present: &[(String, u32)], pattern: &str) -> Result<Vec<String>, ApiEr
 }
 
 /// Answers what is owed. A client that did not wait for it is no fault.
-pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply) {
+pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply, killed: &BTreeSet<WorkerName>) {
     let workers = outcomes(core, &reply);
     let refused = reply.refused.map(|reason| ApiError::new(ErrorCode::ShuttingDown, reason));
     let (to, data) = match owed {
@@ -81,7 +81,9 @@ pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply) {
         Owed::Plan { answer, lines } => {
             (answer, Data::Plan(PlanInfo { lines, dry_run: false, release: core.release(), workers }))
         }
-        Owed::Quit { answer, stopped } => (answer, Data::Quit(QuitInfo { stopped, killed: Vec::new() })),
+        Owed::Quit { answer, stopped } => {
+            (answer, Data::Quit(QuitInfo { stopped, killed: killed.iter().cloned().collect() }))
+        }
         Owed::Nobody => return,
     };
     let _ = to.send(refused.map_or(Ok(data), Err));

@@ -60,6 +60,8 @@ pub(crate) struct Engine {
     /// Ports that were reported as held, so that a worker that is tried again says so once.
     reported_ports: BTreeSet<WorkerName>,
     ledger_fails: bool,
+    /// Workers of which processes had to be killed.
+    killed: BTreeSet<WorkerName>,
     app_id: String,
     keeper_pid: u32,
     started: Time,
@@ -149,6 +151,9 @@ impl Engine {
             Event::Signalled { id, processes, .. } => {
                 if let Some(worker) = self.hands.killed(id) {
                     self.narrator.killed(Some(&worker), &processes);
+                    if !processes.is_empty() {
+                        self.killed.insert(worker);
+                    }
                 }
             }
             Event::Exited { run, exit, leftovers, .. } => self.decide(hands::exited(run, exit, &leftovers)),

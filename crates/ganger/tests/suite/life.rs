@@ -122,7 +122,8 @@ fn quit_now_does_not_wait_for_workers_that_ignore_the_stop() {
     // The timeout is far beyond the deadline of the wait.
     let running = started_with(&sandbox, ["--timeout", "600"], 2);
     let pids = [pid(&sandbox, "web.1"), pid(&sandbox, "job.1")];
-    sandbox.run(["quit", "--now"]).expect_code(0);
+    let quit = sandbox.run(["quit", "--now", "--json"]).json();
+    assert_eq!(quit["killed"], serde_json::json!(["job.1", "web.1"]), "{quit}");
     assert!(pids.iter().all(|pid| !is_alive(*pid)), "quit replied before the effect");
     ended(&sandbox, running);
 }

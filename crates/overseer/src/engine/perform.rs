@@ -62,7 +62,7 @@ impl Engine {
                 // Who gets the answer may ask for the events that led to it.
                 self.narrator.write_down();
                 if let Some(owed) = self.owed.remove(&id) {
-                    commands::answer(&self.core, owed, reply);
+                    commands::answer(&self.core, owed, reply, &self.killed);
                 }
             }
             Action::Event(event) => self.narrator.tell(&event, &self.capture),

@@ -78,6 +78,7 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
         next_command: 0,
         reported_ports: BTreeSet::new(),
         ledger_fails: false,
+        killed: BTreeSet::new(),
         app_id: place.id,
         keeper_pid,
         started,
