@@ -94,7 +94,9 @@ fn keys_a_resize_and_a_hang_up_reach_a_program_on_a_terminal() {
     running.wait_line("30 100");
     terminal.press("hello\n");
     running.wait_line("got hello");
+    // A signal that comes just before `read` waits is seen by the shell only when there is something to read.
     terminal.press("\x03");
+    terminal.press("\n");
     running.wait_line("interrupted");
     terminal.resize(120, 40);
     terminal.press("\n");
