@@ -100,7 +100,9 @@ impl Engine {
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
         loop {
+            self.settle();
             self.start_runs();
+            self.settle();
             if let End::Clean { status } = self.end
                 && self.narrator.is_quiet()
             {
@@ -121,7 +123,7 @@ impl Engine {
         }
     }
 
-    /// Takes what the keeper says, and sends what waits for it.
+    /// Takes what the keeper says.
     fn hear(&mut self) -> io::Result<()> {
         for _ in 0..EVENTS_PER_TURN {
             match self.hands.receive()? {
@@ -129,7 +131,7 @@ impl Engine {
                 None => break,
             }
         }
-        self.hands.flush()
+        Ok(())
     }
 
     fn event(&mut self, event: Event) {

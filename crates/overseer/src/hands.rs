@@ -58,9 +58,9 @@ impl Hands {
         self.send(Request::Hello { version: ganger_keeper::VERSION }, vec![Rc::new(lock)]);
     }
 
-    /// Asks for something; it is sent as soon as the socket takes it, after all that was asked before.
+    /// Asks for something; it is sent by the next [`Hands::flush`], after all that was asked before.
     pub(crate) fn ask(&mut self, request: Request) {
-        self.send(request, Vec::new());
+        self.waiting.push_back((request, Vec::new()));
     }
 
     /// A number for a request whose answer matters.
@@ -185,12 +185,11 @@ impl Hands {
         let _ = std::fs::remove_dir_all(&self.pipes);
     }
 
+    /// Asks for something at once.
     fn send(&mut self, request: Request, fds: Vec<Rc<OwnedFd>>) {
         self.waiting.push_back((request, fds));
-        if self.waiting.len() == 1 {
-            // An error shows again, and is dealt with, when the line is next read.
-            let _ = self.flush();
-        }
+        // An error shows again, and is dealt with, when the line is next read.
+        let _ = self.flush();
     }
 
     /// Sends what waits, as far as the socket takes it.

@@ -8,40 +8,43 @@ use ganger_spec::WorkerName;
 use super::{End, Engine, HELD};
 use crate::config::Start;
 use crate::launch::Failure;
+use crate::ledger::Ledger;
 use crate::{clock, commands};
 
 impl Engine {
-    /// Gives the decider an input and carries out all that follows from it.
+    /// Gives the decider an input and carries out all that follows from it. What it asks of the keeper waits for
+    /// [`Engine::settle`].
     pub(super) fn decide(&mut self, input: Input) {
         self.core.handle(clock::now(), input);
-        let mut unrecorded = false;
         while let Some(action) = self.core.poll_action() {
-            if let Action::Record(record) = &action {
-                self.keep_book(|ledger| ledger.append(record));
-                if let Record::Worker { name, state: None } = record {
-                    self.hands.release(name, &self.capture);
-                }
-                unrecorded = true;
-                continue;
+            match action {
+                Action::Record(record) => self.record(&record),
+                other => self.perform(other),
             }
-            if unrecorded {
-                self.keep_book(crate::ledger::Ledger::flush);
-                unrecorded = false;
-            }
-            self.perform(action);
         }
-        self.narrator.write_down();
-        if unrecorded {
-            self.keep_book(crate::ledger::Ledger::flush);
+    }
+
+    fn record(&mut self, record: &Record) {
+        self.keep_book(|ledger| ledger.append(record));
+        if let Record::Worker { name, state: None } = record {
+            self.hands.release(name, &self.capture);
         }
+    }
+
+    /// Ends a turn: what was decided is in the ledger, in one write, before any of it is asked of the keeper.
+    pub(super) fn settle(&mut self) {
+        self.keep_book(Ledger::flush);
         if self.ledger.is_bloated() {
             let records = self.core.records();
             self.keep_book(|ledger| ledger.rewrite(&records));
         }
+        self.narrator.write_down();
+        // An error shows again, and is dealt with, when the line is next read.
+        let _ = self.hands.flush();
     }
 
     /// Writes to the ledger. What a full disk keeps from it is written later; said once.
-    fn keep_book(&mut self, write: impl FnOnce(&mut crate::ledger::Ledger) -> std::io::Result<()>) {
+    fn keep_book(&mut self, write: impl FnOnce(&mut Ledger) -> std::io::Result<()>) {
         match write(&mut self.ledger) {
             Ok(()) => self.ledger_fails = false,
             Err(_) if self.ledger_fails => {}
@@ -59,7 +62,8 @@ impl Engine {
             Action::Signal { run, signal, scope } => self.hands.signal(run, signal, scope),
             Action::Acknowledge(run) => self.hands.acknowledge(run),
             Action::Reply { id, reply } => {
-                // Who gets the answer may ask for the events that led to it.
+                // Who gets the answer may rely on it, and ask for the events that led to it.
+                self.keep_book(Ledger::flush);
                 self.narrator.write_down();
                 if let Some(owed) = self.owed.remove(&id) {
                     commands::answer(&self.core, owed, reply, &self.killed);
