@@ -18,13 +18,15 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
     run(program, arguments)
 }
 
-/// Runs a program in the workspace; an error unless it succeeds.
+/// Runs a program in the workspace; an error unless it succeeds. Signals that we were started to ignore, as in the background
+/// of a script or under `nohup`, reach it all the same: tests press Ctrl-C.
 pub(crate) fn run(program: impl Into<OsString>, arguments: &[&str]) -> Result<()> {
     let program = program.into();
     let shown = format!("{} {}", Path::new(&program).display(), arguments.join(" "));
     eprintln!("$ {shown}");
-    let status = Command::new(&program).args(arguments).current_dir(root()).status();
-    let status = status.with_context(|| format!("cannot start {shown}"))?;
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(&program).args(arguments).current_dir(root());
+    let status = command.status().with_context(|| format!("cannot start {shown}"))?;
     if !status.success() {
         bail!("{shown}: {status}");
     }

@@ -8,11 +8,12 @@ use crate::check;
 use crate::command::{self, cargo, find};
 
 /// What the tests start besides cargo: the program and the Debian package that has it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 7] = [
     ("python3", "python3"),
     ("setsid", "util-linux"),
     ("unshare", "util-linux"),
     ("prlimit", "util-linux"),
+    ("env", "coreutils"),
     ("mkfifo", "coreutils"),
     ("find", "findutils"),
 ];
