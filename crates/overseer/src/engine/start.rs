@@ -147,7 +147,7 @@ fn restored_spec(records: &[Record]) -> Option<Spec> {
 
 /// Opens the journal. Its first entry is the first thing that a fresh start writes: on a full disk nothing starts.
 fn open_journal(place: &Place, is_fresh: bool, keeper_pid: u32) -> Result<Journal, Error> {
-    let path = place.state.join("events.jsonl");
+    let path = place.events();
     let failed = |action| {
         let path = path.clone();
         move |source| Error::File { action, path, source }
