@@ -39,9 +39,11 @@ fn an_orphan_without_the_tag_is_known_from_the_signal_before() {
 #[test]
 fn what_belongs_to_no_run_is_swept() {
     let mut keeper = Keeper::greeted(Tree::Walk);
-    let script = "(env -i setsid sh -c 'echo $$; exec sleep 1000' &) ; sleep 1000";
+    // The second line says that the shell between the two is gone.
+    let script = "(env -i setsid sh -c 'echo $$; exec sleep 1000' &) ; echo orphaned; sleep 1000";
     let (_, mut out) = keeper.run_read(1, "web.1", sh(script, ""));
-    let stranger: u32 = line(&mut out).parse().unwrap();
+    let lines = [line(&mut out), line(&mut out)];
+    let stranger: u32 = lines.iter().find_map(|line| line.parse().ok()).unwrap();
     keeper.send(&Request::Sweep { id: 5 });
     let Event::Swept { id: 5, killed } = keeper.event() else { panic!("not swept") };
     assert_eq!(killed.iter().map(|process| process.pid).collect::<Vec<_>>(), [stranger]);
