@@ -10,8 +10,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode, OFlags, accessat, flock, open};
-use rustix::io::Errno;
+use rustix::fs::{
+    Access, AtFlags, CWD, FlockOperation, Mode, OFlags, accessat, flock, mkdirat, open, openat, statat,
+    unlinkat,
+};
+use rustix::io::{Errno, read};
 
 use crate::processes::Snapshot;
 use crate::protocol::RunId;
@@ -23,11 +26,16 @@ const NAME: &str = "ganger.";
 /// How deep a run may nest cgroups of its own before they are left alone.
 const DEPTH_MAX: u32 = 16;
 
+/// The links to a directory without others in it.
+const NO_DIRECTORIES: u64 = 2;
+/// More bytes than the number of one process and the end of its line.
+const ONE_NUMBER: usize = 16;
+
 /// The cgroups of all runs, under one directory.
 pub(crate) struct Cgroups {
     root: PathBuf,
-    /// While it is held, no other keeper takes the directory for abandoned.
-    _lock: OwnedFd,
+    /// The same, open. While it is held, no other keeper takes the directory for abandoned.
+    lock: OwnedFd,
     /// Tells when one of the watched cgroups gets empty; made when first needed.
     watcher: Option<OwnedFd>,
 }
@@ -48,7 +56,7 @@ impl Cgroups {
             }
             // Another keeper may have taken it for abandoned before it was locked.
             if let Some(lock) = lock(&root).filter(|_| root.exists()) {
-                return Ok(Self { root, _lock: lock, watcher: None });
+                return Ok(Self { root, lock, watcher: None });
             }
         }
         Err(format!("{}: too many directories of other keepers", own.display()))
@@ -56,14 +64,32 @@ impl Cgroups {
 
     /// Makes the cgroup of a run and opens it, for the clone.
     pub(crate) fn add(&self, run: RunId) -> io::Result<OwnedFd> {
-        let path = self.path(run);
-        fs::create_dir(&path)?;
-        Ok(open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+        let name = run.to_string();
+        mkdirat(&self.lock, &name, Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(openat(&self.lock, &name, flags, Mode::empty())?)
     }
 
     /// Removes the cgroup of a run if nothing lives in it. Whether it is gone.
     pub(crate) fn remove(&self, run: RunId) -> bool {
-        remove(&self.path(run), DEPTH_MAX)
+        unlinkat(&self.lock, run.to_string(), AtFlags::REMOVEDIR).is_ok()
+            || remove(&self.path(run), DEPTH_MAX)
+    }
+
+    /// The process that is alone in the cgroup of a run; none if there are others, or none at all.
+    pub(crate) fn lone_member(&self, run: RunId) -> Option<u32> {
+        let name = run.to_string();
+        let directory = statat(&self.lock, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if directory.st_nlink != NO_DIRECTORIES {
+            return None;
+        }
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let procs = openat(&self.lock, name + "/cgroup.procs", flags, Mode::empty()).ok()?;
+        let mut list = [0; ONE_NUMBER];
+        let length = read(&procs, &mut list).ok()?;
+        let lines = std::str::from_utf8(&list[..length]).ok()?;
+        // With one digit to spare it cannot be the beginning of a longer list.
+        lines.strip_suffix('\n').filter(|_| length < ONE_NUMBER)?.parse().ok()
     }
 
     /// Every live process of a run.
@@ -185,7 +211,7 @@ fn collect(path: &Path, depth: u32, pids: &mut HashSet<u32>) {
 
 /// Whether a cgroup has others below it: each of them is a link to it, beside the two that every directory has.
 fn has_directories(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|directory| directory.nlink() != 2)
+    fs::symlink_metadata(path).is_ok_and(|directory| directory.nlink() != NO_DIRECTORIES)
 }
 
 fn directories(path: &Path) -> Vec<PathBuf> {

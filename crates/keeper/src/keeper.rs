@@ -12,12 +12,12 @@ use rustix::io::Errno;
 use crate::alarm::Alarm;
 use crate::capabilities::{self, Capabilities};
 use crate::cgroup::Cgroups;
-use crate::link::{Frame, Message};
+use crate::link::{Letter, Message};
 use crate::overseer::{Overseer, OverseerCommand};
 use crate::patience::Patience;
-use crate::processes::Snapshot;
-use crate::protocol::{Event, Launch, Process, Request, RunId, Scope, Step, VERSION};
-use crate::runs::{Hold, Run, named};
+use crate::processes;
+use crate::protocol::{Event, Launch, MESSAGES_MAX, Process, Request, RunId, Scope, Step, VERSION};
+use crate::runs::{Hold, Run};
 use crate::sys::Failure;
 use crate::sys::descriptors::{self, OpenFiles};
 use crate::sys::signals::{self, Set};
@@ -32,11 +32,13 @@ const HEARD: [i32; 7] =
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Requests taken before other things get their turn.
 const REQUESTS_MAX: usize = 64;
+/// Children reaped before the overseer is told of them: it accounts those while we reap the next.
+const REAPED_MAX: usize = 16;
 /// So many of the highest descriptors are no run's: with them a keeper at its limit can still answer, look at
 /// processes and start an overseer.
 const SPARE: u64 = 8;
 /// Answers that go out together: the overseer prepares the next runs while we still start those before.
-const ANSWERS_TOGETHER: usize = 4;
+const ANSWERS_TOGETHER: usize = 8;
 /// The status when not even the beginning works.
 const CANNOT_BEGIN: u8 = 70;
 
@@ -85,6 +87,8 @@ struct Keeper {
     trees: Trees,
     overseer: Overseer,
     news: VecDeque<News>,
+    /// More children may have ended than were reaped.
+    unreaped: bool,
     alarm: Alarm,
     course: Course,
     patience: Patience,
@@ -109,6 +113,7 @@ impl Keeper {
             trees: Trees::new(cgroups.ok()),
             overseer: Overseer::new(command, open_files, patience.farewell)?,
             news: VecDeque::new(),
+            unreaped: false,
             alarm: Alarm::default(),
             course: Course::Keep,
             patience,
@@ -155,21 +160,24 @@ impl Keeper {
         if let Some(watcher) = &watcher {
             waited.push(PollFd::new(watcher, PollFlags::IN));
         }
-        let timeout = self.next_deadline().map(until);
+        let timeout = if self.unreaped || self.overseer.has_request() {
+            Some(Timespec::default())
+        } else {
+            self.next_deadline().map(until)
+        };
         // Interrupted or failed: whatever may have happened is looked at.
         let _ = poll(&mut waited, timeout.as_ref());
     }
 
     fn hear(&mut self) {
-        let mut children = false;
         while let Some(signal) = self.signals.next() {
             if signal == libc::SIGCHLD {
-                children = true;
+                self.unreaped = true;
             } else {
                 self.alarm.raise(signal, Instant::now());
             }
         }
-        let orphans = children && self.reap();
+        let orphans = self.unreaped && self.reap();
         let watcher = self.trees.cgroups.as_ref().is_some_and(|cgroups| cgroups.watcher().is_some());
         if orphans || watcher {
             let emptied = self.trees.recheck();
@@ -177,10 +185,14 @@ impl Keeper {
         }
     }
 
-    /// Takes every child that ended. Whether one was an orphan of some run.
+    /// Takes some of the children that ended. Whether one was an orphan of some run.
     fn reap(&mut self) -> bool {
         let mut orphans = false;
-        while let Reaped::Ended(ended) = reap() {
+        for _ in 0..REAPED_MAX {
+            let Reaped::Ended(ended) = reap() else {
+                self.unreaped = false;
+                break;
+            };
             if self.overseer.pid() == Some(ended.pid) {
                 self.overseer_ended(&ended);
             } else if let Some(run) = self.trees.ended(&ended) {
@@ -195,8 +207,8 @@ impl Keeper {
     fn overseer_ended(&mut self, ended: &Ended) {
         // What it said before it died counts: a `Quit` above all.
         self.overseer.reaped();
-        while let Some(frame) = self.overseer.receive() {
-            self.take_frame(frame);
+        while let Some(letter) = self.overseer.receive() {
+            self.take_letter(letter);
             self.overseer.reaped();
         }
         self.trees.overseer = None;
@@ -277,12 +289,16 @@ impl Keeper {
             return;
         }
         loop {
+            while self.overseer.waiting() < MESSAGES_MAX
+                && let Some(event) = self.next_event()
+            {
+                self.overseer.tell(event);
+            }
+            let waited = self.overseer.waiting();
             self.overseer.flush();
-            if !self.overseer.is_drained() {
+            if waited == 0 || self.overseer.waiting() > 0 {
                 return;
             }
-            let Some(event) = self.next_event() else { return };
-            self.overseer.tell(event);
         }
     }
 
@@ -306,15 +322,15 @@ impl Keeper {
 
     fn take_requests(&mut self) {
         for _ in 0..REQUESTS_MAX {
-            let Some(frame) = self.overseer.receive() else { return };
-            self.take_frame(frame);
+            let Some(letter) = self.overseer.receive() else { return };
+            self.take_letter(letter);
             if self.overseer.waiting() >= ANSWERS_TOGETHER {
                 self.overseer.flush();
             }
         }
     }
 
-    fn take_frame(&mut self, Frame { id, message, descriptors, truncated }: Frame<Request>) {
+    fn take_letter(&mut self, Letter { id, message, descriptors, truncated }: Letter<Request>) {
         match message {
             Message::Known(request) => self.take(request, descriptors, truncated),
             Message::Unknown => self.reject(id, Errno::NOSYS),
@@ -344,8 +360,10 @@ impl Keeper {
                     Scope::Main => self.trees.signal_main(run, signal),
                     Scope::Tree => self.trees.signal_tree(run, signal),
                 };
-                let errno = errno.map_or(0, Errno::raw_os_error);
-                self.overseer.tell(Event::Signalled { id, run, processes: named(&processes), errno });
+                if id != 0 {
+                    let errno = errno.map_or(0, Errno::raw_os_error);
+                    self.overseer.tell(Event::Signalled { id, run, processes, errno });
+                }
             }
             Request::Acknowledge { run } => self.trees.runs.acknowledge(run),
             Request::Release { worker } => self.trees.runs.release(&worker),
@@ -390,12 +408,13 @@ impl Keeper {
             ignore: &[],
             open_files: Some(self.open_files),
         };
+        let tick = processes::ticks();
         let spawned = self.spawner.spawn(launch, setting);
         // Room for what follows, should there be no descriptor left.
         let held = cgroup.is_some();
         drop((stdin, cgroup));
         let pid = spawned.inspect_err(|_| self.unmake_cgroup(id, held))?;
-        let started = Snapshot::of(pid).map_or(0, |process| process.started);
+        let started = processes::started_since(tick, pid);
         let tag = launch.tag.as_bytes().into();
         let hold = if held { Hold::Cgroup } else { Hold::Walk { tag, seen: HashSet::new() } };
         let worker_name = worker.into();

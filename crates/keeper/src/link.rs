@@ -1,10 +1,11 @@
-//! The socket between overseer and keeper: one message a frame, descriptors beside it.
+//! The socket between overseer and keeper: frames of one message with descriptors beside it, or of several without.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
 use rustix::io::{Errno, pread, write};
 use rustix::net::{
@@ -12,13 +13,16 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
-use crate::protocol::{BODY_MAX, DESCRIPTORS_MAX, Event, INLINE_MAX, Inheritance, Request, VERSION};
+use crate::protocol::{
+    BODY_MAX, DESCRIPTORS_MAX, Event, INLINE_MAX, Inheritance, MESSAGES_MAX, Request, VERSION,
+};
 use crate::sys;
 
 /// The variable that tells an overseer which descriptor is its end of the socket.
 pub const DESCRIPTOR_VARIABLE: &str = "GANGER_KEEPER_FD";
 
-/// Version (2 bytes), place of the body (2), length of the body (4), request id (8): little-endian.
+/// Version (2 bytes), place of the body (2), length of the body (4), request id (8): little-endian. The id is that of
+/// the first message; each message after it has its own before it, in the body.
 const HEADER: usize = 16;
 const INLINE: u16 = 0;
 const IN_MEMORY_FILE: u16 = 1;
@@ -29,6 +33,7 @@ const SEALS: SealFlags =
 #[derive(Debug)]
 pub struct Link {
     socket: Socket,
+    inbox: Inbox<Event>,
     kept: Vec<OwnedFd>,
 }
 
@@ -41,11 +46,11 @@ impl Link {
         let number = number.parse().map_err(|_| missing())?;
         let socket = Socket(sys::descriptors::inherited(number)?);
         // It was sent before this process began, so it is there or will never be.
-        let kept = match socket.receive::<Inheritance>()? {
-            Some(Frame { message: Message::Known(Inheritance::Kept), descriptors, .. }) => descriptors,
-            Some(Frame { message: Message::Unknown | Message::Lost, .. }) | None => Vec::new(),
+        let kept = match socket.receive(&mut Inbox::<Inheritance>::default())? {
+            Some(Letter { message: Message::Known(Inheritance::Kept), descriptors, .. }) => descriptors,
+            Some(Letter { message: Message::Unknown | Message::Lost, .. }) | None => Vec::new(),
         };
-        Ok(Self { socket, kept })
+        Ok(Self { socket, inbox: Inbox::default(), kept })
     }
 
     /// The descriptors that came with the last `Hello` of the overseer before, in that order; they are there from
@@ -59,13 +64,19 @@ impl Link {
         self.socket.send(request.id(), request, descriptors)
     }
 
+    /// Sends as many of these requests, none of which needs descriptors, as go together; how many. `WouldBlock` means
+    /// that none was sent.
+    pub fn send_together<'a>(&self, requests: impl IntoIterator<Item = &'a Request>) -> io::Result<usize> {
+        self.socket.send_together(requests.into_iter().map(|request| (request.id(), request)))
+    }
+
     /// The next event; none means that there is none yet. An error means that this link is of no more use;
     /// `UnexpectedEof` that the keeper is gone. Events that this version does not know are passed over.
-    pub fn receive(&self) -> io::Result<Option<(Event, Vec<OwnedFd>)>> {
+    pub fn receive(&mut self) -> io::Result<Option<(Event, Vec<OwnedFd>)>> {
         loop {
-            let Some(frame) = self.socket.receive()? else { return Ok(None) };
-            match frame.message {
-                Message::Known(event) => return Ok(Some((event, frame.descriptors))),
+            let Some(letter) = self.socket.receive(&mut self.inbox)? else { return Ok(None) };
+            match letter.message {
+                Message::Known(event) => return Ok(Some((event, letter.descriptors))),
                 Message::Unknown => {}
                 Message::Lost => return Err(Errno::MFILE.into()),
             }
@@ -82,7 +93,7 @@ impl AsFd for Link {
 impl From<OwnedFd> for Link {
     /// A link over a descriptor that came some other way, as in tests.
     fn from(descriptor: OwnedFd) -> Self {
-        Self { socket: Socket(descriptor), kept: Vec::new() }
+        Self { socket: Socket(descriptor), inbox: Inbox::default(), kept: Vec::new() }
     }
 }
 
@@ -90,8 +101,30 @@ impl From<OwnedFd> for Link {
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
 
-/// What came.
-pub(crate) struct Frame<M> {
+/// What came and was not taken yet: at most the messages of one frame.
+#[derive(Debug)]
+pub(crate) struct Inbox<M> {
+    letters: VecDeque<Letter<M>>,
+    /// Where frames are received. It is made once: clearing one for each frame would cost more than the frame.
+    buffer: Box<[u8]>,
+}
+
+impl<M> Default for Inbox<M> {
+    fn default() -> Self {
+        Self { letters: VecDeque::new(), buffer: vec![0; HEADER + INLINE_MAX].into() }
+    }
+}
+
+impl<M> Inbox<M> {
+    /// Whether something can be taken although the socket has nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+}
+
+/// One message as it came.
+#[derive(Debug)]
+pub(crate) struct Letter<M> {
     pub(crate) id: u64,
     pub(crate) message: Message<M>,
     pub(crate) descriptors: Vec<OwnedFd>,
@@ -100,6 +133,7 @@ pub(crate) struct Frame<M> {
 }
 
 /// A message, as far as it can be read.
+#[derive(Debug)]
 pub(crate) enum Message<M> {
     /// Understood.
     Known(M),
@@ -107,6 +141,12 @@ pub(crate) enum Message<M> {
     Unknown,
     /// Its body was in a descriptor that did not arrive.
     Lost,
+}
+
+impl<M> Letter<M> {
+    fn new(id: u64, message: Message<M>) -> Self {
+        Self { id, message, descriptors: Vec::new(), truncated: false }
+    }
 }
 
 impl Socket {
@@ -136,6 +176,32 @@ impl Socket {
         self.send_frame(&header(IN_MEMORY_FILE, id, body.len()), &[], &all)
     }
 
+    /// Sends as many of these messages as fit into one frame; how many.
+    pub(crate) fn send_together<'a, M: Encode<()> + 'a>(
+        &self,
+        messages: impl IntoIterator<Item = (u64, &'a M)>,
+    ) -> io::Result<usize> {
+        let mut messages = messages.into_iter().take(MESSAGES_MAX);
+        let Some((id, first)) = messages.next() else { return Ok(0) };
+        let mut body = minicbor::to_vec(first).map_err(io::Error::other)?;
+        if body.len() > INLINE_MAX {
+            return self.send(id, first, &[]).map(|()| 1);
+        }
+        let mut count = 1;
+        for (id, message) in messages {
+            let fits = body.len();
+            minicbor::encode(id, &mut body).map_err(io::Error::other)?;
+            minicbor::encode(message, &mut body).map_err(io::Error::other)?;
+            if body.len() > INLINE_MAX {
+                body.truncate(fits);
+                break;
+            }
+            count += 1;
+        }
+        self.send_frame(&header(INLINE, id, body.len()), &body, &[])?;
+        Ok(count)
+    }
+
     fn send_frame(&self, header: &[u8], body: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX + 1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -147,17 +213,26 @@ impl Socket {
     }
 
     /// The next message; none if there is none yet. An error closes the conversation.
-    pub(crate) fn receive<M>(&self) -> io::Result<Option<Frame<M>>>
+    pub(crate) fn receive<M>(&self, inbox: &mut Inbox<M>) -> io::Result<Option<Letter<M>>>
     where
         M: for<'b> Decode<'b, ()>,
     {
-        let mut buffer = vec![0; HEADER + INLINE_MAX];
+        if inbox.is_empty() {
+            self.receive_frame(inbox)?;
+        }
+        Ok(inbox.letters.pop_front())
+    }
+
+    fn receive_frame<M>(&self, Inbox { letters, buffer }: &mut Inbox<M>) -> io::Result<()>
+    where
+        M: for<'b> Decode<'b, ()>,
+    {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX + 1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        let received = match recvmsg(&self.0, &mut [IoSliceMut::new(&mut buffer)], &mut control, flags) {
+        let received = match recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
             Ok(received) => received,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         };
         let mut descriptors = Vec::new();
@@ -173,7 +248,7 @@ impl Socket {
             return Err(malformed("a frame that is too long"));
         }
         let truncated = received.flags.contains(ReturnFlags::CTRUNC);
-        parse(&buffer[..received.bytes], descriptors, truncated).map(Some)
+        parse(&buffer[..received.bytes], descriptors, truncated, letters)
     }
 
     /// Gives the descriptor itself away.
@@ -188,7 +263,12 @@ impl AsFd for Socket {
     }
 }
 
-fn parse<M>(bytes: &[u8], mut descriptors: Vec<OwnedFd>, truncated: bool) -> io::Result<Frame<M>>
+fn parse<M>(
+    bytes: &[u8],
+    mut descriptors: Vec<OwnedFd>,
+    truncated: bool,
+    letters: &mut VecDeque<Letter<M>>,
+) -> io::Result<()>
 where
     M: for<'b> Decode<'b, ()>,
 {
@@ -201,13 +281,22 @@ where
     if u16::from_le_bytes([v0, v1]) == 0 || length > BODY_MAX {
         return Err(malformed("a header that makes no sense"));
     }
-    let message = match u16::from_le_bytes([p0, p1]) {
-        INLINE if inline.len() == length => decode(inline)?,
-        IN_MEMORY_FILE if truncated && descriptors.is_empty() => Message::Lost,
-        IN_MEMORY_FILE if !descriptors.is_empty() => decode(&unsealed(&descriptors.remove(0), length)?)?,
+    match u16::from_le_bytes([p0, p1]) {
+        INLINE if inline.len() == length => decode(id, inline, letters)?,
+        IN_MEMORY_FILE if truncated && descriptors.is_empty() => {
+            letters.push_back(Letter::new(id, Message::Lost));
+        }
+        IN_MEMORY_FILE if !descriptors.is_empty() => {
+            decode(id, &unsealed(&descriptors.remove(0), length)?, letters)?;
+        }
         _ => return Err(malformed("a frame whose body is not where it says")),
-    };
-    Ok(Frame { id, message, descriptors, truncated })
+    }
+    // Descriptors come with a message that has its frame for itself.
+    if let Some(first) = letters.front_mut() {
+        first.descriptors = descriptors;
+        first.truncated = truncated;
+    }
+    Ok(())
 }
 
 fn header(place: u16, id: u64, length: usize) -> [u8; HEADER] {
@@ -219,14 +308,28 @@ fn header(place: u16, id: u64, length: usize) -> [u8; HEADER] {
     header
 }
 
-fn decode<M>(body: &[u8]) -> io::Result<Message<M>>
+fn decode<M>(mut id: u64, body: &[u8], letters: &mut VecDeque<Letter<M>>) -> io::Result<()>
 where
     M: for<'b> Decode<'b, ()>,
 {
-    match minicbor::decode(body) {
-        Ok(message) => Ok(Message::Known(message)),
-        Err(error) if error.is_unknown_variant() => Ok(Message::Unknown),
-        Err(error) => Err(io::Error::new(ErrorKind::InvalidData, error)),
+    let unreadable = |error| io::Error::new(ErrorKind::InvalidData, error);
+    let mut decoder = Decoder::new(body);
+    loop {
+        let start = decoder.position();
+        let message = match decoder.decode() {
+            Ok(message) => Message::Known(message),
+            Err(error) if error.is_unknown_variant() => {
+                decoder.set_position(start);
+                decoder.skip().map_err(unreadable)?;
+                Message::Unknown
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
+        letters.push_back(Letter::new(id, message));
+        if decoder.position() == body.len() {
+            return Ok(());
+        }
+        id = decoder.u64().map_err(unreadable)?;
     }
 }
 
@@ -281,11 +384,48 @@ mod tests {
         let (ours, its) = Socket::pair()?;
         let request = release(length);
         ours.send(7, &request, &[])?;
-        let frame: Frame<Request> = its.receive()?.expect("a frame");
-        assert_eq!(frame.id, 7);
-        assert!(matches!(frame.message, Message::Known(known) if known == request));
-        assert!(frame.descriptors.is_empty());
+        let letter: Letter<Request> = its.receive(&mut Inbox::default())?.expect("a message");
+        assert_eq!(letter.id, 7);
+        assert!(matches!(letter.message, Message::Known(known) if known == request));
+        assert!(letter.descriptors.is_empty());
         Ok(())
+    }
+
+    #[test]
+    fn messages_travel_together_up_to_the_bounds_of_a_frame() {
+        let (ours, its) = Socket::pair().unwrap();
+        let mut inbox = Inbox::default();
+        let long = INLINE_MAX / 2;
+        for (lengths, together) in [
+            (vec![1; MESSAGES_MAX], MESSAGES_MAX),
+            (vec![1; MESSAGES_MAX + 1], MESSAGES_MAX),
+            (vec![long, long - 100, 100], 2),
+            (vec![INLINE_MAX + 1, 1], 1),
+            (vec![], 0),
+        ] {
+            let requests: Vec<Request> = lengths.into_iter().map(release).collect();
+            let numbered = (7..).zip(&requests);
+            assert_eq!(ours.send_together(numbered.clone()).unwrap(), together);
+            for (id, request) in numbered.take(together) {
+                let letter: Letter<Request> = its.receive(&mut inbox).unwrap().expect("a message");
+                assert_eq!(letter.id, id);
+                assert!(matches!(letter.message, Message::Known(known) if known == *request));
+            }
+            assert!(its.receive(&mut inbox).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn an_unknown_message_among_others_is_passed_over_by_itself() {
+        let known = minicbor::to_vec(release(1)).unwrap();
+        let unknown = minicbor::to_vec((200_u8, ["new"])).unwrap();
+        let body = [&unknown[..], &[5], &known, &[6], &unknown].concat();
+        let mut letters = VecDeque::new();
+        parse::<Request>(&[&header(INLINE, 4, body.len())[..], &body].concat(), vec![], false, &mut letters)
+            .unwrap();
+        let seen: Vec<_> =
+            letters.iter().map(|one| (one.id, matches!(one.message, Message::Unknown))).collect();
+        assert_eq!(seen, [(4, true), (5, false), (6, true)]);
     }
 
     #[test]
@@ -310,8 +450,8 @@ mod tests {
             let (ours, its) = Socket::pair().unwrap();
             let descriptor = ours.descriptor();
             ours.send(0, &release(length), &[descriptor; DESCRIPTORS_MAX]).unwrap();
-            let frame: Frame<Request> = its.receive().unwrap().expect("a frame");
-            assert_eq!((frame.descriptors.len(), frame.truncated), (DESCRIPTORS_MAX, false));
+            let letter: Letter<Request> = its.receive(&mut Inbox::default()).unwrap().expect("a message");
+            assert_eq!((letter.descriptors.len(), letter.truncated), (DESCRIPTORS_MAX, false));
             let error = ours.send(0, &release(length), &[descriptor; DESCRIPTORS_MAX + 1]).unwrap_err();
             assert_eq!(Errno::from_io_error(&error), Some(Errno::MSGSIZE));
         }
@@ -319,7 +459,10 @@ mod tests {
 
     #[test]
     fn a_header_that_promises_what_does_not_come_ends_the_conversation() {
-        let told = |bytes: &[u8]| parse::<Request>(bytes, Vec::new(), false).err().map(|e| e.to_string());
+        let told = |bytes: &[u8]| {
+            let parsed = parse::<Request>(bytes, Vec::new(), false, &mut VecDeque::new());
+            parsed.err().map(|error| error.to_string())
+        };
         let frame = |place, length| [&header(place, 1, length)[..], &[0]].concat();
         assert_eq!(told(&[1; HEADER - 1]).unwrap(), "a frame without a header");
         assert_eq!(told(&[0; HEADER]).unwrap(), "a header that makes no sense");

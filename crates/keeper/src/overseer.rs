@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
-use crate::link::{DESCRIPTOR_VARIABLE, Frame, Socket};
+use crate::link::{DESCRIPTOR_VARIABLE, Inbox, Letter, Socket};
 use crate::protocol::{Event, Inheritance, Launch, Request, Step};
 use crate::sys::descriptors::OpenFiles;
 use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
@@ -49,12 +49,20 @@ struct Living {
     since: Instant,
     /// None once the conversation is over: it is to end by itself.
     socket: Option<Socket>,
+    inbox: Inbox<Request>,
     /// When it is killed if it has not ended by then.
     kill_at: Option<Instant>,
     greeted: bool,
     /// Its number means nothing any more; what it said last is still to be read.
     reaped: bool,
     outbox: VecDeque<Event>,
+}
+
+impl Living {
+    /// Whether so many answers wait that no request is taken.
+    fn is_full(&self) -> bool {
+        self.outbox.len() >= OUTBOX_MAX
+    }
 }
 
 impl Overseer {
@@ -122,6 +130,7 @@ impl Overseer {
             pid,
             since: Instant::now(),
             socket: Some(ours),
+            inbox: Inbox::default(),
             kill_at: None,
             greeted: false,
             reaped: false,
@@ -169,7 +178,12 @@ impl Overseer {
     pub(crate) fn interest(&self) -> Option<(&Socket, bool, bool)> {
         let process = self.process.as_ref()?;
         let socket = process.socket.as_ref()?;
-        Some((socket, process.outbox.len() < OUTBOX_MAX, !process.outbox.is_empty()))
+        Some((socket, !process.is_full(), !process.outbox.is_empty()))
+    }
+
+    /// Whether a request can be taken although the socket has nothing new.
+    pub(crate) fn has_request(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| !process.inbox.is_empty() && !process.is_full())
     }
 
     /// Whether it said hello, so that it may be told things.
@@ -197,17 +211,12 @@ impl Overseer {
         }
     }
 
-    /// Whether all that was told has gone out.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.waiting() == 0
-    }
-
     /// How much of what was told has not gone out.
     pub(crate) fn waiting(&self) -> usize {
         self.process.as_ref().map_or(0, |process| process.outbox.len())
     }
 
-    /// Queues an event. Answers only, and one other at a time: requests are not taken while many wait.
+    /// Queues an event. Answers, and others while few wait: requests are not taken while many do.
     pub(crate) fn tell(&mut self, event: Event) {
         if let Some(process) = &mut self.process {
             process.outbox.push_back(event);
@@ -218,9 +227,9 @@ impl Overseer {
     pub(crate) fn flush(&mut self) {
         let Some(process) = &mut self.process else { return };
         let Some(socket) = &process.socket else { return };
-        while let Some(event) = process.outbox.front() {
-            match socket.send(event.id(), event, &[]) {
-                Ok(()) => drop(process.outbox.pop_front()),
+        while !process.outbox.is_empty() {
+            match socket.send_together(process.outbox.iter().map(|event| (event.id(), event))) {
+                Ok(sent) => drop(process.outbox.drain(..sent)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => return self.hang_up(),
             }
@@ -228,13 +237,13 @@ impl Overseer {
     }
 
     /// The next request, if one came and there is room for its answer.
-    pub(crate) fn receive(&mut self) -> Option<Frame<Request>> {
-        let process = self.process.as_ref().filter(|process| process.outbox.len() < OUTBOX_MAX)?;
-        let Ok(frame) = process.socket.as_ref()?.receive() else {
+    pub(crate) fn receive(&mut self) -> Option<Letter<Request>> {
+        let process = self.process.as_mut().filter(|process| !process.is_full())?;
+        let Ok(letter) = process.socket.as_ref()?.receive(&mut process.inbox) else {
             self.hang_up();
             return None;
         };
-        frame
+        letter
     }
 
     /// Ends a conversation that makes no sense any more. The process is of no use without it, and gets its time to

@@ -4,6 +4,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 
+use rustix::param::clock_ticks_per_second;
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::protocol::Process;
 use crate::sys::signals;
 
@@ -14,6 +17,8 @@ const ENVIRON_MAX: u64 = 1 << 20;
 
 /// The flag of the kernel's own threads.
 const KERNEL_THREAD: u64 = 0x0020_0000;
+
+const NANOSECONDS: u64 = 1_000_000_000;
 
 /// How often a process is looked at that is just about to execute a program, which takes it well below a millisecond.
 const LOOKS_MAX: u32 = 10_000;
@@ -68,6 +73,19 @@ impl From<&Snapshot> for Process {
     fn from(snapshot: &Snapshot) -> Self {
         Self { pid: snapshot.pid, name: snapshot.name.clone() }
     }
+}
+
+/// Clock ticks since the machine booted, as [`Snapshot::started`] counts them.
+pub(crate) fn ticks() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let number = |value: i64| u64::try_from(value).unwrap_or(0);
+    let nanoseconds = number(now.tv_sec) * NANOSECONDS + number(now.tv_nsec);
+    nanoseconds / (NANOSECONDS / clock_ticks_per_second())
+}
+
+/// When a process started that was made since `tick`. Within that tick there is nothing to look up.
+pub(crate) fn started_since(tick: u64, pid: u32) -> u64 {
+    if ticks() == tick { tick } else { Snapshot::of(pid).map_or(0, |process| process.started) }
 }
 
 fn parse(pid: u32, stat: &str) -> Option<Snapshot> {
@@ -185,6 +203,16 @@ mod tests {
         assert_eq!(variable(me, "PATH"), Some(path.into_bytes()));
         assert_eq!(variable(me, "PAT"), None);
         assert_eq!(variable(u32::MAX, "PATH"), None);
+    }
+
+    #[test]
+    fn the_clock_of_starts_is_that_of_the_kernel() {
+        let mut command = std::process::Command::new("true");
+        let before = ticks();
+        let mut child = command.spawn().unwrap();
+        let (started, after) = (Snapshot::of(child.id()).unwrap().started, ticks());
+        child.wait().unwrap();
+        assert!((before..=after).contains(&started), "{started} is not between {before} and {after}");
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const VERSION: u16 = 1;
 pub const BODY_MAX: usize = 8 << 20;
 /// The largest message that travels inside its frame; a larger one goes in a sealed memory file.
 pub const INLINE_MAX: usize = 60 << 10;
+/// The most messages that travel in one frame.
+pub(crate) const MESSAGES_MAX: usize = 64;
 /// The most descriptors that come with one message.
 pub const DESCRIPTORS_MAX: usize = 4;
 /// The most descriptors that are kept for one overseer after the other.
@@ -68,7 +70,7 @@ pub enum Request {
     /// Send a signal.
     #[n(2)]
     Signal {
-        /// Comes back with `Signalled`.
+        /// Comes back with `Signalled`; 0 wants no answer.
         #[n(0)]
         id: u64,
         /// To which run.
@@ -301,7 +303,7 @@ pub enum Event {
         /// The run.
         #[n(1)]
         run: RunId,
-        /// Who got it.
+        /// Who got it. A main process that got it alone has no name here.
         #[n(2)]
         processes: Vec<Process>,
         /// Why nobody or not everybody got it; 0 if all did.

@@ -17,7 +17,7 @@ use crate::processes::{self, Snapshot};
 use crate::protocol::{Process, RunId};
 use crate::runs::{End, Hold, Run, Runs, named};
 use crate::sys::signals;
-use crate::sys::wait::Ended;
+use crate::sys::wait::{Ended, is_stopped};
 
 /// How often a tree is looked at again for processes that were forked while it was being signalled. A process to
 /// which a kill was sent forks no more, so that each look finds fewer.
@@ -28,7 +28,7 @@ const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQU
 
 /// Who got a signal, and why not everybody did.
 pub(crate) struct Reached {
-    pub(crate) processes: Vec<Snapshot>,
+    pub(crate) processes: Vec<Process>,
     pub(crate) errno: Option<Errno>,
 }
 
@@ -70,18 +70,26 @@ impl Trees {
 
     /// Sends a signal to the main process alone.
     pub(crate) fn signal_main(&self, id: RunId, signal: i32) -> Reached {
-        let main = self.runs.get(id).filter(|run| run.end.is_none()).and_then(|run| Snapshot::of(run.pid));
-        let Some(main) = main else { return Reached { processes: Vec::new(), errno: Some(Errno::SRCH) } };
-        match deliver(&main, signal) {
-            Ok(()) => Reached { processes: vec![main], errno: None },
-            Err(errno) => Reached { processes: Vec::new(), errno: Some(errno) },
+        match self.runs.get(id).filter(|run| run.end.is_none()) {
+            Some(run) => deliver_to_main(run, signal),
+            None => Reached { processes: Vec::new(), errno: Some(Errno::SRCH) },
         }
+    }
+
+    /// Whether a run is nothing but its main process, as the kernel tells.
+    fn is_alone(&self, id: RunId) -> bool {
+        let main = self.runs.get(id).filter(|run| run.end.is_none() && matches!(run.hold, Hold::Cgroup));
+        let lone = self.cgroups.as_ref().and_then(|cgroups| cgroups.lone_member(id));
+        main.is_some_and(|main| lone == Some(main.pid))
     }
 
     /// Sends a signal to every process of a run. A kill is repeated for those that are born meanwhile; any other
     /// signal leaves them to the kill that follows when it is not obeyed.
     pub(crate) fn signal_tree(&mut self, id: RunId, signal: i32) -> Reached {
         let kill = signal == libc::SIGKILL;
+        if !kill && self.is_alone(id) {
+            return self.signal_main(id, signal);
+        }
         let mut reached = HashMap::new();
         let mut errno = None;
         for _ in 0..if kill { PASSES_MAX } else { 1 } {
@@ -103,7 +111,7 @@ impl Trees {
         if reached.is_empty() {
             errno = Some(Errno::SRCH);
         }
-        Reached { processes: reached.into_values().collect(), errno }
+        Reached { processes: named(reached.values()), errno }
     }
 
     fn kill_cgroup(&self, id: RunId) -> bool {
@@ -243,6 +251,17 @@ pub(crate) fn kill_descendants(hit: &mut HashSet<(u32, u64)>) -> Vec<Snapshot> {
         }
     }
     killed
+}
+
+/// Sends a signal to the main process of a run that has not ended: its number is its own until we reap it.
+fn deliver_to_main(main: &Run, signal: i32) -> Reached {
+    let stopped = ENDING.contains(&signal) && is_stopped(main.pid);
+    let sent = signals::send(main.pid, signal)
+        .and_then(|()| if stopped { signals::send(main.pid, libc::SIGCONT) } else { Ok(()) });
+    match sent {
+        Ok(()) => Reached { processes: vec![Process { pid: main.pid, name: String::new() }], errno: None },
+        Err(errno) => Reached { processes: Vec::new(), errno: Some(errno) },
+    }
 }
 
 /// Sends a signal to a process that was seen this very moment.

@@ -253,11 +253,13 @@ impl Engine {
         hands.forget_pipes();
         lease.end();
         hands.ask(ganger_keeper::Request::Quit { status });
-        while hands.is_behind() {
-            hands.ready().await.map_err(Error::Keeper)?;
+        loop {
             hands.flush().map_err(Error::Keeper)?;
+            if !hands.is_behind() {
+                return Ok(status);
+            }
+            hands.ready().await.map_err(Error::Keeper)?;
         }
-        Ok(status)
     }
 }
 

@@ -26,6 +26,11 @@ const SPAWNS_MAX: usize = 32;
 /// What is held for the runs, and the line to the keeper.
 pub(crate) struct Hands {
     link: AsyncFd<Source<Link>>,
+    /// The same socket, while it takes nothing: waiting for that all the time would mean a wake-up for each message
+    /// that the keeper reads.
+    full: Option<AsyncFd<Source<OwnedFd>>>,
+    /// All that the keeper said has been taken.
+    heard: bool,
     waiting: VecDeque<(Request, Vec<Rc<OwnedFd>>)>,
     spawns: VecDeque<(RunId, WorkerName)>,
     under_way: BTreeSet<RunId>,
@@ -40,7 +45,9 @@ pub(crate) struct Hands {
 impl Hands {
     pub(crate) fn new(link: Link, pipes: PathBuf) -> io::Result<Self> {
         Ok(Self {
-            link: register(link, Interest::READABLE | Interest::WRITABLE)?,
+            link: register(link, Interest::READABLE)?,
+            full: None,
+            heard: true,
             waiting: VecDeque::new(),
             spawns: VecDeque::new(),
             under_way: BTreeSet::new(),
@@ -114,9 +121,10 @@ impl Hands {
 
     /// Sends a signal; a kill's answer names those that it hit.
     pub(crate) fn signal(&mut self, run: RunId, signal: Signal, scope: Scope) {
-        let id = self.id();
-        if let (Signal::KILL, Scope::Tree, Some(worker)) = (signal, scope, self.runs.get(&run)) {
-            self.kills.insert(id, worker.clone());
+        let mut id = 0;
+        if let (Signal::KILL, Scope::Tree, Some(worker)) = (signal, scope, self.runs.get(&run).cloned()) {
+            id = self.id();
+            self.kills.insert(id, worker);
         }
         let scope = match scope {
             Scope::Main => ganger_keeper::Scope::Main,
@@ -195,14 +203,28 @@ impl Hands {
     /// Sends what waits, as far as the socket takes it.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         while let Some((request, fds)) = self.waiting.front() {
-            let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-            match self.link.get_ref().0.send(request, &borrowed) {
-                Ok(()) => {
-                    self.waiting.pop_front();
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            let link = &self.link.get_ref().0;
+            let sent = if fds.is_empty() {
+                let plain = self.waiting.iter().take_while(|(_, fds)| fds.is_empty());
+                link.send_together(plain.map(|(request, _)| request))
+            } else {
+                let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+                link.send(request, &borrowed).map(|()| 1)
+            };
+            match sent {
+                Ok(count) => drop(self.waiting.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.wait_for_room(),
                 Err(error) => return Err(error),
             }
+        }
+        self.full = None;
+        Ok(())
+    }
+
+    fn wait_for_room(&mut self) -> io::Result<()> {
+        if self.full.is_none() {
+            let socket = self.link.get_ref().0.as_fd().try_clone_to_owned()?;
+            self.full = Some(register(socket, Interest::WRITABLE)?);
         }
         Ok(())
     }
@@ -213,16 +235,24 @@ impl Hands {
     }
 
     /// What the keeper says next; none if nothing is there now.
-    pub(crate) fn receive(&self) -> io::Result<Option<Event>> {
-        Ok(self.link.get_ref().0.receive()?.map(|(event, _)| event))
+    pub(crate) fn receive(&mut self) -> io::Result<Option<Event>> {
+        let event = self.link.get_mut().0.receive()?.map(|(event, _)| event);
+        self.heard = event.is_none();
+        Ok(event)
     }
 
-    /// Until the keeper says something, or takes something if `behind`.
+    /// Until the keeper says something, or takes something while it is behind.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        let interest =
-            if self.is_behind() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        let mut guard = self.link.ready(interest).await?;
-        guard.clear_ready();
+        if !self.heard {
+            return Ok(());
+        }
+        match &self.full {
+            None => self.link.readable().await?.clear_ready(),
+            Some(full) => tokio::select! {
+                guard = self.link.readable() => guard?.clear_ready(),
+                guard = full.writable() => guard?.clear_ready(),
+            },
+        }
         Ok(())
     }
 }

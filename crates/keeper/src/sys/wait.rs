@@ -3,6 +3,8 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
 use crate::protocol::{Exit, Usage};
 
 /// A child that ended.
@@ -38,6 +40,13 @@ pub(crate) fn reap() -> Reaped {
             Err(_) => return Reaped::NoChildren,
         }
     }
+}
+
+/// Whether this child is stopped, so that it cannot act on a signal.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let child = i32::try_from(pid).ok().and_then(Pid::from_raw).map(WaitId::Pid);
+    let look = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    child.is_some_and(|child| matches!(waitid(child, look), Ok(Some(_))))
 }
 
 /// Waits until this child ended. For a child whose end is certain and near, or for a process that has nothing else

@@ -122,7 +122,7 @@ fn more_processes_than_can_be_named_are_killed_all_the_same() {
 
 #[test]
 fn an_overseer_that_asks_and_does_not_listen_waits_and_gets_every_answer_in_order() {
-    let keeper = Keeper::greeted(Tree::Best);
+    let mut keeper = Keeper::greeted(Tree::Best);
     let ask = |id| Request::Signal { id, run: RunId(1), signal: 15, scope: Scope::Main };
     let mut asked = 0;
     // The keeper takes no more requests once its answers are not read; then the socket is full.

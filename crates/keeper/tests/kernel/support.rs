@@ -139,11 +139,11 @@ impl Keeper {
     }
 
     /// What is there to be read.
-    pub(crate) fn event_if_any(&self) -> Option<Event> {
+    pub(crate) fn event_if_any(&mut self) -> Option<Event> {
         self.link.receive().unwrap().map(|(event, _)| event)
     }
 
-    pub(crate) fn event(&self) -> Event {
+    pub(crate) fn event(&mut self) -> Event {
         let limit = Instant::now() + DEADLINE;
         loop {
             if let Some((event, _)) = self.link.receive().unwrap() {

@@ -38,9 +38,9 @@ impl Engine {
             let records = self.core.records();
             self.keep_book(|ledger| ledger.rewrite(&records));
         }
-        self.narrator.write_down();
         // An error shows again, and is dealt with, when the line is next read.
         let _ = self.hands.flush();
+        self.narrator.write_down();
     }
 
     /// Writes to the ledger. What a full disk keeps from it is written later; said once.
