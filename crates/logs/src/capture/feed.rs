@@ -38,8 +38,8 @@ pub(super) struct Feed {
 /// What became of a pipe's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Poured {
-    /// All is well.
-    Some,
+    /// All is well; so many bytes are stored.
+    Moved(usize),
     /// It could not be stored; the bytes wait in the pipe.
     Failed,
     /// A follower that must miss nothing lags too far; the bytes wait in the pipe.
@@ -136,7 +136,7 @@ impl Feed {
                 self.recover(on_event);
                 self.grow(moved);
                 self.call_drained(moved == 0);
-                Poured::Some
+                Poured::Moved(moved)
             }
             Err(error) => {
                 self.fail(&error, on_event);

@@ -1,7 +1,8 @@
 //! The capture thread's turns: wait, move what came, wake the followers.
 //!
-//! It sleeps without a timer. There is one exception: while output cannot be stored (a full disk), it looks again
-//! each second.
+//! It sleeps without a timer. There are two exceptions: while output cannot be stored (a full disk), it looks again
+//! each second; and while little but frequent output comes, it naps between turns, so that one turn serves many lines.
+//! A line that comes after a silence is stored at once.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -10,7 +11,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
 use super::feed::{Feed, Poured};
 use super::{Command, Done, Event, Limits};
@@ -24,6 +25,12 @@ use crate::{Error, Result, Store};
 const PIPES: usize = 64;
 /// Output that could not be stored is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
+/// A turn that begins within this after the one before is one of many: what comes next may wait for a nap.
+const BUSY: Duration = Duration::from_millis(2);
+/// How long what comes next may wait.
+const NAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 400_000 };
+/// A turn that moved more than this is followed by the next at once: pipes must not fill up.
+const NAP_BYTES: usize = 64 * 1024;
 /// The bell's token; pipes have their place in `feeds`.
 const BELL: u64 = u64::MAX;
 
@@ -40,8 +47,10 @@ pub(super) struct Turns {
     failing: Vec<usize>,
     stalled: Vec<usize>,
     retry_at: Option<Instant>,
-    /// Followers have something to read.
-    has_news: bool,
+    /// How many bytes this turn moved, for followers to read.
+    moved: usize,
+    /// When the turn before began.
+    turned: Instant,
     stopping: bool,
 }
 
@@ -69,7 +78,8 @@ impl Turns {
             failing: Vec::new(),
             stalled: Vec::new(),
             retry_at: None,
-            has_news: false,
+            moved: 0,
+            turned: Instant::now(),
             stopping: false,
         })
     }
@@ -94,9 +104,20 @@ impl Turns {
                     self.serve(place);
                 }
             }
-            if std::mem::take(&mut self.has_news) {
-                self.store.announce();
-            }
+            self.end_turn();
+        }
+    }
+
+    fn end_turn(&mut self) {
+        let moved = std::mem::take(&mut self.moved);
+        if moved == 0 {
+            return;
+        }
+        self.store.announce();
+        let before = std::mem::replace(&mut self.turned, Instant::now());
+        if moved < NAP_BYTES && self.turned - before < BUSY && !self.stopping {
+            // Whoever asks for something rings, and ends the nap. An interrupted nap is a short one.
+            let _ = poll(&mut [PollFd::new(&self.bell, PollFlags::IN)], Some(&NAP));
         }
     }
 
@@ -188,7 +209,7 @@ impl Turns {
         let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
         let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
         match feed.pour(&desk, &mut self.on_event) {
-            Poured::Some => self.has_news = true,
+            Poured::Moved(bytes) => self.moved += bytes,
             Poured::Failed => {
                 self.failing.push(place);
                 self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
@@ -218,7 +239,7 @@ impl Turns {
         for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
             feed.finish(&desk, &mut self.on_event);
         }
-        self.has_news = true;
+        self.store.announce();
         self.stopping = true;
     }
 }
