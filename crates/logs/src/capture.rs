@@ -1,6 +1,7 @@
 //! The one thread that moves bytes from the workers' pipes to their logs.
 
 mod feed;
+mod packer;
 mod turn;
 
 use std::os::fd::OwnedFd;
@@ -14,21 +15,10 @@ use rustix::io::Errno;
 
 use crate::log::Log;
 use crate::watch::Bell;
-use crate::{Error, Result, Store};
+use crate::{Error, Limits, Result, Store};
 
 /// That many commands may wait for the capture thread.
 const COMMANDS: usize = 1024;
-
-/// How much a log may hold.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// A log file is rotated when it has grown to this.
-    pub file_bytes: u64,
-    /// That many rotated files are kept beside the current one.
-    pub backups: u32,
-    /// By this much a follower that must miss nothing may lag before the worker has to wait.
-    pub unread_bytes: u64,
-}
 
 /// Something that happened to a log and that somebody should hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +41,35 @@ pub enum Event {
         /// Since when it could not.
         since: SystemTime,
     },
+    /// A rotated file cannot be compressed or removed; it stays as it is, and is tried again with the next rotation.
+    /// Said once, until it is possible again.
+    Untidy {
+        /// Whose output.
+        log: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        errno: Errno,
+    },
+}
+
+impl Event {
+    fn untidy(log: &Log, error: &Error) -> Self {
+        let (path, errno) = place(error);
+        Self::Untidy { log: log.name.to_string(), path, errno }
+    }
+}
+
+/// Where an error was met, and what the system said.
+fn place(error: &Error) -> (PathBuf, Errno) {
+    match error {
+        Error::Io { path, source, .. } => {
+            (path.clone(), source.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
+        }
+        Error::Name(_) | Error::NoSuchLog(_) | Error::NotAPipe(_) | Error::Ended => {
+            (PathBuf::new(), Errno::IO)
+        }
+    }
 }
 
 /// Moves bytes from pipes to logs, in a thread of its own, until stopped.
@@ -65,24 +84,41 @@ pub struct Capture {
 type Done = Box<dyn FnOnce(u64) + Send>;
 
 enum Command {
-    Add { log: Arc<Log>, pipe: OwnedFd, run: Option<u64> },
-    Begin { log: String, run: u64 },
-    Drain { log: String, done: Done },
-    Remove { log: String },
+    Add {
+        log: Arc<Log>,
+        pipe: OwnedFd,
+        run: Option<u64>,
+    },
+    Begin {
+        log: String,
+        run: u64,
+    },
+    Drain {
+        log: String,
+        done: Done,
+    },
+    Remove {
+        log: String,
+    },
+    /// Limits have changed.
+    Tidy,
+    Tell(Event),
     Stop,
 }
 
 impl Capture {
     /// Opens the store in `dir` (made when missing), heals what a crash left there, and starts to capture.
     ///
-    /// `on_event` is called in the capture thread: it must not wait.
+    /// `limits` are those of each log until [`Capture::limit`] says otherwise. `on_event` is called in the capture
+    /// thread: it must not wait.
     pub fn start(dir: &Path, limits: Limits, on_event: Box<dyn FnMut(Event) + Send>) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(|e| Error::io("make the directory", dir, e))?;
         let wrap = |e| Error::io("capture into", dir, e);
         let bell = Bell::new().map_err(wrap)?;
-        let store = Store::new(dir, Some(Arc::clone(&bell)), limits.unread_bytes)?;
+        let store = Store::new(dir, Some(Arc::clone(&bell)), limits)?;
         let (commands, inbox) = sync_channel(COMMANDS);
-        let mut turns = turn::Turns::new(store.clone(), limits, inbox, Arc::clone(&bell), on_event)?;
+        let packer = packer::Packer::new(store.clone(), commands.clone(), Arc::clone(&bell));
+        let mut turns = turn::Turns::new(store.clone(), packer, inbox, Arc::clone(&bell), on_event)?;
         let builder = std::thread::Builder::new().name("capture".to_owned());
         let thread = builder.spawn(move || turns.run()).map_err(wrap)?;
         Ok(Self { store, commands, bell, thread: Some(thread) })
@@ -93,6 +129,22 @@ impl Capture {
     pub fn add(&self, log: &str, pipe: OwnedFd, run: Option<u64>) -> Result<()> {
         let log = self.store.get_or_begin(log)?;
         if self.send(Command::Add { log, pipe, run }) { Ok(()) } else { Err(Error::Ended) }
+    }
+
+    /// From now on, these are the limits of this log. What is kept beyond them goes with its next rotation.
+    pub fn limit(&self, log: &str, limits: Limits) -> Result<()> {
+        if self.store.get_or_begin(log)?.limit(limits) {
+            self.send(Command::Tidy);
+        }
+        Ok(())
+    }
+
+    /// From now on, all logs together take at most this on the disk: of all their rotated files, the oldest go first.
+    /// The files being written are never removed.
+    pub fn bound(&self, total_bytes: Option<u64>) {
+        if self.store.bound(total_bytes) {
+            self.send(Command::Tidy);
+        }
     }
 
     /// What is written from here on is of this run.

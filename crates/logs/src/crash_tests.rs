@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use crate::files::Files;
 use crate::log::{Log, Segment};
 use crate::name::{self, Paths};
+use crate::pack::{self, Packed};
 use crate::rotate;
 use crate::writer::{Desk, Writer};
 use crate::{Limits, index};
@@ -65,6 +67,10 @@ impl Files for Disk {
 
     fn size(&self, path: &Path) -> io::Result<Option<u64>> {
         Ok(self.files.borrow().get(path).map(|f| f.borrow().len() as u64))
+    }
+
+    fn len(&self, file: &Content) -> io::Result<u64> {
+        Ok(file.borrow().len() as u64)
     }
 
     fn modified(&self, _path: &Path) -> i64 {
@@ -132,13 +138,30 @@ fn paths() -> Paths<'static> {
 
 /// What a new start makes of the disk.
 fn recover(disk: &Disk) -> crate::Result<Vec<Segment>> {
-    rotate::settle(disk, paths())?;
     let mut slots = BTreeSet::new();
     for path in disk.files.borrow().keys() {
         let file = path.file_name().and_then(|f| f.to_str()).unwrap();
         slots.extend(name::of_file(file).and_then(|(_, slot)| slot));
     }
-    rotate::survey(disk, paths(), slots.into_iter())
+    let segments = rotate::recover(disk, paths(), &slots)?;
+    assert!(!disk.files.borrow().contains_key(&paths().new_packed()));
+    Ok(segments)
+}
+
+/// What a reader makes of a segment.
+fn content(disk: &Disk, segment: Segment) -> Vec<u8> {
+    let file = Rc::clone(&disk.files.borrow()[&paths().text(segment)]);
+    if !segment.packed {
+        return file.borrow().clone();
+    }
+    assert!(!disk.files.borrow().contains_key(&paths().log(segment.slot)), "plain and packed");
+    let mut packed = Packed::new(disk, file).unwrap();
+    let mut text = vec![0; usize::try_from(packed.len()).unwrap()];
+    let mut got = 0;
+    while got < text.len() {
+        got += packed.read_at(disk, got as u64, &mut text[got..]).unwrap();
+    }
+    text
 }
 
 /// Checks that the kept segments are the end of what was written, without a gap, cut at line ends.
@@ -147,7 +170,7 @@ fn check(disk: &Disk, segments: &[Segment], written: &[u8], backups: usize) {
     let mut end = segments.last().map_or(0, |s| s.base);
     for segment in segments.iter().rev() {
         assert_eq!(segment.base, end, "{segments:?}");
-        let content = disk.files.borrow()[&paths().log(segment.slot)].borrow().clone();
+        let content = content(disk, *segment);
         let place = usize::try_from(segment.base).unwrap();
         assert_eq!(content, written[place..place + content.len()], "{segments:?}");
         if segment.slot > 0 && content.contains(&b'\n') {
@@ -160,6 +183,12 @@ fn check(disk: &Disk, segments: &[Segment], written: &[u8], backups: usize) {
     assert_eq!(usize::try_from(end).unwrap(), written.len());
 }
 
+/// Compresses as the packer does.
+fn pack_all(disk: &Disk, log: &Log) -> crate::Result<()> {
+    while log.limits().compress && pack::pack_one(disk, paths(), log, &|| false)? {}
+    Ok(())
+}
+
 /// Writes `pieces` through a writer onto a disk that begins to fail at an operation: for a while, or (`crash`)
 /// until a new start. Gives the number of operations that it took.
 fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, crash: bool) -> u64 {
@@ -167,7 +196,7 @@ fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, cras
     disk.fail_from.set(fail_from);
     disk.fail_times.set(fail_times);
     let source = RefCell::new(VecDeque::new());
-    let mut log = Log::new(NAME, Vec::new());
+    let mut log = Log::new(NAME, Vec::new(), limits);
     let mut writer = Writer::<Disk>::default();
     let mut written = Vec::new();
     let mut now = 0;
@@ -176,10 +205,15 @@ fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, cras
         source.borrow_mut().extend(piece);
         while !source.borrow().is_empty() {
             now += 6_000_000;
-            let desk = Desk { files: &disk, dir: Path::new(DIR), limits };
-            if writer.pour(&desk, &log, &source, now, 50).is_err() && crash {
+            let desk = Desk { files: &disk, dir: Path::new(DIR) };
+            let poured = writer.pour(&desk, &log, &source, now, 50);
+            if let Ok(moved) = poured {
+                let too_much = log.files().rotated_bytes() > limits.rotated_bytes();
+                assert!(!(moved.rotated && too_much), "{:?}", log.files());
+            }
+            if poured.and_then(|_| pack_all(&disk, &log)).is_err() && crash {
                 disk.fail_times.set(0);
-                log = Log::new(NAME, recover(&disk).unwrap());
+                log = Log::new(NAME, recover(&disk).unwrap(), limits);
                 writer = Writer::default();
                 let stored = written.len() - source.borrow().len();
                 assert_eq!(usize::try_from(log.end()).unwrap(), stored);
@@ -191,11 +225,31 @@ fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, cras
     let live = segments.into_iter().map(|s| Segment { end: log.end_of(s), ..s }).collect::<Vec<_>>();
     check(&disk, &live, &written, limits.backups as usize);
     check(&disk, &recover(&disk).unwrap(), &written, limits.backups as usize);
+    assert!(fail_times > 0 || segments_are_packed(&live, limits), "{live:?}");
     disk.done.get()
 }
 
+/// Where nothing failed, are all rotated segments compressed if and only if they are to be?
+fn segments_are_packed(segments: &[Segment], limits: Limits) -> bool {
+    segments.iter().all(|s| s.packed == (limits.compress && s.slot > 0))
+}
+
 fn limits(file_bytes: u64, backups: u32) -> Limits {
-    Limits { file_bytes, backups, unread_bytes: u64::MAX }
+    Limits { file_bytes, backups, ..Limits::default() }
+}
+
+/// Every kind of limit, alone and together; a pour takes 6 ms.
+fn kinds_of_limits() -> [Limits; 6] {
+    let old = Limits { file_age: Some(Duration::from_millis(30)), ..limits(200, 5) };
+    let packed = Limits { compress: true, ..limits(64, 3) };
+    [
+        limits(64, 0),
+        limits(64, 1),
+        limits(64, 3),
+        old,
+        packed,
+        Limits { total_bytes: Some(400), compress: true, ..old },
+    ]
 }
 
 fn some_pieces() -> Vec<Vec<u8>> {
@@ -204,21 +258,23 @@ fn some_pieces() -> Vec<Vec<u8>> {
 
 #[test]
 fn a_crash_at_any_file_operation_loses_and_doubles_nothing() {
-    for backups in [0, 1, 3] {
-        let operations = run(&some_pieces(), limits(64, backups), u64::MAX, 0, true);
+    for limits in kinds_of_limits() {
+        let operations = run(&some_pieces(), limits, u64::MAX, 0, true);
         assert!(operations > 100, "{operations}");
         for at in 0..operations {
-            run(&some_pieces(), limits(64, backups), at, u64::MAX, true);
+            run(&some_pieces(), limits, at, u64::MAX, true);
         }
     }
 }
 
 #[test]
 fn an_error_of_any_file_operation_loses_and_doubles_nothing() {
-    let operations = run(&some_pieces(), limits(64, 2), u64::MAX, 0, false);
-    for at in 0..operations {
-        for times in [1, 2, 5] {
-            run(&some_pieces(), limits(64, 2), at, times, false);
+    for limits in kinds_of_limits() {
+        let operations = run(&some_pieces(), limits, u64::MAX, 0, false);
+        for at in 0..operations {
+            for times in [1, 2, 5] {
+                run(&some_pieces(), limits, at, times, false);
+            }
         }
     }
 }
@@ -231,10 +287,10 @@ fn a_crash_while_healing_a_crash_loses_and_doubles_nothing() {
             let disk = Disk::default();
             disk.fail_from.set(at);
             disk.fail_times.set(u64::MAX);
-            let desk = Desk { files: &disk, dir: Path::new(DIR), limits: limits(64, 2) };
+            let desk = Desk { files: &disk, dir: Path::new(DIR) };
             let source = RefCell::new(pieces.concat().into_iter().collect::<VecDeque<_>>());
-            let (log, mut writer) = (Log::new(NAME, Vec::new()), Writer::<Disk>::default());
-            while writer.pour(&desk, &log, &source, 0, 30).is_ok_and(|n| n > 0) {}
+            let (log, mut writer) = (Log::new(NAME, Vec::new(), limits(64, 2)), Writer::<Disk>::default());
+            while writer.pour(&desk, &log, &source, 0, 30).is_ok_and(|moved| moved.bytes > 0) {}
             disk.fail_from.set(disk.done.get() + healing);
             let healed = recover(&disk).is_ok();
             disk.fail_times.set(0);
@@ -245,6 +301,35 @@ fn a_crash_while_healing_a_crash_loses_and_doubles_nothing() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn a_text_that_a_rotation_moves_while_it_is_compressed_is_replaced_where_it_is_by_then() {
+    for backups in [1, 5] {
+        let disk = Disk::default();
+        let limits = limits(64, backups);
+        let (log, writer) = (Log::new(NAME, Vec::new(), limits), RefCell::new(Writer::<Disk>::default()));
+        let source = RefCell::new(VecDeque::new());
+        let desk = Desk { files: &disk, dir: Path::new(DIR) };
+        let written = RefCell::new(Vec::new());
+        let write = || {
+            for _ in 0..10 {
+                let line = format!("line {}\n", written.borrow().len());
+                written.borrow_mut().extend(line.bytes());
+                source.borrow_mut().extend(line.bytes());
+                while !source.borrow().is_empty() {
+                    writer.borrow_mut().pour(&desk, &log, &source, 0, 100).unwrap();
+                }
+            }
+            false
+        };
+        write();
+        assert_eq!(pack::pack_one(&disk, paths(), &log, &write).unwrap(), backups == 5);
+        let packed = log.files().segments.iter().filter(|s| s.packed).map(|s| s.slot).collect::<Vec<_>>();
+        assert_eq!(packed.len(), usize::from(backups == 5), "{packed:?}");
+        let found = recover(&disk).unwrap();
+        check(&disk, &found, &written.borrow(), backups as usize);
     }
 }
 
@@ -259,7 +344,12 @@ proptest! {
         fail_from in 0u64..400,
         fail_times in 1u64..4,
         crash in any::<bool>(),
+        compress in any::<bool>(),
+        age in prop::option::of(1u64..100),
+        total_bytes in prop::option::of(0u64..1000),
     ) {
-        run(&pieces, limits(file_bytes, backups), fail_from, fail_times, crash);
+        let file_age = age.map(Duration::from_millis);
+        let limits = Limits { file_age, total_bytes, compress, ..limits(file_bytes, backups) };
+        run(&pieces, limits, fail_from, fail_times, crash);
     }
 }

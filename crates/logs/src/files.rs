@@ -24,6 +24,8 @@ pub(crate) trait Files {
     fn open(&self, path: &Path, create: bool) -> io::Result<Option<Self::File>>;
     /// How long a file is; `None` when it is missing.
     fn size(&self, path: &Path) -> io::Result<Option<u64>>;
+    /// How long an open file is.
+    fn len(&self, file: &Self::File) -> io::Result<u64>;
     /// When a file was last written, in nanoseconds since 1970; 0 when nobody knows.
     fn modified(&self, path: &Path) -> i64;
     /// Reads up to the end of the buffer or of the file.
@@ -59,11 +61,19 @@ impl Files for RealFiles {
     fn open(&self, path: &Path, create: bool) -> io::Result<Option<File>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(create).truncate(false).mode(0o600);
-        missing(options.open(path))
+        match options.open(path) {
+            // What cannot be written can still be read.
+            Err(e) if !create && e.kind() == ErrorKind::ReadOnlyFilesystem => missing(File::open(path)),
+            opened => missing(opened),
+        }
     }
 
     fn size(&self, path: &Path) -> io::Result<Option<u64>> {
         Ok(missing(std::fs::metadata(path))?.map(|m| m.len()))
+    }
+
+    fn len(&self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.len())
     }
 
     fn modified(&self, path: &Path) -> i64 {

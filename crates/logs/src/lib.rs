@@ -8,9 +8,11 @@ mod capture;
 mod error;
 mod files;
 mod index;
+mod limits;
 mod log;
 mod merged;
 mod name;
+mod pack;
 mod pipe;
 mod reader;
 mod rotate;
@@ -21,8 +23,9 @@ mod writer;
 #[cfg(test)]
 mod crash_tests;
 
-pub use capture::{Capture, Event, Limits};
+pub use capture::{Capture, Event};
 pub use error::{Error, Result};
+pub use limits::Limits;
 pub use merged::{Filter, Line, Merged, Query};
 pub use pipe::{Pipe, create_pipe};
 pub use reader::{From, Read, Reader, Stamp};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::log::Segment;
 use crate::{Error, Result};
 
 /// The longest name of a log: leaves room for the endings within a file name's 255 bytes.
@@ -35,6 +36,21 @@ impl Paths<'_> {
         self.in_slot("index", slot)
     }
 
+    /// The text in a slot, compressed.
+    pub(crate) fn packed(&self, slot: usize) -> PathBuf {
+        self.dir.join(format!("{}.log.{slot}.zst", self.name))
+    }
+
+    /// The text of a segment, as it is on the disk.
+    pub(crate) fn text(&self, segment: Segment) -> PathBuf {
+        if segment.packed { self.packed(segment.slot) } else { self.log(segment.slot) }
+    }
+
+    /// A text that is being compressed.
+    pub(crate) fn new_packed(&self) -> PathBuf {
+        self.dir.join(format!("{}.log.zst.new", self.name))
+    }
+
     /// The text of a segment that a rotation prepares.
     pub(crate) fn new_log(&self) -> PathBuf {
         self.dir.join(format!("{}.log.new", self.name))
@@ -60,8 +76,11 @@ pub(crate) fn of_file(file: &str) -> Option<(&str, Option<usize>)> {
         let cut = file.rfind(ending)?;
         let slot = match file[cut + ending.len()..].strip_prefix('.') {
             None if file.ends_with(ending) => Some(0),
-            Some("new") => None,
-            Some(number) => Some(number.parse().ok().filter(|n| *n > 0)?),
+            Some("new" | "zst.new") => None,
+            Some(number) => {
+                let number = number.strip_suffix(".zst").unwrap_or(number);
+                Some(number.parse().ok().filter(|n| *n > 0)?)
+            }
             None => return None,
         };
         Some((&file[..cut], slot))
@@ -87,8 +106,9 @@ mod tests {
     fn every_file_of_a_log_names_its_log() {
         let paths = Paths { dir: Path::new("/d"), name: "web.1" };
         let slots = [(paths.log(0), 0), (paths.log(12), 12), (paths.index(0), 0), (paths.index(3), 3)];
-        let slots = slots.map(|(path, slot)| (path, Some(slot)));
-        for (path, slot) in slots.into_iter().chain([(paths.new_log(), None), (paths.new_index(), None)]) {
+        let slots = slots.into_iter().chain([(paths.packed(4), 4)]).map(|(path, slot)| (path, Some(slot)));
+        let new = [paths.new_log(), paths.new_index(), paths.new_packed()].map(|path| (path, None));
+        for (path, slot) in slots.chain(new) {
             let file = path.file_name().and_then(|f| f.to_str()).unwrap();
             assert_eq!(of_file(file), Some(("web.1", slot)), "{file}");
         }

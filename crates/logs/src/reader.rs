@@ -1,18 +1,24 @@
 //! Reading one log, over rotations.
 
 mod lines;
+#[cfg(test)]
+mod packed_tests;
 mod seek;
 mod stamps;
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 pub(crate) use lines::{Lines, Next};
 
+use crate::files::RealFiles;
 use crate::log::{Log, Segment};
 use crate::name::Paths;
+use crate::pack::Packed;
 use crate::store::Inner;
 use crate::{Error, Result};
 
@@ -65,9 +71,25 @@ pub struct Reader {
 /// An open segment, as it was at an epoch of the log.
 #[derive(Debug)]
 struct Open {
-    file: File,
+    text: Text,
     segment: Segment,
     epoch: u64,
+}
+
+/// The text of a segment, as it is on the disk.
+#[derive(Debug)]
+enum Text {
+    Plain(File),
+    Packed(Packed<File>),
+}
+
+impl Text {
+    fn read_at(&mut self, at: u64, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read_at(buf, at),
+            Self::Packed(packed) => packed.read_at(&RealFiles, at, buf),
+        }
+    }
 }
 
 /// What opening a segment found.
@@ -93,7 +115,7 @@ impl Reader {
     pub fn lossless(mut self) -> Self {
         if self.pin.is_none() {
             let pin = Arc::new(AtomicU64::new(self.position));
-            self.log.files().pins.push(Arc::clone(&pin));
+            self.log.pin(Arc::clone(&pin));
             self.pin = Some(pin);
         }
         self
@@ -133,25 +155,27 @@ impl Reader {
                     Found::NotNow => return Ok(Read::End),
                 }
             }
-            let Some(open) = self.open.as_ref() else { continue };
+            let Some(open) = self.open.as_mut() else { continue };
             let left = self.log.end_of(open.segment) - self.position;
             let max = usize::try_from(left).unwrap_or(buf.len()).min(buf.len());
             let at = self.position - open.segment.base;
-            let got = open.file.read_at(&mut buf[..max], at);
+            let got = open.text.read_at(at, &mut buf[..max]);
             // A rotation moves the torn tail away; what was read while it did may be the hole it left.
             fence(Ordering::SeqCst);
             if self.log.epoch.load(Ordering::SeqCst) != open.epoch {
                 continue;
             }
-            let path = || Paths { dir: &self.store.dir, name: &self.log.name }.log(open.segment.slot);
-            return match got.map_err(|e| Error::io("read", &path(), e))? {
-                // Somebody else has shortened the file.
-                0 if max > 0 => Ok(self.skip_to(self.log.end_of(open.segment))),
-                n => {
+            let segment = open.segment;
+            return match got {
+                // Somebody else has shortened the file, or what was compressed is garbage.
+                Ok(0) if max > 0 => Ok(self.skip_to(self.log.end_of(segment))),
+                Err(e) if e.kind() == ErrorKind::InvalidData => Ok(self.skip_to(self.log.end_of(segment))),
+                Ok(n) => {
                     self.position += n as u64;
                     self.advance_pin();
                     Ok(Read::Bytes(n))
                 }
+                Err(e) => Err(Error::io("read", &self.path(segment), e)),
             };
         }
     }
@@ -186,12 +210,25 @@ impl Reader {
         if segment.base > position {
             return Ok(Found::Gone(segment.base));
         }
-        let path = Paths { dir: &self.store.dir, name: &self.log.name }.log(segment.slot);
-        match File::open(&path) {
-            Ok(file) => Ok(Found::Segment(Open { file, segment, epoch })),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Found::Gone(self.log.end_of(segment))),
+        let path = self.path(segment);
+        let opened = File::open(&path).and_then(|file| {
+            if segment.packed {
+                Packed::new(&RealFiles, file).map(Text::Packed)
+            } else {
+                Ok(Text::Plain(file))
+            }
+        });
+        match opened {
+            Ok(text) => Ok(Found::Segment(Open { text, segment, epoch })),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
+                Ok(Found::Gone(self.log.end_of(segment)))
+            }
             Err(e) => Err(Error::io("open", &path, e)),
         }
+    }
+
+    fn path(&self, segment: Segment) -> PathBuf {
+        Paths { dir: &self.store.dir, name: &self.log.name }.text(segment)
     }
 
     /// Lets capture know how far a lossless reader has come.
@@ -200,7 +237,7 @@ impl Reader {
         pin.store(self.position, Ordering::SeqCst);
         // Pairs with the one in capture: either this sees that it stopped or it sees this progress.
         fence(Ordering::SeqCst);
-        if self.log.stalled.load(Ordering::SeqCst) && self.log.lag() <= self.store.unread_bytes / 2 {
+        if self.log.stalled.load(Ordering::SeqCst) && self.log.lag() <= self.log.limits().unread_bytes / 2 {
             self.release();
         }
     }
@@ -222,7 +259,7 @@ impl Open {
 impl Drop for Reader {
     fn drop(&mut self) {
         if let Some(pin) = self.pin.take() {
-            self.log.files().pins.retain(|p| !Arc::ptr_eq(p, &pin));
+            self.log.unpin(&pin);
             fence(Ordering::SeqCst);
             if self.log.stalled.load(Ordering::SeqCst) {
                 self.release();

@@ -2,7 +2,7 @@
 //!
 //! A segment is a pair of files, `NAME.log` (exactly what the worker wrote) and `NAME.index` (where that begins
 //! in the whole log, and when what came). Rotated pairs are `NAME.log.1` with `NAME.index.1` and so on,
-//! the highest number being the oldest. The cut is after the last line end; what follows it, the torn tail,
+//! the highest number being the oldest. A rotated text may be packed: `NAME.log.1.zst` (see `pack`). The cut is after the last line end; what follows it, the torn tail,
 //! moves to the new segment.
 //!
 //! 1. Write the tail to `NAME.log.new`.
@@ -10,6 +10,7 @@
 //!    its header whole on the disk (it bears a check sum), the rotation is *decided*.
 //! 3. Shorten `NAME.log` to that length.
 //! 4. Make slot 1 free: from the first free slot downwards rename each pair to the next number, index before text.
+//!    Where a text is there plain and packed, the packed one is removed before that.
 //! 5. Rename `NAME.index`, then `NAME.log`, to number 1.
 //! 6. Rename `NAME.log.new` to `NAME.log`.
 //! 7. Rename `NAME.index.new` to `NAME.index`. The rotation is *complete*.
@@ -27,38 +28,53 @@
 //! An index that is missing or torn is written anew: where the segment begins follows from its neighbours, and
 //! its time is that of the file.
 
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::files::Files;
 use crate::index::{self, HEADER, Header, Record};
-use crate::log::Segment;
+use crate::log::{Log, Segment};
 use crate::name::Paths;
+use crate::pack::{self, Packed};
 use crate::{Error, Result, Stamp};
 
 /// A line that is longer than this may be cut by a rotation.
 pub(crate) const LINE_BYTES: u64 = 64 * 1024;
 
-/// Steps 1 and 2: decides to cut `old`, which ends at `end`.
-pub(crate) fn decide<F: Files>(
-    files: &F,
-    paths: Paths<'_>,
-    text: &F::File,
-    old: Segment,
-    stamp: Stamp,
-) -> Result<()> {
+/// What is to be cut.
+pub(crate) struct Cut<'a, T> {
+    /// The text being written.
+    pub(crate) text: &'a T,
+    pub(crate) base: u64,
+    pub(crate) end: u64,
+    /// The last stamp, which is that of the torn tail.
+    pub(crate) stamp: Stamp,
+    /// Only at a line end; else after the last byte where there is none.
+    pub(crate) only_lines: bool,
+}
+
+/// Steps 1 and 2; `false` if there is no place to cut at.
+pub(crate) fn decide<F: Files>(files: &F, paths: Paths<'_>, old: &Cut<'_, F::File>) -> Result<bool> {
+    let Cut { text, stamp, .. } = *old;
     let len = old.end - old.base;
     let mut tail = vec![0; usize::try_from(len.min(LINE_BYTES)).unwrap_or(0)];
     let from = len - tail.len() as u64;
     let got = files.read_at(text, from, &mut tail).map_err(|e| Error::io("read", &paths.log(0), e))?;
     tail.truncate(got);
-    let line_end = memchr::memrchr(b'\n', &tail).map_or(tail.len(), |n| n + 1);
+    let line_end = match memchr::memrchr(b'\n', &tail) {
+        Some(n) => n + 1,
+        None if old.only_lines && len < LINE_BYTES => return Ok(false),
+        None => tail.len(),
+    };
     let cut = from + line_end as u64;
 
     let path = paths.new_log();
     write_new(files, &path, &tail[line_end..])?;
     let mut bytes = Header { base: old.base + cut, cut }.bytes().to_vec();
     bytes.extend(Record { position: old.base + cut, stamp }.bytes());
-    write_new(files, &paths.new_index(), &bytes)
+    write_new(files, &paths.new_index(), &bytes)?;
+    Ok(true)
 }
 
 fn write_new<F: Files>(files: &F, path: &Path, bytes: &[u8]) -> Result<()> {
@@ -73,6 +89,20 @@ pub(crate) fn open_new<F: Files>(files: &F, path: &Path) -> Result<F::File> {
     let file = file.ok_or_else(|| wrap(std::io::ErrorKind::NotFound.into()))?;
     files.set_len(&file, 0).map_err(wrap)?;
     Ok(file)
+}
+
+/// What a new start makes of the files in these slots: heals what a crash left, and says what each slot holds.
+pub(crate) fn recover<F: Files>(
+    files: &F,
+    paths: Paths<'_>,
+    slots: &BTreeSet<usize>,
+) -> Result<Vec<Segment>> {
+    pack::forget(files, paths)?;
+    settle(files, paths)?;
+    // A rotation that was completed now has moved some of them by one.
+    let moved = slots.iter().map(|slot| slot + 1);
+    let slots = slots.iter().copied().chain(moved).chain([0, 1]).collect::<BTreeSet<_>>();
+    survey(files, paths, slots.into_iter())
 }
 
 /// Steps 3 to 7, or nothing: completes a rotation that was decided and forgets one that was not.
@@ -103,15 +133,46 @@ fn shorten<F: Files>(files: &F, path: &Path, len: u64) -> Result<()> {
 
 /// Steps 4 and 5: moves every pair up to the first free slot by one.
 fn make_way<F: Files>(files: &F, paths: Paths<'_>) -> Result<()> {
-    let mut free = 1;
-    while exists(files, &paths.log(free))? {
-        free += 1;
+    let mut slots = vec![Text::Plain];
+    while let Some((text, _)) = text(files, paths, slots.len())? {
+        slots.push(text);
     }
-    for slot in (0..free).rev() {
+    for (slot, text) in slots.into_iter().enumerate().rev() {
         rename(files, &paths.index(slot), &paths.index(slot + 1))?;
-        rename(files, &paths.log(slot), &paths.log(slot + 1))?;
+        match text {
+            Text::Plain => rename(files, &paths.log(slot), &paths.log(slot + 1))?,
+            Text::Packed => rename(files, &paths.packed(slot), &paths.packed(slot + 1))?,
+        }
     }
     Ok(())
+}
+
+/// How a text is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Plain,
+    Packed,
+}
+
+/// How the text of a slot is kept, and its size on the disk. A packed one beside a plain one was not completed.
+fn text<F: Files>(files: &F, paths: Paths<'_>, slot: usize) -> Result<Option<(Text, u64)>> {
+    let (plain, packed) = (paths.log(slot), paths.packed(slot));
+    if let Some(size) = size(files, &plain)? {
+        remove(files, &packed)?;
+        return Ok(Some((Text::Plain, size)));
+    }
+    Ok(size(files, &packed)?.map(|size| (Text::Packed, size)))
+}
+
+/// How long a packed text is: nothing, if it is garbage.
+fn unpacked<F: Files>(files: &F, path: &Path) -> Result<u64> {
+    let wrap = |e| Error::io("read", path, e);
+    let Some(file) = files.open(path, false).map_err(wrap)? else { return Ok(0) };
+    match Packed::new(files, file) {
+        Ok(packed) => Ok(packed.len()),
+        Err(e) if e.kind() == ErrorKind::InvalidData => Ok(0),
+        Err(e) => Err(wrap(e)),
+    }
 }
 
 /// Finds out what each of these slots holds, the newest first, and heals their indexes.
@@ -120,45 +181,63 @@ pub(crate) fn survey<F: Files>(
     paths: Paths<'_>,
     slots: impl Iterator<Item = usize>,
 ) -> Result<Vec<Segment>> {
-    let mut found: Vec<(usize, u64, Option<u64>)> = Vec::new();
+    let mut found = Vec::new();
     for slot in slots {
-        let (log, beside) = (paths.log(slot), paths.index(slot));
-        match files.size(&log).map_err(|e| Error::io("inspect", &log, e))? {
-            Some(len) => {
-                let header = index::header(files, &beside).map_err(|e| Error::io("read", &beside, e))?;
-                found.push((slot, len, header.map(|h| h.base)));
-            }
+        let beside = paths.index(slot);
+        match text(files, paths, slot)? {
+            Some((text, disk)) => found.push(look_at(files, paths, slot, text, disk)?),
             None => remove(files, &beside)?,
         }
     }
     let segments = place(&found);
-    for (segment, (slot, _, base)) in segments.iter().zip(&found) {
-        if base.is_none() {
-            rebuild(files, paths, *slot, segment.base)?;
+    for (segment, found) in segments.iter().zip(&found) {
+        if found.1.is_none() {
+            rebuild(files, paths, segment)?;
         }
     }
     Ok(segments)
 }
 
+/// What a slot holds, as if it began at 0, and where its index says that it begins.
+fn look_at<F: Files>(
+    files: &F,
+    paths: Paths<'_>,
+    slot: usize,
+    text: Text,
+    disk: u64,
+) -> Result<(Segment, Option<u64>)> {
+    let beside = paths.index(slot);
+    let header = index::header(files, &beside).map_err(|e| Error::io("read", &beside, e))?;
+    let index = size(files, &beside)?.unwrap_or(0);
+    let (packed, end) = match text {
+        Text::Plain => (false, disk),
+        Text::Packed => (true, unpacked(files, &paths.packed(slot))?),
+    };
+    // A text is packed later than it was written; its index is not.
+    let ended = files.modified(&beside);
+    Ok((Segment { slot, base: 0, end, packed, disk: disk + index, ended }, header.map(|h| h.base)))
+}
+
 /// Works out the bases that no index tells from those of the neighbours. `found` is the newest first.
-fn place(found: &[(usize, u64, Option<u64>)]) -> Vec<Segment> {
-    let mut bases: Vec<Option<u64>> = found.iter().map(|f| f.2).collect();
+fn place(found: &[(Segment, Option<u64>)]) -> Vec<Segment> {
+    let mut bases: Vec<Option<u64>> = found.iter().map(|f| f.1).collect();
     for i in 1..bases.len() {
-        bases[i] = bases[i].or(bases[i - 1].map(|next| next.saturating_sub(found[i].1)));
+        bases[i] = bases[i].or(bases[i - 1].map(|next| next.saturating_sub(found[i].0.end)));
     }
     let mut end = 0;
     let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
-    for (i, &(slot, len, _)) in found.iter().enumerate().rev() {
-        let base = bases[i].unwrap_or(end);
-        end = base + len;
-        segments.push(Segment { slot, base, end });
+    for (&(segment, _), base) in found.iter().zip(bases).rev() {
+        let base = base.unwrap_or(end);
+        end = base + segment.end;
+        segments.push(Segment { base, end, ..segment });
     }
     segments.reverse();
     segments
 }
 
-fn rebuild<F: Files>(files: &F, paths: Paths<'_>, slot: usize, base: u64) -> Result<()> {
-    let stamp = Stamp { time: files.modified(&paths.log(slot)), run: 0 };
+fn rebuild<F: Files>(files: &F, paths: Paths<'_>, segment: &Segment) -> Result<()> {
+    let &Segment { slot, base, .. } = segment;
+    let stamp = Stamp { time: files.modified(&paths.text(*segment)), run: 0 };
     let path = paths.index(slot);
     let file = open_new(files, &path)?;
     let wrap = |e| Error::io("write", &path, e);
@@ -166,8 +245,23 @@ fn rebuild<F: Files>(files: &F, paths: Paths<'_>, slot: usize, base: u64) -> Res
     files.write_at(&file, 0, &Header { base, cut: 0 }.bytes()).map_err(wrap)
 }
 
+/// Removes the oldest rotated segment of a log, text before index; how much room that made.
+pub(crate) fn drop_oldest<F: Files>(files: &F, paths: Paths<'_>, log: &Log) -> Result<u64> {
+    let mut held = log.files();
+    let Some(oldest) = held.oldest().filter(|_| !held.unsettled) else { return Ok(0) };
+    // One that cannot be removed is not forgotten, lest it stay for ever.
+    remove(files, &paths.text(oldest))?;
+    held.segments.pop();
+    remove(files, &paths.index(oldest.slot))?;
+    Ok(oldest.disk)
+}
+
+fn size<F: Files>(files: &F, path: &Path) -> Result<Option<u64>> {
+    files.size(path).map_err(|e| Error::io("inspect", path, e))
+}
+
 fn exists<F: Files>(files: &F, path: &Path) -> Result<bool> {
-    Ok(files.size(path).map_err(|e| Error::io("inspect", path, e))?.is_some())
+    Ok(size(files, path)?.is_some())
 }
 
 /// Removes a file if it is there.

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::files::RealFiles;
+use crate::files::{Files, RealFiles};
 use crate::log::Log;
 use crate::name::{self, Paths};
 use crate::watch::Bell;
-use crate::{Error, From, Reader, Result, Watch, rotate};
+use crate::{Error, From, Limits, Reader, Result, Watch, rotate};
+
+/// The bound on all logs may be exceeded by this, so that it need not be looked at with each line.
+const TRIM_BYTES: u64 = 1 << 20;
 
 /// The logs of a directory; a cheap handle to be cloned at will.
 #[derive(Debug, Clone)]
@@ -23,32 +26,32 @@ pub(crate) struct Inner {
     followers: Mutex<Vec<Weak<Bell>>>,
     /// Wakes capture when a follower that held it up has caught up.
     pub(crate) capture: Option<Arc<Bell>>,
-    /// How far a lossless follower may lag.
-    pub(crate) unread_bytes: u64,
+    /// The limits of a log that was not told otherwise.
+    limits: Limits,
+    /// How much all logs together may take on the disk.
+    bound: Mutex<Option<u64>>,
 }
 
 impl Store {
     /// Opens the logs in `dir` while nobody captures into it.
     pub fn open(dir: &Path) -> Result<Self> {
-        Self::new(dir, None, u64::MAX)
+        Self::new(dir, None, Limits::default())
     }
 
     /// Opens the logs in `dir`, healing what a crash left there.
-    pub(crate) fn new(dir: &Path, capture: Option<Arc<Bell>>, unread_bytes: u64) -> Result<Self> {
+    pub(crate) fn new(dir: &Path, capture: Option<Arc<Bell>>, limits: Limits) -> Result<Self> {
         let mut logs = BTreeMap::new();
         for (log, slots) in list(dir)? {
             let paths = Paths { dir, name: &log };
-            rotate::settle(&RealFiles, paths)?;
-            let top = slots.last().copied().unwrap_or(0) + 1;
-            let slots = slots.into_iter().chain([0, 1, top]).collect::<BTreeSet<_>>();
-            let segments = rotate::survey(&RealFiles, paths, slots.into_iter())?;
+            let segments = rotate::recover(&RealFiles, paths, &slots)?;
             if !segments.is_empty() {
-                let log = Arc::new(Log::new(&log, segments));
+                let log = Arc::new(Log::new(&log, segments, limits));
                 logs.insert(Arc::clone(&log.name), log);
             }
         }
         let (logs, followers) = (Mutex::new(logs), Mutex::new(Vec::new()));
-        let inner = Inner { dir: dir.to_owned(), logs, followers, capture, unread_bytes };
+        let bound = Mutex::default();
+        let inner = Inner { dir: dir.to_owned(), logs, followers, capture, limits, bound };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -83,6 +86,33 @@ impl Store {
         }
     }
 
+    /// Bounds what all logs together may take; is it another bound?
+    pub(crate) fn bound(&self, total_bytes: Option<u64>) -> bool {
+        std::mem::replace(&mut *lock(&self.inner.bound), total_bytes) != total_bytes
+    }
+
+    /// Every log, in the order of their names.
+    pub(crate) fn all(&self) -> Vec<Arc<Log>> {
+        lock(&self.inner.logs).values().cloned().collect()
+    }
+
+    /// Removes the oldest rotated files while all logs together take more than they may. Gives how much may be written
+    /// before it is to be looked at again.
+    pub(crate) fn trim<F: Files>(&self, files: &F) -> std::result::Result<u64, (Arc<Log>, Error)> {
+        let Some(bound) = *lock(&self.inner.bound) else { return Ok(u64::MAX) };
+        let logs = self.all();
+        let mut taken: u64 = logs.iter().map(|log| log.disk_bytes()).sum();
+        while taken > bound {
+            let removable = |log: &&Arc<Log>| log.removable().map(|segment| segment.ended);
+            let oldest = logs.iter().filter(|log| removable(log).is_some()).min_by_key(removable);
+            let Some(log) = oldest else { break };
+            let paths = Paths { dir: &self.inner.dir, name: &log.name };
+            let freed = rotate::drop_oldest(files, paths, log).map_err(|e| (Arc::clone(log), e))?;
+            taken = taken.saturating_sub(freed);
+        }
+        Ok(bound.saturating_sub(taken).max(TRIM_BYTES))
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.inner.dir
     }
@@ -94,7 +124,7 @@ impl Store {
         if let Some(found) = logs.get(log) {
             return Ok(Arc::clone(found));
         }
-        let new = Arc::new(Log::new(log, Vec::new()));
+        let new = Arc::new(Log::new(log, Vec::new(), self.inner.limits));
         logs.insert(Arc::clone(&new.name), Arc::clone(&new));
         Ok(new)
     }

@@ -8,17 +8,25 @@ use crate::files::Files;
 use crate::index::{self, HEADER, Header, RECORD, Record};
 use crate::log::{Log, Segment};
 use crate::name::Paths;
-use crate::rotate;
+use crate::rotate::{self, Cut};
 use crate::{Error, Limits, Result, Stamp};
 
 /// Stamps of one log are at least this far apart, in nanoseconds.
 const STAMP_STEP: i64 = 10_000_000;
 
+/// What a move did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// So many bytes are stored; 0 when there are none now.
+    pub(crate) bytes: usize,
+    /// The log was rotated before.
+    pub(crate) rotated: bool,
+}
+
 /// What all writers of a store have in common.
 pub(crate) struct Desk<'a, F> {
     pub(crate) files: &'a F,
     pub(crate) dir: &'a Path,
-    pub(crate) limits: Limits,
 }
 
 /// The writing end of one log. Nothing is opened before the first byte comes.
@@ -29,12 +37,18 @@ pub(crate) struct Writer<F: Files> {
     begins: VecDeque<(u64, u64)>,
     /// Bytes that were read from the pipe but not yet written, where splicing is not possible.
     carry: Vec<u8>,
+    /// When the segment that is to be opened was begun, if a rotation did that.
+    began: Option<i64>,
+    /// A rotation stopped half-way.
+    unsettled: bool,
 }
 
 struct Open<T> {
     log: T,
     index: T,
     base: u64,
+    /// When it was begun, in nanoseconds since 1970.
+    began: i64,
     records: u64,
     last: Option<Record>,
     /// The next byte needs a stamp, however young the last one is.
@@ -43,7 +57,8 @@ struct Open<T> {
 
 impl<F: Files> Default for Writer<F> {
     fn default() -> Self {
-        Self { open: None, run: 0, begins: VecDeque::new(), carry: Vec::new() }
+        let (begins, carry) = (VecDeque::new(), Vec::new());
+        Self { open: None, run: 0, begins, carry, began: None, unsettled: false }
     }
 }
 
@@ -58,8 +73,8 @@ impl<F: Files> Writer<F> {
         self.carry.len() as u64
     }
 
-    /// Moves up to `max` bytes from the source to the log; 0 when there are none now. After an error, nothing
-    /// is lost and the same call may be made again.
+    /// Moves up to `max` bytes from the source to the log; says how many, and whether the log was rotated. After an
+    /// error, nothing is lost and the same call may be made again.
     pub(crate) fn pour(
         &mut self,
         desk: &Desk<'_, F>,
@@ -67,47 +82,80 @@ impl<F: Files> Writer<F> {
         source: &F::Source,
         now: i64,
         max: usize,
-    ) -> Result<usize> {
-        let paths = Paths { dir: desk.dir, name: &log.name };
-        if log.files().unsettled {
-            self.rotate(desk, paths, log)?;
-        }
-        if self.open.is_none() {
-            self.open = Some(Box::new(open(desk.files, paths, log)?));
-        }
-        let end = log.end();
-        if self.open.as_ref().is_some_and(|open| end - open.base >= desk.limits.file_bytes) {
-            self.decide(desk, paths, log)?;
-            self.rotate(desk, paths, log)?;
-            return self.pour(desk, log, source, now, max);
-        }
-        let Some(open) = self.open.as_mut() else { return Ok(0) };
+    ) -> Result<Moved> {
+        let (paths, limits, end) = (Paths { dir: desk.dir, name: &log.name }, log.limits(), log.end());
+        let rotated = self.make_room(desk, paths, log, &limits, now)?;
+        let Some(open) = self.open.as_mut() else { return Ok(Moved { bytes: 0, rotated }) };
         while let Some((_, run)) = self.begins.pop_front_if(|(position, _)| *position <= end) {
             self.run = run;
             open.due = true;
         }
-        let room = desk.limits.file_bytes - (end - open.base);
+        let room = limits.file_bytes.max(1).saturating_sub(end - open.base);
         let run_end = self.begins.front().map_or(u64::MAX, |(position, _)| position - end);
         let max = usize::try_from(room.min(run_end)).unwrap_or(max).min(max);
         open.stamp(desk.files, end, Stamp { time: now, run: self.run });
-        let got = desk
+        let bytes = desk
             .files
             .pour(source, &open.log, end - open.base, max, &mut self.carry)
             .map_err(|e| Error::io("write", &paths.log(0), e))?;
-        log.end.store(end + got as u64, Ordering::Release);
-        Ok(got)
+        log.end.store(end + bytes as u64, Ordering::Release);
+        Ok(Moved { bytes, rotated })
     }
 
-    fn decide(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log) -> Result<()> {
-        let Some(open) = self.open.as_ref() else { return Ok(()) };
-        let old = Segment { slot: 0, base: open.base, end: log.end() };
+    /// Opens the segment to be written, and rotates while that is full or old; says whether it did.
+    fn make_room(
+        &mut self,
+        desk: &Desk<'_, F>,
+        paths: Paths<'_>,
+        log: &Log,
+        limits: &Limits,
+        now: i64,
+    ) -> Result<bool> {
+        let mut rotated = self.unsettled;
+        if self.unsettled {
+            self.rotate(desk, paths, log, limits, now)?;
+        }
+        loop {
+            let open = match self.open.take() {
+                Some(open) => open,
+                None => Box::new(open(desk.files, paths, log, self.began, now)?),
+            };
+            self.began = None;
+            let open = self.open.insert(open);
+            let len = log.end() - open.base;
+            let is_full = len >= limits.file_bytes.max(1);
+            let is_old = len > 0 && limits.is_old(open.began, now);
+            if !(is_full || is_old) || !self.decide(desk, paths, log, !is_full)? {
+                return Ok(rotated);
+            }
+            self.rotate(desk, paths, log, limits, now)?;
+            rotated = true;
+        }
+    }
+
+    fn decide(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log, only_lines: bool) -> Result<bool> {
+        let Some(open) = self.open.as_ref() else { return Ok(false) };
         let stamp = open.last.map(|r| r.stamp).unwrap_or_default();
+        let cut = Cut { text: &open.log, base: open.base, end: log.end(), stamp, only_lines };
         log.files().unsettled = true;
-        rotate::decide(desk.files, paths, &open.log, old, stamp)
+        self.unsettled = true;
+        let decided = rotate::decide(desk.files, paths, &cut)?;
+        if !decided {
+            log.files().unsettled = false;
+            self.unsettled = false;
+        }
+        Ok(decided)
     }
 
     /// Completes or forgets the rotation under way.
-    fn rotate(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log) -> Result<()> {
+    fn rotate(
+        &mut self,
+        desk: &Desk<'_, F>,
+        paths: Paths<'_>,
+        log: &Log,
+        limits: &Limits,
+        now: i64,
+    ) -> Result<()> {
         let mut held = log.files();
         // From here on, what readers have read from an open file may have been cut off under them.
         log.epoch.fetch_add(1, Ordering::SeqCst);
@@ -117,14 +165,14 @@ impl<F: Files> Writer<F> {
         let top = held.segments.iter().map(|s| s.slot).max().unwrap_or(0) + 1;
         held.segments = rotate::survey(desk.files, paths, 0..=top)?;
         held.unsettled = false;
-        let pinned = held.pinned().unwrap_or(u64::MAX);
-        let keep = desk.limits.backups as usize;
-        let too_old = |s: &Segment| s.slot > keep && s.end <= pinned;
-        while let Some(old) = held.segments.last().copied().filter(too_old) {
-            // One that cannot be removed is not forgotten, lest it stay for ever.
-            rotate::remove(desk.files, &paths.log(old.slot))?;
-            held.segments.pop();
-            rotate::remove(desk.files, &paths.index(old.slot))?;
+        self.unsettled = false;
+        self.began = Some(now);
+        drop(held);
+        let too_much = |s: &Segment| {
+            s.slot > limits.backups as usize || log.files().rotated_bytes() > limits.rotated_bytes()
+        };
+        while log.removable().as_ref().is_some_and(too_much) {
+            rotate::drop_oldest(desk.files, paths, log)?;
         }
         Ok(())
     }
@@ -149,8 +197,15 @@ impl<T> Open<T> {
     }
 }
 
-/// Opens the segment being written, or begins the first one.
-fn open<F: Files>(files: &F, paths: Paths<'_>, log: &Log) -> Result<Open<F::File>> {
+/// Opens the segment being written, or begins the first one. It counts as begun when it was `rotated`, else when its
+/// first byte came.
+fn open<F: Files>(
+    files: &F,
+    paths: Paths<'_>,
+    log: &Log,
+    rotated: Option<i64>,
+    now: i64,
+) -> Result<Open<F::File>> {
     let (text, beside) = (paths.log(0), paths.index(0));
     let end = log.end();
     let current = log.files().segments.first().copied().filter(|s| s.slot == 0);
@@ -168,13 +223,16 @@ fn open<F: Files>(files: &F, paths: Paths<'_>, log: &Log) -> Result<Open<F::File
     let text_file = files.open(&text, true).map_err(|e| Error::io("open", &text, e))?;
     let text_file = text_file.ok_or_else(|| Error::io("open", &text, std::io::ErrorKind::NotFound))?;
     if current.is_none() {
-        log.files().segments.insert(0, Segment { slot: 0, base, end });
+        let new = Segment { slot: 0, base, end, packed: false, disk: 0, ended: now };
+        log.files().segments.insert(0, new);
     }
     let wrap = |e| Error::io("read", &beside, e);
     let records = index::records(files.size(&beside).map_err(wrap)?.unwrap_or(0));
-    let last = match records {
-        0 => None,
-        n => index::record(files, &index, n - 1).map_err(wrap)?,
+    let record = |number| index::record(files, &index, number).map_err(wrap);
+    let (first, last) = match records {
+        0 => (None, None),
+        n => (record(0)?, record(n - 1)?),
     };
-    Ok(Open { log: text_file, index, base, records, last, due: true })
+    let began = rotated.or(first.map(|r| r.stamp.time)).unwrap_or(now);
+    Ok(Open { log: text_file, index, base, began, records, last, due: true })
 }

@@ -13,7 +13,7 @@ use ganger_logs::{Capture, Event, From, Limits, Line, Merged, Query, Read, Reade
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn limits() -> Limits {
-    Limits { file_bytes: 10 << 20, backups: 5, unread_bytes: 8 << 20 }
+    Limits { file_bytes: 10 << 20, backups: 5, unread_bytes: 8 << 20, ..Limits::default() }
 }
 
 fn start(dir: &Path, limits: Limits) -> Capture {
@@ -137,7 +137,7 @@ fn rotation_cuts_at_line_ends_keeps_the_backups_and_tells_a_late_reader_what_it_
 #[test]
 fn a_lossless_reader_misses_nothing_and_holds_up_the_worker_instead() {
     let dir = tempfile::tempdir().unwrap();
-    let tight = Limits { file_bytes: 10_000, backups: 1, unread_bytes: 50_000 };
+    let tight = Limits { file_bytes: 10_000, backups: 1, unread_bytes: 50_000, ..Limits::default() };
     let capture = start(dir.path(), tight);
     let mut web = worker(&capture, dir.path(), "web.1");
     let store = capture.store();

@@ -279,6 +279,11 @@ fn log_trouble(event: &ganger_logs::Event) -> String {
             io::Error::from(*errno)
         ),
         ganger_logs::Event::Recovered { log, .. } => format!("the output of {log} is stored again"),
+        ganger_logs::Event::Untidy { log, path, errno } => format!(
+            "a rotated file of {log} cannot be compressed or removed: {}: {}; nothing is lost",
+            path.display(),
+            io::Error::from(*errno)
+        ),
     }
 }
 

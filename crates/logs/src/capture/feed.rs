@@ -6,14 +6,14 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::event::epoll;
-use rustix::io::{Errno, ioctl_fionread};
+use rustix::io::ioctl_fionread;
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
-use super::{Done, Event, Limits};
+use super::{Done, Event};
 use crate::Error;
 use crate::files::RealFiles;
 use crate::log::Log;
-use crate::writer::{Desk, Writer};
+use crate::writer::{Desk, Moved, Writer};
 
 /// At most this is moved from one pipe in one turn, so that a loud worker does not starve the others.
 const TURN_BYTES: usize = 1 << 20;
@@ -38,8 +38,8 @@ pub(super) struct Feed {
 /// What became of a pipe's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Poured {
-    /// All is well; so many bytes are stored.
-    Moved(usize),
+    /// All is well.
+    Moved(Moved),
     /// It could not be stored; the bytes wait in the pipe.
     Failed,
     /// A follower that must miss nothing lags too far; the bytes wait in the pipe.
@@ -112,14 +112,15 @@ impl Feed {
     }
 
     /// Does a follower that must miss nothing lag too far? If so, it will ring once it has caught up.
-    pub(super) fn is_held_up(&self, limits: Limits) -> bool {
-        if self.log.lag() <= limits.unread_bytes {
+    pub(super) fn is_held_up(&self) -> bool {
+        let unread_bytes = self.log.limits().unread_bytes;
+        if self.log.lag() <= unread_bytes {
             return false;
         }
         self.log.stalled.store(true, Ordering::SeqCst);
         // Pairs with the one in the reader: either it sees the flag or its progress is seen here.
         fence(Ordering::SeqCst);
-        let held_up = self.log.lag() > limits.unread_bytes / 2;
+        let held_up = self.log.lag() > unread_bytes / 2;
         if !held_up {
             self.log.stalled.store(false, Ordering::SeqCst);
         }
@@ -128,14 +129,14 @@ impl Feed {
 
     /// Moves what is there, up to a turn's worth.
     pub(super) fn pour(&mut self, desk: &Desk<'_, RealFiles>, on_event: &mut dyn FnMut(Event)) -> Poured {
-        if self.is_held_up(desk.limits) {
+        if self.is_held_up() {
             return Poured::Stalled;
         }
         match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
             Ok(moved) => {
                 self.recover(on_event);
-                self.grow(moved);
-                self.call_drained(moved == 0);
+                self.grow(moved.bytes);
+                self.call_drained(moved.bytes == 0);
                 Poured::Moved(moved)
             }
             Err(error) => {
@@ -150,7 +151,7 @@ impl Feed {
         let until = self.log.end() + self.waiting();
         while self.log.end() < until {
             match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
-                Ok(0) => break,
+                Ok(Moved { bytes: 0, .. }) => break,
                 Ok(_) => {}
                 Err(error) => {
                     self.fail(&error, on_event);
@@ -188,10 +189,8 @@ impl Feed {
         let since = SystemTime::now();
         self.failed_since = Some(since);
         let log = self.log.name.to_string();
-        if let Error::Io { path, source, .. } = error {
-            let errno = source.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
-            on_event(Event::Failed { log, path: path.clone(), errno, since });
-        }
+        let (path, errno) = super::place(error);
+        on_event(Event::Failed { log, path, errno, since });
     }
 
     fn recover(&mut self, on_event: &mut dyn FnMut(Event)) {

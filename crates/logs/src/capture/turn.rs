@@ -14,11 +14,12 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
 use super::feed::{Feed, Poured};
-use super::{Command, Done, Event, Limits};
+use super::packer::Packer;
+use super::{Command, Done, Event};
 use crate::files::RealFiles;
 use crate::log::Log;
 use crate::watch::Bell;
-use crate::writer::Desk;
+use crate::writer::{Desk, Moved};
 use crate::{Error, Result, Store};
 
 /// So many pipes are served in one turn.
@@ -31,12 +32,14 @@ const BUSY: Duration = Duration::from_millis(2);
 const NAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 400_000 };
 /// A turn that moved more than this is followed by the next at once: pipes must not fill up.
 const NAP_BYTES: usize = 64 * 1024;
+/// After a rotated file could not be removed, it is tried again when so much more has come.
+const RETRY_BYTES: u64 = 1 << 20;
 /// The bell's token; pipes have their place in `feeds`.
 const BELL: u64 = u64::MAX;
 
 pub(super) struct Turns {
     store: Store,
-    limits: Limits,
+    packer: Packer,
     inbox: Receiver<Command>,
     bell: Arc<Bell>,
     on_event: Box<dyn FnMut(Event) + Send>,
@@ -49,6 +52,12 @@ pub(super) struct Turns {
     retry_at: Option<Instant>,
     /// How many bytes this turn moved, for followers to read.
     moved: usize,
+    /// A log was rotated, or limits have changed.
+    rotated: bool,
+    /// How many bytes may come before all logs together are too big.
+    headroom: u64,
+    /// A rotated file could not be removed; it was said.
+    untidy: bool,
     /// When the turn before began.
     turned: Instant,
     stopping: bool,
@@ -57,7 +66,7 @@ pub(super) struct Turns {
 impl Turns {
     pub(super) fn new(
         store: Store,
-        limits: Limits,
+        packer: Packer,
         inbox: Receiver<Command>,
         bell: Arc<Bell>,
         on_event: Box<dyn FnMut(Event) + Send>,
@@ -68,7 +77,7 @@ impl Turns {
         bell.arm();
         Ok(Self {
             store,
-            limits,
+            packer,
             inbox,
             bell,
             on_event,
@@ -79,6 +88,9 @@ impl Turns {
             stalled: Vec::new(),
             retry_at: None,
             moved: 0,
+            rotated: true,
+            headroom: 0,
+            untidy: false,
             turned: Instant::now(),
             stopping: false,
         })
@@ -109,11 +121,18 @@ impl Turns {
     }
 
     fn end_turn(&mut self) {
+        if std::mem::take(&mut self.rotated) {
+            self.packer.wake();
+        }
         let moved = std::mem::take(&mut self.moved);
         if moved == 0 {
             return;
         }
         self.store.announce();
+        self.headroom = self.headroom.saturating_sub(moved as u64);
+        if self.headroom == 0 {
+            self.trim();
+        }
         let before = std::mem::replace(&mut self.turned, Instant::now());
         if moved < NAP_BYTES && self.turned - before < BUSY && !self.stopping {
             // Whoever asks for something rings, and ends the nap. An interrupted nap is a short one.
@@ -136,11 +155,29 @@ impl Turns {
                 Command::Begin { log, run } => self.begin(&log, run),
                 Command::Drain { log, done } => self.drain(&log, done),
                 Command::Remove { log } => self.remove(&log),
+                Command::Tidy => {
+                    self.rotated = true;
+                    self.trim();
+                }
+                Command::Tell(event) => (self.on_event)(event),
                 Command::Stop => return self.stop(),
             }
         }
         for place in std::mem::take(&mut self.stalled) {
             self.resume(place);
+        }
+    }
+
+    /// Keeps all logs together below their bound.
+    fn trim(&mut self) {
+        match self.store.trim(&RealFiles) {
+            Ok(headroom) => (self.headroom, self.untidy) = (headroom, false),
+            Err((log, error)) => {
+                self.headroom = RETRY_BYTES;
+                if !std::mem::replace(&mut self.untidy, true) {
+                    (self.on_event)(Event::untidy(&log, &error));
+                }
+            }
         }
     }
 
@@ -207,9 +244,12 @@ impl Turns {
     /// Moves what a pipe holds, up to a turn's worth.
     fn serve(&mut self, place: usize) {
         let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
-        let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
+        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
         match feed.pour(&desk, &mut self.on_event) {
-            Poured::Moved(bytes) => self.moved += bytes,
+            Poured::Moved(Moved { bytes, rotated }) => {
+                self.moved += bytes;
+                self.rotated |= rotated;
+            }
             Poured::Failed => {
                 self.failing.push(place);
                 self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
@@ -226,7 +266,7 @@ impl Turns {
     /// Takes up a pipe again if the follower that held it up has caught up.
     fn resume(&mut self, place: usize) {
         let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
-        if feed.is_held_up(self.limits) {
+        if feed.is_held_up() {
             self.stalled.push(place);
         } else {
             self.serve(place);
@@ -235,7 +275,8 @@ impl Turns {
 
     /// Stores what the pipes hold, whoever lags, and ends.
     fn stop(&mut self) {
-        let desk = Desk { files: &RealFiles, dir: self.store.dir(), limits: self.limits };
+        self.packer.stop();
+        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
         for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
             feed.finish(&desk, &mut self.on_event);
         }
