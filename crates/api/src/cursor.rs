@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use ganger_spec::WorkerName;
+use ganger_spec::LogName;
 
 use crate::limits::MAX_CURSOR_BYTES;
 
@@ -13,7 +13,7 @@ use crate::limits::MAX_CURSOR_BYTES;
 /// Its text form, `web.1@1042;worker.1@77`, is the id of a log item; sent back as `Last-Event-ID` or `after`,
 /// the stream goes on with the next line of each log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogCursor(pub BTreeMap<WorkerName, u64>);
+pub struct LogCursor(pub BTreeMap<LogName, u64>);
 
 /// A word that is no cursor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,10 +48,10 @@ impl FromStr for LogCursor {
 }
 
 /// One `WORKER@POSITION`.
-fn position(part: &str) -> Result<(WorkerName, u64), BadCursor> {
+fn position(part: &str) -> Result<(LogName, u64), BadCursor> {
     let bad = || BadCursor::Part(part.to_owned());
     let (log, position) = part.split_once('@').ok_or_else(bad)?;
-    let log = WorkerName::try_from(log.to_owned()).map_err(|_| bad())?;
+    let log = LogName::try_from(log.to_owned()).map_err(|_| bad())?;
     Ok((log, position.parse().map_err(|_| bad())?))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use ganger_spec::WorkerName;
+use ganger_spec::{LogName, WorkerName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -360,7 +360,7 @@ pub struct WhyInfo {
 pub struct LogLine {
     /// Whose log.
     #[schemars(with = "String")]
-    pub log: WorkerName,
+    pub log: LogName,
     /// When it was written.
     pub time: Time,
     /// The number of the run that wrote it, if it is known.

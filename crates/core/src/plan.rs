@@ -47,6 +47,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         exits: _,
         on_end: _,
         stop: _,
+        logs: _,
     } = group;
     let mut print = Fingerprint::new();
     print.text(name);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ganger_core::*;
 use ganger_spec::{
-    Backoff, Budget, Command as Run, Group, OnEnd, OnExit, Port, Restart, RestartMode, Signal, Spec, Stop,
-    WorkerName,
+    Backoff, Budget, Command as Run, Group, Logs, OnEnd, OnExit, Port, Restart, RestartMode, Signal, Spec,
+    Stop, WorkerName,
 };
 
 /// A decider, its clock and its ledger.
@@ -111,6 +111,7 @@ fn spec(count: u32) -> Spec {
         exits: BTreeMap::new(),
         on_end: OnEnd::Stay,
         stop: Stop { signal: Signal::TERM, timeout: Duration::from_secs(5) },
+        logs: Logs::default(),
     };
     Spec {
         app: "shop".to_owned(),
@@ -118,6 +119,7 @@ fn spec(count: u32) -> Spec {
         sources: Vec::new(),
         env: Vec::new(),
         groups: vec![web],
+        logs_max_total: None,
     }
 }
 

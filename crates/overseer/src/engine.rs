@@ -240,7 +240,7 @@ impl Engine {
         let Self { capture, narrator, hands, .. } = self;
         capture.stop();
         narrator.finish();
-        hands.forget_pipes();
+        hands.outputs.forget_pipes();
         lease.end();
         Error::Keeper(error)
     }
@@ -250,7 +250,7 @@ impl Engine {
         let Self { capture, narrator, mut hands, .. } = self;
         capture.stop();
         narrator.finish();
-        hands.forget_pipes();
+        hands.outputs.forget_pipes();
         lease.end();
         hands.ask(ganger_keeper::Request::Quit { status });
         loop {

@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
 use ganger_keeper::{Event, Launch, Link, Process, Request, RunReport};
-use ganger_logs::{Capture, create_pipe};
-use ganger_spec::{Group, Signal, WorkerName};
+use ganger_logs::Capture;
+use ganger_spec::{Group, Logs, Signal, WorkerName};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::launch::Failure;
+use crate::output::Outputs;
 use crate::readiness::{Source, register};
 
 /// So many spawns are asked of the keeper before one is answered.
@@ -38,12 +38,11 @@ pub(crate) struct Hands {
     kills: BTreeMap<u64, WorkerName>,
     next_id: u64,
     null: Rc<OwnedFd>,
-    pipes: PathBuf,
-    captured: BTreeSet<WorkerName>,
+    pub(crate) outputs: Outputs,
 }
 
 impl Hands {
-    pub(crate) fn new(link: Link, pipes: PathBuf) -> io::Result<Self> {
+    pub(crate) fn new(link: Link, outputs: Outputs) -> io::Result<Self> {
         Ok(Self {
             link: register(link, Interest::READABLE)?,
             full: None,
@@ -55,8 +54,7 @@ impl Hands {
             kills: BTreeMap::new(),
             next_id: 1,
             null: Rc::new(File::open("/dev/null")?.into()),
-            pipes,
-            captured: BTreeSet::new(),
+            outputs,
         })
     }
 
@@ -90,25 +88,18 @@ impl Hands {
         self.spawns.pop_front()
     }
 
-    /// Makes the worker's pipe, if it has none, and captures what this run will write: its stdin, stdout and stderr.
+    /// Captures what this run will write: its stdin, stdout and stderr.
     pub(crate) fn prepare(
         &mut self,
         run: RunId,
         worker: &WorkerName,
         launch: &Launch,
+        logs: &Logs,
         capture: &Capture,
     ) -> Result<Vec<Rc<OwnedFd>>, Failure> {
-        let log = worker.to_string();
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
-        let pipe = create_pipe(&self.pipes.join(&log), owner).map_err(Failure::transient)?;
-        if self.captured.contains(worker) {
-            capture.begin(&log, run.0);
-        } else {
-            capture.add(&log, pipe.reader, Some(run.0)).map_err(Failure::transient)?;
-            self.captured.insert(worker.clone());
-        }
-        let writer = Rc::new(pipe.writer);
-        Ok(vec![self.null.clone(), writer.clone(), writer])
+        let opened = self.outputs.open(worker, run.0, owner, logs, capture).map_err(Failure::transient)?;
+        Ok([self.null.clone()].into_iter().chain(opened).collect())
     }
 
     /// Asks for the run.
@@ -141,15 +132,11 @@ impl Hands {
 
     /// The worker is no more: nothing is kept for it.
     pub(crate) fn release(&mut self, worker: &WorkerName, capture: &Capture) {
-        if self.captured.remove(worker) {
-            capture.remove(&worker.to_string());
-            // A pipe that stays behind is taken up again by the next worker of that name.
-            let _ = std::fs::remove_file(self.pipes.join(worker.to_string()));
-        }
+        self.outputs.release(worker, capture);
         self.ask(Request::Release { worker: worker.to_string() });
     }
 
-    /// Takes up the pipe of a worker whose run outlived the overseer before.
+    /// Takes up the pipes of a worker whose run outlived the overseer before.
     pub(crate) fn adopt(
         &mut self,
         run: RunId,
@@ -157,15 +144,7 @@ impl Hands {
         capture: &Capture,
     ) -> Result<(), ganger_logs::Error> {
         self.runs.insert(run, worker.clone());
-        let log = worker.to_string();
-        let pipe = create_pipe(&self.pipes.join(&log), None)?;
-        capture.add(&log, pipe.reader, None)?;
-        self.captured.insert(worker.clone());
-        Ok(())
-    }
-
-    pub(crate) fn is_captured(&self, worker: &WorkerName) -> bool {
-        self.captured.contains(worker)
+        self.outputs.adopt(worker, capture)
     }
 
     /// The signal by which the run with this tag is stopped.
@@ -185,12 +164,6 @@ impl Hands {
     pub(crate) fn answered(&mut self, run: RunId) -> Option<WorkerName> {
         self.under_way.remove(&run);
         self.runs.get(&run).cloned()
-    }
-
-    /// Nothing will write into the pipes any more.
-    pub(crate) fn forget_pipes(&self) {
-        // What cannot be removed is taken up by the next start.
-        let _ = std::fs::remove_dir_all(&self.pipes);
     }
 
     /// Asks for something at once.

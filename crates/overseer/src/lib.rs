@@ -16,6 +16,7 @@ mod launch;
 mod lease;
 mod ledger;
 mod narrator;
+mod output;
 mod readiness;
 mod server;
 mod stats;

@@ -10,7 +10,7 @@ use ganger_api::EventKind;
 use ganger_core::{Event, State};
 use ganger_keeper::Process;
 use ganger_logs::Capture;
-use ganger_spec::WorkerName;
+use ganger_spec::{LogName, WorkerName};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
@@ -18,6 +18,7 @@ use crate::config::{Line, Start, Viewer};
 use crate::engine::Message;
 use crate::hands::listed;
 use crate::journal::{Entry, Journal};
+use crate::output;
 
 /// Under this name the viewer shows lines that are about no worker.
 pub(crate) struct Narrator {
@@ -41,10 +42,10 @@ impl Narrator {
         Self { journal, viewer, messages, entries: Vec::new(), held: BTreeMap::new(), behind: Vec::new() }
     }
 
-    /// Shows this worker's output.
-    pub(crate) fn follow(&mut self, worker: &WorkerName, from: Start) {
-        if let Err(error) = self.viewer.follow(&worker.to_string(), from) {
-            self.notice(format!("the output of {worker} is stored but cannot be shown: {error}"));
+    /// Shows what comes into this log.
+    pub(crate) fn follow(&mut self, log: &LogName, from: Start) {
+        if let Err(error) = self.viewer.follow(&log.to_string(), from) {
+            self.notice(format!("the output of {log} is stored but cannot be shown: {error}"));
         }
     }
 
@@ -138,7 +139,7 @@ impl Narrator {
             // It fails only when the engine has ended, and nobody waits then.
             let _ = messages.send(Message::Drained(name, position));
         };
-        capture.drain(&worker.to_string(), Box::new(done));
+        output::drain(worker, capture, done);
     }
 
     fn about(&mut self, worker: &WorkerName, text: String) {

@@ -14,7 +14,7 @@ use ganger_api::{
     sse_event, sse_log_line,
 };
 use ganger_logs::{From, Line, Merged, Query, Store};
-use ganger_spec::WorkerName;
+use ganger_spec::{LogName, WorkerName};
 use tokio::io::Interest;
 use tokio::sync::mpsc;
 
@@ -156,20 +156,33 @@ async fn names(server: &Server, wanted: &[String]) -> Result<Vec<String>, ApiErr
     if wanted.is_empty() {
         return Ok(stored);
     }
-    let stored: Vec<WorkerName> =
-        stored.into_iter().filter_map(|log| WorkerName::try_from(log).ok()).collect();
+    let stored: Vec<LogName> = stored.into_iter().filter_map(|log| LogName::try_from(log).ok()).collect();
+    // A log that is named as such is meant alone; a worker's name means all of its logs.
+    let (wanted, named): (Vec<String>, Vec<String>) = wanted
+        .iter()
+        .cloned()
+        .partition(|name| !stored.iter().any(|log| log.is_err && log.to_string() == *name));
+    if wanted.is_empty() {
+        return Ok(named);
+    }
     let Data::App(app) = server.ask(Request::App).await? else {
         return Err(ApiError::new(ErrorCode::Internal, "the engine answered something else"));
     };
-    let highest = |group: &str| stored.iter().filter(|log| log.group == group).map(|log| log.number).max();
+    let highest = |group: &str| {
+        stored.iter().map(|log| &log.worker).filter(|worker| worker.group == group).map(|w| w.number).max()
+    };
     let known: Vec<(String, u32)> = app
         .groups
         .into_iter()
         .map(|group| (highest(&group.name).unwrap_or(0).max(group.count), group.name))
         .map(|(count, name)| (name, count))
         .collect();
-    let chosen = ganger_spec::select(&known, wanted).map_err(ApiError::from)?;
-    Ok(chosen.iter().filter(|name| stored.contains(name)).map(ToString::to_string).collect())
+    let chosen: Vec<WorkerName> = ganger_spec::select(&known, &wanted).map_err(ApiError::from)?;
+    let of_worker = stored.iter().filter(|log| chosen.contains(&log.worker)).map(ToString::to_string);
+    let mut logs: Vec<String> = of_worker.chain(named).collect();
+    logs.sort_unstable();
+    logs.dedup();
+    Ok(logs)
 }
 
 fn merged(store: &Store, names: &[String], query: LogQuery) -> Result<Merged, ganger_logs::Error> {
@@ -224,7 +237,7 @@ impl Lines {
 
 fn log_line(line: &Line) -> Option<LogLine> {
     Some(LogLine {
-        log: WorkerName::try_from(line.log.to_string()).ok()?,
+        log: LogName::try_from(line.log.to_string()).ok()?,
         time: Time::from_unix_nanos(i128::from(line.time))?,
         run: (line.run != 0).then_some(line.run),
         position: line.position + line.text.len() as u64 + 1,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ganger_core::Random;
 use ganger_spec::{
-    Backoff, Budget, Command, Group, OnEnd, OnExit, Port, Restart, RestartMode, Signal, Spec, Stop,
+    Backoff, Budget, Command, Group, Logs, OnEnd, OnExit, Port, Restart, RestartMode, Signal, Spec, Stop,
 };
 
 /// The groups that an app may have, and the stop timeout of each.
@@ -21,6 +21,7 @@ pub(crate) fn spec(random: &mut Random) -> Spec {
         sources: Vec::new(),
         env: Vec::new(),
         groups: groups.map(|(name, timeout)| group(random, name, *timeout)).collect(),
+        logs_max_total: None,
     }
 }
 
@@ -66,6 +67,7 @@ fn group(random: &mut Random, name: &str, timeout: u64) -> Group {
         exits: exits(random),
         on_end: if random.below(16) == 0 { OnEnd::Shutdown } else { OnEnd::Stay },
         stop: Stop { signal: Signal::TERM, timeout: Duration::from_secs(timeout) },
+        logs: Logs::default(),
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Field {
     OnEnd,
     /// How a worker is stopped.
     Stop,
+    /// How output is kept.
+    Logs,
     /// How many workers.
     Count,
 }
@@ -80,7 +82,7 @@ impl Field {
             | Self::Group
             | Self::Umask
             | Self::Limits => true,
-            Self::Restart | Self::Exits | Self::OnEnd | Self::Stop | Self::Count => false,
+            Self::Restart | Self::Exits | Self::OnEnd | Self::Stop | Self::Logs | Self::Count => false,
         }
     }
 }
@@ -100,6 +102,7 @@ impl fmt::Display for Field {
             Self::Exits => "exits",
             Self::OnEnd => "on_end",
             Self::Stop => "stop",
+            Self::Logs => "logs",
             Self::Count => "count",
         })
     }
@@ -171,6 +174,7 @@ fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group))
         (Field::Exits, before.exits != after.exits),
         (Field::OnEnd, before.on_end != after.on_end),
         (Field::Stop, before.stop != after.stop),
+        (Field::Logs, before.logs != after.logs),
         (Field::Count, before.count != after.count),
     ];
     compared.into_iter().filter_map(|(field, changed)| changed.then_some(field)).collect()
@@ -251,6 +255,7 @@ mod tests {
             ("exits.0 = 'stop'", "exits, on_end"),
             ("on_end = 'stay'", "on_end"),
             ("stop.timeout = 9", "stop"),
+            ("logs.keep = 9", "logs"),
         ] {
             assert_eq!(of_web(native), (format!("web: {words} changed, no restart"), false));
         }

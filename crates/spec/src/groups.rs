@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::input::absolute;
-use crate::native::{BackoffTable, BudgetTable, GroupTable, LimitsTable, Native, PortRule};
+use crate::native::{BackoffTable, BudgetTable, GroupTable, LimitsTable, LogsTable, Native, PortRule};
 use crate::policy::{Policy, STOP_TIMEOUT};
 use crate::ports::{GROUP_STEP, MAX_COUNT};
 use crate::problem::{Findings, Problem};
@@ -14,8 +14,8 @@ use crate::procfile::{Entry, check_name};
 use crate::sources::{Sources, variables};
 use crate::suggest::suggest;
 use crate::{
-    Backoff, Budget, Command, Group, Limit, LimitValue, OnEnd, OnExit, Port, Restart, RestartMode, Signal,
-    Stop,
+    Backoff, Budget, Command, Group, Limit, LimitValue, Logs, OnEnd, OnExit, Port, Restart, RestartMode,
+    Signal, Stop, logs,
 };
 
 /// The most groups of an app.
@@ -116,6 +116,7 @@ impl Draft<'_> {
         (position, base): (usize, u16),
         root: &Path,
         policy: &Policy,
+        app_logs: Option<&LogsTable>,
         groups: &[&str],
         findings: &mut Findings,
     ) -> Group {
@@ -124,6 +125,7 @@ impl Draft<'_> {
         let beside = self.table.as_ref().and_then(|(native, ..)| native.path().parent()).unwrap_or(root);
         let exits = table.exits.as_ref().map(|exits| exits.0.clone()).unwrap_or_default();
         self.check_text(table, findings);
+        let logs = self.logs(app_logs, findings);
         let position = u32::try_from(position).unwrap_or(u32::MAX);
         let env = match &self.table {
             Some((native, ..)) => variables(native, &table.env, findings),
@@ -158,7 +160,17 @@ impl Draft<'_> {
                     .or(policy.timeout)
                     .unwrap_or(STOP_TIMEOUT),
             },
+            logs,
         }
+    }
+
+    fn logs(&self, app: Option<&LogsTable>, findings: &mut Findings) -> Logs {
+        let own = self.table.as_ref().and_then(|(native, _, table)| Some((native, table.logs.as_ref()?)));
+        let logs = Logs::of(app, own.map(|(_, table)| table.get_ref()));
+        if let Some((native, table)) = own {
+            logs::check(native, &table.span(), table.get_ref(), &logs, findings);
+        }
+        logs
     }
 
     /// What is given to the kernel as text has no NUL.

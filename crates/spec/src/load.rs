@@ -14,7 +14,7 @@ use crate::select::{ALL, matches};
 use crate::sources::{Sources, read_foreman};
 use crate::suggest::hint_for;
 use crate::wishes::{Place, Wish, Wishes};
-use crate::{Group, Loaded, Options, Origin, Port, SourceKind, Spec, Variable};
+use crate::{Group, Loaded, Logs, Options, Origin, Port, SourceKind, Spec, Variable, logs};
 
 /// The most workers of an app at its start.
 pub const MAX_WORKERS: u64 = 100_000;
@@ -47,17 +47,26 @@ fn assemble(
     let drafts = drafts(&sources, options.without_groups, findings);
     let names: Vec<&str> = drafts.iter().map(|draft| draft.name).collect();
     let policy = Policy::of(options, wishes, &names, findings);
+    let logs = sources.native.as_ref().and_then(|native| Some((native, native.table.logs.as_ref()?)));
+    let app_logs = logs.map(|(_, table)| table.get_ref());
+    if let Some((native, table)) = logs {
+        logs::check(native, &table.span(), table.get_ref(), &Logs::of(app_logs, None), findings);
+    }
+    let logs_max_total = app_logs.and_then(|table| table.max_total).map(|size| size.0);
     let mut groups: Vec<Group> = drafts
         .iter()
         .enumerate()
-        .map(|(position, draft)| draft.group((position, base), &sources.root, &policy, &names, findings))
+        .map(|(position, draft)| {
+            draft.group((position, base), &sources.root, &policy, app_logs, &names, findings)
+        })
         .collect();
     let left_out = count(&mut groups, &names, options, wishes, findings);
     let app = sources.native.as_ref().and_then(|native| native.table.app.clone());
     let app = app.unwrap_or_else(|| {
         sources.root.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned())
     });
-    let spec = Spec { app, root: sources.root, sources: sources.list, env: sources.env, groups };
+    let spec =
+        Spec { app, root: sources.root, sources: sources.list, env: sources.env, groups, logs_max_total };
     check_reserved(&spec, findings);
     if !findings.has_errors() {
         check_ports(&spec, findings);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Signal;
+use crate::{Logs, Signal};
 
 /// What should run of one app. One numbered version of it is a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Spec {
     pub env: Vec<Variable>,
     /// In the order of their position, which numbers their ports.
     pub groups: Vec<Group>,
+    /// All logs of the app together take at most so many bytes.
+    #[serde(default)]
+    pub logs_max_total: Option<u64>,
 }
 
 /// A file that was looked for while a spec was loaded.
@@ -111,6 +114,9 @@ pub struct Group {
     pub on_end: OnEnd,
     /// How a worker is stopped.
     pub stop: Stop,
+    /// How a worker's output is kept.
+    #[serde(default)]
+    pub logs: Logs,
 }
 
 /// What a worker runs.
@@ -287,6 +293,56 @@ impl TryFrom<String> for WorkerName {
 
 impl From<WorkerName> for String {
     fn from(name: WorkerName) -> Self {
+        name.to_string()
+    }
+}
+
+/// A log of a worker: `web.1`, or `web.1.err` for a stderr that is kept apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LogName {
+    /// Whose output it is.
+    pub worker: WorkerName,
+    /// It holds stderr alone.
+    pub is_err: bool,
+}
+
+/// What the name of a log ends in that holds stderr alone.
+const ERR: &str = ".err";
+
+impl LogName {
+    /// The log that holds this worker's stderr alone.
+    pub fn err(worker: &WorkerName) -> Self {
+        Self { worker: worker.clone(), is_err: true }
+    }
+}
+
+impl From<WorkerName> for LogName {
+    fn from(worker: WorkerName) -> Self {
+        Self { worker, is_err: false }
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.worker, if self.is_err { ERR } else { "" })
+    }
+}
+
+impl TryFrom<String> for LogName {
+    type Error = BadWorkerName;
+
+    fn try_from(text: String) -> Result<Self, BadWorkerName> {
+        let (worker, is_err) = match text.strip_suffix(ERR) {
+            Some(worker) => (worker.to_owned(), true),
+            None => (text, false),
+        };
+        WorkerName::try_from(worker).map(|worker| Self { worker, is_err })
+    }
+}
+
+impl From<LogName> for String {
+    fn from(name: LogName) -> Self {
         name.to_string()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Argv, OnEnd, RestartMode, Signal, Spec, WorkerName};
+use crate::{Argv, Logs, OnEnd, RestartMode, Signal, Spec, WorkerName};
 
 /// A worker that would run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct PlannedWorker {
     pub stop_timeout: Duration,
     /// The user, if it is not ganger's own.
     pub user: Option<String>,
+    /// How its output is kept.
+    pub logs: Logs,
 }
 
 impl Spec {
@@ -48,6 +50,7 @@ impl Spec {
                     stop_signal: group.stop.signal,
                     stop_timeout: group.stop.timeout,
                     user: group.user.clone(),
+                    logs: group.logs,
                 });
             }
         }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ganger_spec::{Loaded, PlannedWorker, Source, Warning};
+use ganger_spec::{Bytes, Loaded, Logs, PlannedWorker, Source, Warning};
 use serde::Serialize;
 
 use crate::cli::{CheckArgs, Where};
@@ -18,6 +18,7 @@ struct Checked<'a> {
     app: &'a str,
     sources: &'a [Source],
     workers: Vec<PlannedWorker>,
+    logs_max_total: Option<u64>,
     left_out: &'a [String],
     warnings: &'a [Warning],
 }
@@ -26,8 +27,8 @@ struct Checked<'a> {
 pub(crate) fn run(place: &Where, args: &CheckArgs) -> Outcome {
     let loaded = load(place, &args.spec, &args.groups)?;
     let Loaded { spec, warnings, left_out, settings: _ } = &loaded;
-    let checked =
-        Checked { app: &spec.app, sources: &spec.sources, workers: spec.plan(), left_out, warnings };
+    let (sources, workers, logs_max_total) = (&spec.sources, spec.plan(), spec.logs_max_total);
+    let checked = Checked { app: &spec.app, sources, workers, logs_max_total, left_out, warnings };
     show(args.json, &checked, |checked| text(checked, Style::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -39,6 +40,12 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
         table.row([worker.name.to_string(), port, command(worker)]);
     }
     let mut out = table.render();
+    for (group, logs) in kept(checked) {
+        out.extend([format!("logs of {group}: {logs}\n")]);
+    }
+    if let Some(bytes) = checked.logs_max_total {
+        out.extend([format!("logs of all workers: at most {}\n", Bytes(bytes))]);
+    }
     if !checked.left_out.is_empty() {
         out.extend([format!("not started: {}\n", checked.left_out.join(", "))]);
     }
@@ -53,6 +60,14 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
         files.join(", ")
     )]);
     out
+}
+
+/// How the output of each group is kept that says it.
+fn kept(checked: &Checked<'_>) -> Vec<(String, Logs)> {
+    let said = checked.workers.iter().filter(|worker| worker.logs != Logs::default());
+    let mut kept: Vec<_> = said.map(|worker| (worker.name.group.clone(), worker.logs)).collect();
+    kept.dedup();
+    kept
 }
 
 /// What is executed: the line as it stands for the shell, or the words.
@@ -86,6 +101,7 @@ mod tests {
             stop_signal: Signal::TERM,
             stop_timeout: std::time::Duration::from_secs(5),
             user: None,
+            logs: Logs::default(),
         }
     }
 
@@ -104,8 +120,12 @@ mod tests {
             sources: &[source("/srv/shop/Procfile", true), source("/srv/shop/.env", false)],
             workers: vec![
                 worker("web", Some(5000), true, &["/bin/sh", "-c", "serve -p $PORT"]),
-                worker("clock", None, false, &["tick", "5"]),
+                PlannedWorker {
+                    logs: Logs { max_size: Some(5 << 20), compress: true, ..Logs::default() },
+                    ..worker("clock", None, false, &["tick", "5"])
+                },
             ],
+            logs_max_total: Some(1 << 30),
             left_out: &["mail".to_owned()],
             warnings: &[warning],
         };
@@ -114,6 +134,8 @@ mod tests {
             "NAME     PORT  COMMAND\n\
              web.1    5000  serve -p $PORT\n\
              clock.1     -  tick 5\n\
+             logs of clock: files of 5 MiB, compressed\n\
+             logs of all workers: at most 1 GiB\n\
              not started: mail\n\
              warning: Procfile:3: odd\n\
              hint: make it even\n\

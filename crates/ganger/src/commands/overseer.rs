@@ -18,10 +18,8 @@ use crate::failure::{Failure, Outcome};
 use crate::load;
 use crate::printer::{Marks, Options, Printer, System};
 
-/// A log file is rotated at this size while the app runs in a terminal.
-const LOG_FILE_BYTES: u64 = 10 << 20;
-/// So many rotated files of each worker are kept.
-const LOG_BACKUPS: u32 = 1;
+/// So many rotated files of each worker are kept where the spec says nothing.
+const LOG_BACKUPS: u32 = 5;
 /// The printer may lag by this much behind a worker before that worker has to wait.
 const UNREAD_BYTES: u64 = 64 << 20;
 /// A terminal that takes no output for this long is not waited for at the end.
@@ -52,7 +50,12 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         environment,
         load: Box::new(move || ganger_spec::load(&options)),
         inherited,
-        limits: Limits { file_bytes: LOG_FILE_BYTES, backups: LOG_BACKUPS, unread_bytes: UNREAD_BYTES },
+        limits: Limits {
+            file_bytes: ganger_spec::LOG_FILE_BYTES,
+            backups: LOG_BACKUPS,
+            unread_bytes: UNREAD_BYTES,
+            ..Limits::default()
+        },
         viewer: Box::new(move |store, loaded, messenger| view(&args, &marks, store, loaded, messenger)),
     };
     Ok(ExitCode::from(ganger_overseer::run(config)?))

@@ -2,7 +2,7 @@
 
 use ganger_api::{LogLine, LogQuery, Place, Text, Time};
 use ganger_logs::{From, Line, Merged, Query, Store};
-use ganger_spec::WorkerName;
+use ganger_spec::LogName;
 
 use crate::failure::Failure;
 
@@ -46,10 +46,12 @@ fn chosen(patterns: &[String], known: Vec<String>) -> Result<Vec<String>, Failur
         return Ok(known);
     }
     let fits = |pattern: &String, log: &String| {
-        let group = log.rsplit_once('.').map_or(log.as_str(), |(group, _)| group);
-        pattern == ganger_spec::ALL
-            || ganger_spec::matches(pattern, log)
-            || ganger_spec::matches(pattern, group)
+        let name = LogName::try_from(log.clone()).ok();
+        let of_worker = |name: LogName| {
+            ganger_spec::matches(pattern, &name.worker.to_string())
+                || ganger_spec::matches(pattern, &name.worker.group)
+        };
+        pattern == ganger_spec::ALL || ganger_spec::matches(pattern, log) || name.is_some_and(of_worker)
     };
     if let Some(unknown) = patterns.iter().find(|pattern| !known.iter().any(|log| fits(pattern, log))) {
         let failure = Failure::new(format!("there is no log of {unknown:?}"));
@@ -80,7 +82,7 @@ fn to_query(query: &LogQuery) -> Query {
 fn to_line(line: &Line) -> Option<LogLine> {
     let length = u64::try_from(line.text.len()).ok()?;
     Some(LogLine {
-        log: WorkerName::try_from(line.log.to_string()).ok()?,
+        log: LogName::try_from(line.log.to_string()).ok()?,
         time: Time::from_unix_nanos(line.time.into())?,
         run: (line.run != 0).then_some(line.run),
         position: line.position + length + 1,
@@ -94,15 +96,17 @@ mod tests {
 
     #[test]
     fn logs_are_named_as_workers_are() {
-        let known = || ["web.1", "web.2", "worker.1"].map(str::to_owned).to_vec();
+        let known = || ["web.1", "web.2", "web.2.err", "worker.1"].map(str::to_owned).to_vec();
         let found = |pattern: &str| chosen(&[pattern.to_owned()], known());
-        assert_eq!(found("web").unwrap(), ["web.1", "web.2"]);
+        assert_eq!(found("web").unwrap(), ["web.1", "web.2", "web.2.err"]);
+        assert_eq!(found("web.2").unwrap(), ["web.2", "web.2.err"]);
+        assert_eq!(found("web.2.err").unwrap(), ["web.2.err"]);
         assert_eq!(found("*.1").unwrap(), ["web.1", "worker.1"]);
         assert_eq!(found("all").unwrap(), known());
         assert_eq!(chosen(&[], known()).unwrap(), known());
         let failure = found("db").unwrap_err();
         assert_eq!(failure.message, "there is no log of \"db\"");
-        assert_eq!(failure.hint.as_deref(), Some("there are logs of web.1, web.2, worker.1"));
+        assert_eq!(failure.hint.as_deref(), Some("there are logs of web.1, web.2, web.2.err, worker.1"));
         let none_yet = chosen(&["web".to_owned()], Vec::new()).unwrap_err();
         assert_eq!(none_yet.hint.as_deref(), Some("no worker has written anything yet"));
     }

@@ -24,7 +24,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let limits = Limits { file_bytes: 100_000, backups: 1, unread_bytes: 1 << 20 };
+        let limits = Limits { file_bytes: 100_000, backups: 1, unread_bytes: 1 << 20, ..Limits::default() };
         let capture =
             Capture::start(&dir.path().join("logs"), limits, Box::new(|e| panic!("{e:?}"))).unwrap();
         Self { dir, capture }

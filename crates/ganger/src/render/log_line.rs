@@ -55,7 +55,7 @@ mod tests {
 
     fn line(group: &str, bytes: &[u8]) -> LogLine {
         LogLine {
-            log: WorkerName::new(group, 1),
+            log: WorkerName::new(group, 1).into(),
             time: "2026-11-22T10:00:05Z".parse().unwrap(),
             run: None,
             position: 0,

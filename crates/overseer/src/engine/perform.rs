@@ -26,8 +26,24 @@ impl Engine {
 
     fn record(&mut self, record: &Record) {
         self.keep_book(|ledger| ledger.append(record));
-        if let Record::Worker { name, state: None } = record {
-            self.hands.release(name, &self.capture);
+        match record {
+            Record::Worker { name, state: None } => self.hands.release(name, &self.capture),
+            Record::Release { .. } => self.keep_output(),
+            Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
+        }
+    }
+
+    /// Keeps output as the release in force says.
+    pub(super) fn keep_output(&mut self) {
+        if let Err(error) = self.hands.outputs.keep(&self.spec(), &self.capture) {
+            self.narrator.notice(format!("output is kept as before: {error}"));
+        }
+    }
+
+    /// Shows what a worker writes.
+    pub(super) fn follow(&mut self, worker: &WorkerName, from: Start) {
+        for log in self.hands.outputs.logs(worker) {
+            self.narrator.follow(&log, from);
         }
     }
 
@@ -88,15 +104,16 @@ impl Engine {
 
     fn start_run(&mut self, run: RunId, worker: &WorkerName) {
         let spec = self.spec();
-        let is_new = !self.hands.is_captured(worker);
+        let before = self.hands.outputs.logs(worker);
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
-            let stdio = self.hands.prepare(run, worker, &launch, &self.capture)?;
+            let logs = spec.group(&worker.group).map(|group| group.logs).unwrap_or_default();
+            let stdio = self.hands.prepare(run, worker, &launch, &logs, &self.capture)?;
             Ok((launch, stdio))
         });
         match prepared {
             Ok((launch, stdio)) => {
-                if is_new {
-                    self.narrator.follow(worker, Start::Now);
+                for log in self.hands.outputs.logs(worker).iter().filter(|log| !before.contains(log)) {
+                    self.narrator.follow(log, Start::Now);
                 }
                 self.hands.spawn(run, worker, launch, stdio);
             }

@@ -20,6 +20,7 @@ use crate::launch::Launcher;
 use crate::lease::Lease;
 use crate::ledger::{Ledger, Owner};
 use crate::narrator::Narrator;
+use crate::output::Outputs;
 use crate::{Config, Error, clock, server, stats};
 
 /// So many descriptors an overseer without workers gets by with, a few clients included.
@@ -67,7 +68,7 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
     let seed = clock::now().0;
     let mut engine = Engine {
         core: if is_fresh { Core::new(seed) } else { Core::restore(seed, clock::now(), records) },
-        hands: Hands::new(link, pipes).map_err(Error::Keeper)?,
+        hands: Hands::new(link, Outputs::new(pipes, limits)).map_err(Error::Keeper)?,
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         journal,
@@ -98,7 +99,10 @@ impl Engine {
             if let Err(error) = self.hands.adopt(run.run, &run.worker, &self.capture) {
                 self.narrator.notice(format!("the output of {} cannot be captured: {error}", run.worker));
             }
-            self.narrator.follow(&run.worker, Start::WhereLeft);
+            self.follow(&run.worker, Start::WhereLeft);
+        }
+        if self.core.spec().is_some() {
+            self.keep_output();
         }
         self.decide(Input::Connected { runs: known });
         match self.to_apply.take() {

@@ -7,17 +7,18 @@ use serde_json::Value;
 use super::tables::AppTable;
 
 /// The tables of the page: the heading and the schema's definition, none for the file itself.
-const TABLES: [(&str, Option<&str>); 6] = [
+const TABLES: [(&str, Option<&str>); 7] = [
     ("The file", None),
     ("`[groups.NAME]`", Some("Group")),
     ("`[groups.NAME.stop]`", Some("Stop")),
     ("`[groups.NAME.backoff]`", Some("Backoff")),
     ("`[groups.NAME.budget]`", Some("Budget")),
     ("`[groups.NAME.limits]`", Some("Limits")),
+    ("`[logs]` and `[groups.NAME.logs]`", Some("Logs")),
 ];
 
 /// Kinds of values that have words of their own.
-const VALUES: [&str; 5] = ["Command", "Duration", "Exits", "Limit", "Port"];
+const VALUES: [&str; 6] = ["Command", "Duration", "Exits", "Limit", "Port", "Size"];
 
 /// The JSON schema of `ganger.toml`, for editors.
 pub fn schema() -> String {

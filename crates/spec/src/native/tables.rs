@@ -7,8 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::values::{CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, PortRule, Umask};
-use crate::{OnEnd, RestartMode, Signal};
+use super::values::{
+    CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, PortRule, SizeValue, Umask,
+};
+use crate::{OnEnd, RestartMode, Signal, Stderr};
 
 /// Variables by name.
 pub(crate) type EnvTable = BTreeMap<Spanned<String>, EnvValue>;
@@ -41,6 +43,9 @@ pub(crate) struct AppTable {
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, GroupTable>>")]
     pub(crate) groups: BTreeMap<Spanned<String>, GroupTable>,
+    /// How output is kept, of groups that do not say otherwise.
+    #[schemars(with = "Option<LogsTable>")]
+    pub(crate) logs: Option<Spanned<LogsTable>>,
 }
 
 /// A named command with a count.
@@ -90,6 +95,9 @@ pub(crate) struct GroupTable {
     /// How a worker is stopped.
     #[serde(default)]
     pub(crate) stop: StopTable,
+    /// How the output of its workers is kept.
+    #[schemars(with = "Option<LogsTable>")]
+    pub(crate) logs: Option<Spanned<LogsTable>>,
 }
 
 /// The delay before a restart: `initial`, then `factor` times as long each time, up to `max`.
@@ -151,4 +159,27 @@ pub(crate) struct LimitsTable {
     pub(crate) locked_memory: Option<LimitPair>,
     /// Bytes of stack.
     pub(crate) stack: Option<LimitPair>,
+}
+
+/// How output is kept. A key of `[groups.NAME.logs]` wins over the same key of `[logs]`. A reload puts all of them in
+/// force without a restart.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Logs")]
+pub(crate) struct LogsTable {
+    /// A log file is rotated, at a line's end, when it has grown to this. Default: 10 MiB.
+    pub(crate) max_size: Option<SizeValue>,
+    /// How many rotated files of a log are kept beside the current one: 0 to 1000. Default: 5.
+    pub(crate) keep: Option<u32>,
+    /// The first write that finds its log file older than this rotates it. A file that is not written to stays as it is.
+    /// Default: no bound.
+    pub(crate) max_age: Option<DurationValue>,
+    /// In `[logs]`, what the logs of all workers together may take on the disk; in `[groups.NAME.logs]`, what those of each
+    /// of its workers may. The oldest rotated files go first, the current one never. Default: no bound.
+    pub(crate) max_total: Option<SizeValue>,
+    /// Rotated files are compressed with zstd. Default: false.
+    pub(crate) compress: Option<bool>,
+    /// Whether stderr goes into one log with stdout or into one of its own, `web.1.err` beside `web.1`, from a worker's
+    /// next start on. Default: `"together"`.
+    pub(crate) stderr: Option<Stderr>,
 }

@@ -60,6 +60,11 @@ pub(crate) struct ExitsValue(pub(crate) BTreeMap<u8, OnExit>);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LimitPair(pub(crate) LimitValue);
 
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "Scalar")]
+pub(crate) struct SizeValue(pub(crate) u64);
+
 const DURATION_FORM: &str = "is no duration: write `500ms`, `5s`, `1m30s`, `2h`, or a number of seconds";
 
 /// `500ms`, `5s`, `1m30s`, `2h`, `1d`, or a number of seconds.
@@ -272,6 +277,25 @@ fn limit(scalar: &Scalar) -> Result<Option<u64>, String> {
     }
 }
 
+impl TryFrom<Scalar> for SizeValue {
+    type Error = String;
+
+    fn try_from(scalar: Scalar) -> Result<Self, String> {
+        let shown = match &scalar {
+            Scalar::Bool(value) => value.to_string(),
+            Scalar::Integer(number) => number.to_string(),
+            Scalar::Float(number) => number.to_string(),
+            Scalar::Text(text) => text.clone(),
+        };
+        match limit(&scalar) {
+            Ok(Some(bytes)) => Ok(Self(bytes)),
+            Ok(None) | Err(_) => {
+                Err(format!("`{shown}` is no size: write a number of bytes, or `512KiB`, `10MiB`, `2GiB`"))
+            }
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a limit, or a table of `soft` and `hard`")]
 enum LimitForm {
@@ -376,4 +400,9 @@ schema_of!(LimitPair, "Limit", {
             "additionalProperties": false
         }
     ]
+});
+schema_of!(SizeValue, "Size", {
+    "title": "size",
+    "description": "A number of bytes, or text such as `\"512KiB\"`, `\"10MiB\"`, `\"2GiB\"`.",
+    "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?([KMG]iB)?$" }]
 });

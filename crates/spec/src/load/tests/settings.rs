@@ -1,6 +1,7 @@
 //! Files, the native form, policies and environments.
 
 use super::*;
+use crate::Stderr;
 
 #[test]
 fn files_are_found_as_foreman_finds_them() {
@@ -75,6 +76,33 @@ fn all_keys_of_a_group_arrive() {
 }
 
 #[test]
+fn what_the_app_says_of_logs_holds_for_groups_that_do_not() {
+    let text = "[logs]\nmax_size = '1MiB'\nmax_age = '1d'\nmax_total = '1GiB'\ncompress = true\n[groups.web]\n\
+                command = 'w'\nlogs = { max_size = 5000, keep = 3, max_total = 9000, compress = false, stderr = 'separate' }\n\
+                [groups.job]\ncommand = 'j'\n";
+    let spec = native(text).load().spec;
+    let day = Some(Duration::from_hours(24));
+    let web = Logs {
+        max_size: Some(5000),
+        keep: Some(3),
+        max_age: day,
+        max_total: Some(9000),
+        compress: false,
+        stderr: Stderr::Separate,
+    };
+    let job = Logs { max_size: Some(1 << 20), max_age: day, compress: true, ..Logs::default() };
+    let found = |name: &str| spec.group(name).unwrap().logs;
+    assert_eq!((found("web"), found("job"), spec.logs_max_total), (web, job, Some(1 << 30)));
+    let shown = "files of 5000 bytes, 3 rotated ones kept, rotated after 86400 s, at most 9000 bytes a worker, stderr apart";
+    assert_eq!(web.to_string(), shown);
+    let app = native("[logs]\nmax_total = 5\n[groups.web]\ncommand = 'w'\n");
+    assert_eq!(
+        app.error().0,
+        "ganger.toml:1:1: `max_total` is less than `max_size` (10 MiB where it is not said)"
+    );
+}
+
+#[test]
 fn contradictions_of_the_native_form_are_errors_with_their_place() {
     for (lines, message) in [
         (
@@ -93,6 +121,17 @@ fn contradictions_of_the_native_form_are_errors_with_their_place() {
         ("backoff = { factor = nan }", "3:11: the factor of the backoff is NaN, not 1 to 100"),
         ("backoff = { jitter = 1.5 }", "3:11: the jitter of the backoff is 1.5, not 0 to 1"),
         ("budget = { restarts = 1, within = 0 }", "3:10: a budget within no time allows nothing"),
+        ("logs = { max_size = 0 }", "3:8: a `max_size` of 0 keeps nothing"),
+        ("logs = { keep = 1001 }", "3:8: more than 1000 rotated files cannot be kept"),
+        ("logs = { max_age = 0.5 }", "3:8: a `max_age` of less than a second makes a file of each line"),
+        (
+            "logs = { max_total = '9MiB' }",
+            "3:8: `max_total` is less than `max_size` (10 MiB where it is not said)",
+        ),
+        (
+            "logs = { max_size = 'big' }",
+            "3:21: `big` is no size: write a number of bytes, or `512KiB`, `10MiB`, `2GiB`",
+        ),
         ("dir = \"a\\u0000\"", "1:9: the `dir` of `web` is empty or has a NUL"),
         ("user = ''", "1:9: the `user` of `web` is empty or has a NUL"),
         ("count = 10001", "3:9: a count of 10001 is more than the 10000 that a group can have"),

@@ -1,0 +1,124 @@
+//! How output is kept: `[logs]` of `ganger.toml`, for the app and for each group.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::native::{LogsTable, Native};
+use crate::problem::Findings;
+
+/// A log file is rotated at this size where nothing is said.
+pub const LOG_FILE_BYTES: u64 = 10 << 20;
+
+/// The most rotated files of a log that can be kept.
+pub const MAX_KEEP: u32 = 1000;
+
+/// How the output of a worker is kept. What is not said is ganger's to choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Logs {
+    /// A log file is rotated when it has grown to so many bytes.
+    pub max_size: Option<u64>,
+    /// So many rotated files are kept.
+    pub keep: Option<u32>,
+    /// A log file that is older is rotated by the next write.
+    pub max_age: Option<Duration>,
+    /// All files of one worker take at most so many bytes.
+    pub max_total: Option<u64>,
+    /// Rotated files are compressed.
+    pub compress: bool,
+    /// Where stderr goes.
+    pub stderr: Stderr,
+}
+
+/// Where a worker's stderr goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stderr {
+    /// Into one log with stdout, in the order in which both were written.
+    #[default]
+    Together,
+    /// Into a log of its own, `web.1.err` beside `web.1`.
+    Separate,
+}
+
+impl fmt::Display for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = [
+            self.max_size.map(|bytes| format!("files of {}", Bytes(bytes))),
+            self.keep.map(|files| format!("{files} rotated ones kept")),
+            self.max_age.map(|age| format!("rotated after {} s", age.as_secs_f64())),
+            self.max_total.map(|bytes| format!("at most {} a worker", Bytes(bytes))),
+            self.compress.then(|| "compressed".to_owned()),
+            (self.stderr == Stderr::Separate).then(|| "stderr apart".to_owned()),
+        ];
+        f.write_str(&said.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// A number of bytes, as it is said in `ganger.toml`.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match units.iter().find(|(size, _)| self.0 >= *size && self.0 % size == 0) {
+            Some((size, unit)) => write!(f, "{} {unit}", self.0 / size),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}
+
+impl Logs {
+    /// What a group's table says, and where it says nothing, what the app's does. The app's `max_total` is about all
+    /// workers together.
+    pub(crate) fn of(app: Option<&LogsTable>, group: Option<&LogsTable>) -> Self {
+        let none = LogsTable::default();
+        let (app, group) = (app.unwrap_or(&none), group.unwrap_or(&none));
+        Self {
+            max_size: group.max_size.or(app.max_size).map(|size| size.0),
+            keep: group.keep.or(app.keep),
+            max_age: group.max_age.or(app.max_age).map(|age| age.0),
+            max_total: group.max_total.map(|size| size.0),
+            compress: group.compress.or(app.compress).unwrap_or(false),
+            stderr: group.stderr.or(app.stderr).unwrap_or_default(),
+        }
+    }
+}
+
+/// Tells what makes no sense in a table, at its place.
+pub(crate) fn check(
+    native: &Native,
+    span: &Range<usize>,
+    table: &LogsTable,
+    logs: &Logs,
+    findings: &mut Findings,
+) {
+    let max_total = table.max_total.map(|size| size.0);
+    let max_size = logs.max_size.unwrap_or(LOG_FILE_BYTES);
+    let wrong = [
+        (logs.max_size == Some(0), "a `max_size` of 0 keeps nothing", "write a size such as `10MiB`"),
+        (
+            logs.keep.is_some_and(|keep| keep > MAX_KEEP),
+            "more than 1000 rotated files cannot be kept",
+            "let files grow larger: raise `max_size`",
+        ),
+        (
+            logs.max_age.is_some_and(|age| age < Duration::from_secs(1)),
+            "a `max_age` of less than a second makes a file of each line",
+            "write a duration such as `1d`",
+        ),
+        (
+            max_total.is_some_and(|total| total < max_size),
+            "`max_total` is less than `max_size` (10 MiB where it is not said)",
+            "lower `max_size`, or raise `max_total`",
+        ),
+    ];
+    for (_, message, hint) in wrong.into_iter().filter(|(is_wrong, ..)| *is_wrong) {
+        findings.error(native.problem(span, message).hinted(hint));
+    }
+}
