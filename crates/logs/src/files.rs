@@ -128,7 +128,10 @@ impl Files for RealFiles {
         match splice(source, None, file, Some(&mut offset), max, SpliceFlags::MOVE | SpliceFlags::NONBLOCK) {
             Ok(n) => Ok(n),
             Err(Errno::AGAIN | Errno::INTR) => Ok(0),
-            Err(Errno::INVAL) => copy(source, file, at, max, carry),
+            // A file system that cannot, or a sandbox that forbids it.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
+                copy(source, file, at, max, carry)
+            }
             Err(e) => Err(e.into()),
         }
     }

@@ -11,6 +11,7 @@ mod foreground;
 mod full_disk;
 mod leaving;
 mod life;
+mod log_files;
 mod logs;
 mod namespaces;
 mod policies;

@@ -1,0 +1,79 @@
+//! The files of the logs: what is kept, compressed, apart.
+
+use std::path::PathBuf;
+
+use ganger_testkit::{Deadline, Sandbox, kill_nine, wait_for_file};
+
+use crate::support::*;
+
+/// Where the logs of the app are.
+fn logs(sandbox: &Sandbox) -> PathBuf {
+    let apps = std::fs::read_dir(sandbox.root().join("state")).expect("a state directory");
+    let mut logs = apps.filter_map(|app| Some(app.ok()?.path().join("logs")).filter(|logs| logs.is_dir()));
+    logs.next().expect("an app with logs")
+}
+
+/// What `ganger logs` prints of these logs, without names.
+fn raw(sandbox: &Sandbox, names: &[&str]) -> Vec<String> {
+    let words: Vec<&str> = ["logs", "--raw"].iter().chain(names).copied().collect();
+    sandbox.ganger_with(&words).run().success().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn stderr_that_is_kept_apart_is_shown_with_stdout_and_chosen_by_its_name() {
+    let sandbox = sandbox_with(
+        "web: echo out; read x < gate1; echo err >&2; read x < gate2; echo late >&2; echo done; exec tail -f /dev/null",
+    );
+    sandbox.file("ganger.toml", "[groups.web.logs]\nstderr = 'separate'\n");
+    for gate in ["gate1", "gate2"] {
+        sandbox.program(["mkfifo", gate]).run().expect_code(0);
+    }
+    let running = sandbox.start(["start"]);
+    running.wait_line("web.1     | out");
+    sandbox.program(["sh", "-c", "echo > gate1"]).run().expect_code(0);
+    running.wait_line("web.1.err | err");
+    // The one that comes after it finds both pipes.
+    kill_nine(running.child_with("overseer"), Deadline::generous());
+    sandbox.program(["sh", "-c", "echo > gate2"]).run().expect_code(0);
+    running.wait_line("web.1.err | late");
+    running.wait_line("web.1     | done");
+    let chosen = || {
+        assert_eq!(raw(&sandbox, &["web.1.err"]), ["err", "late"]);
+        let mut all = raw(&sandbox, &["web"]);
+        assert_eq!(all[..2], ["out", "err"]);
+        all.sort();
+        assert_eq!(all, ["done", "err", "late", "out"]);
+    };
+    chosen();
+    assert_eq!(std::fs::read(logs(&sandbox).join("web.1.log")).unwrap(), b"out\ndone\n");
+    interrupted(&sandbox, running);
+    chosen();
+}
+
+#[test]
+fn a_reload_changes_how_output_is_kept_and_restarts_nobody() {
+    let sandbox = sandbox_with(
+        "web: echo ready; read x < gate; seq -f 'line %.0f of the log' 1 20000; echo end; exec tail -f /dev/null",
+    );
+    sandbox.program(["mkfifo", "gate"]).run().expect_code(0);
+    let running = started(&sandbox, 1);
+    let web = pid(&sandbox, "web.1");
+    sandbox.file("ganger.toml", "[logs]\nmax_size = '64KiB'\nkeep = 3\ncompress = true\n");
+    let plan = sandbox.run(["reload"]).success();
+    assert!(plan.contains("logs changed, no restart"), "{plan}");
+    sandbox.program(["sh", "-c", "echo > gate"]).run().expect_code(0);
+    running.wait_line("| end");
+    for slot in 1..=3 {
+        let packed = logs(&sandbox).join(format!("web.1.log.{slot}.zst"));
+        wait_for_file(packed, Deadline::generous(), |text| !text.is_empty()).unwrap();
+    }
+    assert_eq!(pid(&sandbox, "web.1"), web);
+    let kept = raw(&sandbox, &["web"]);
+    interrupted(&sandbox, running);
+    assert_eq!(raw(&sandbox, &["web"]), kept);
+    let lines: Vec<String> = (1..=20000).map(|n| format!("line {n} of the log")).collect();
+    assert!(kept.len() > 7000, "{}", kept.len());
+    assert_eq!(kept.last().map(String::as_str), Some("end"));
+    assert!(lines.ends_with(&kept[..kept.len() - 1]), "no line is missing among those that are kept");
+    assert!((1..=3).all(|slot| !logs(&sandbox).join(format!("web.1.log.{slot}")).exists()));
+}
