@@ -1,7 +1,10 @@
 /* What the kernel itself costs, with no manager around it.
  *
- *   floor spawn COUNT PROGRAM ARGUMENT…  posix_spawn in a loop; on TERM: TERM to all, reap all, exit
- *   floor print COUNT PROGRAM ARGUMENT…  the same with a pipe each: whole lines of all, with a name, on stdout
+ *   floor spawn   COUNT PROGRAM ARGUMENT…  posix_spawn in a loop; on TERM: TERM to all, reap all, exit
+ *   floor respawn COUNT PROGRAM ARGUMENT…  the same, and another one the moment that one has been reaped
+ *   floor print   COUNT PROGRAM ARGUMENT…  the same with a pipe each: whole lines of all, with a name, on stdout
+ *   floor log     COUNT PROGRAM ARGUMENT…  the same with a pipe each, read and written into a file each: 1.log, 2.log, …
+ *   floor splice  COUNT PROGRAM ARGUMENT…  the same, moved by splice
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,10 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READ = 65536, NAME = 8 };
+enum { READ = 65536, NAME = 8, PIPE = 1 << 20 };
 
 struct source {
     int fd;
+    int file;
     char name[NAME * 3];
     char held[READ * 2];
     size_t length;
@@ -42,22 +46,29 @@ static void fail(const char *what)
 static pid_t start(char **words, int output)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
     pid_t pid;
 
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawn_file_actions_init(&actions);
     if (output >= 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1);
-    errno = posix_spawn(&pid, words[0], &actions, NULL, words, environ);
+    errno = posix_spawn(&pid, words[0], &actions, &attributes, words, environ);
     if (errno != 0)
         fail(words[0]);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     return pid;
 }
 
-static void write_all(const char *bytes, size_t length)
+static void write_all(int fd, const char *bytes, size_t length)
 {
     while (length > 0) {
-        ssize_t written = write(1, bytes, length);
+        ssize_t written = write(fd, bytes, length);
         if (written < 0 && errno != EINTR)
             fail("write");
         if (written > 0) {
@@ -72,12 +83,17 @@ static void print_lines(struct source *source)
 {
     static char out[READ * 4];
     size_t used = 0;
-    char *from = source->held, *end = source->held + source->length, *newline;
+    char *from = source->held, *end, *newline;
+    ssize_t got = read(source->fd, source->held + source->length, READ);
 
+    if (got <= 0)
+        return;
+    source->length += (size_t)got;
+    end = source->held + source->length;
     while ((newline = memchr(from, '\n', (size_t)(end - from))) != NULL) {
         size_t length = (size_t)(newline - from) + 1;
         if (used + NAME + length > sizeof out) {
-            write_all(out, used);
+            write_all(1, out, used);
             used = 0;
         }
         memcpy(out + used, source->name, NAME);
@@ -85,24 +101,67 @@ static void print_lines(struct source *source)
         used += NAME + length;
         from += length;
     }
-    write_all(out, used);
+    write_all(1, out, used);
     source->length = (size_t)(end - from);
     memmove(source->held, from, source->length);
 }
 
-static void print_until_asked(int poller)
+static void copy(struct source *source)
+{
+    ssize_t got = read(source->fd, source->held, READ);
+    if (got > 0)
+        write_all(source->file, source->held, (size_t)got);
+}
+
+static void move(struct source *source)
+{
+    if (splice(source->fd, NULL, source->file, NULL, PIPE, SPLICE_F_MOVE) < 0 && errno != EINTR)
+        fail("splice");
+}
+
+static struct source *new_source(int number, int fd, int has_file)
+{
+    struct source *source = calloc(1, sizeof *source);
+    char path[32];
+
+    if (source == NULL)
+        fail("calloc");
+    snprintf(source->name, sizeof source->name, "w.%-3d | ", number);
+    snprintf(path, sizeof path, "%d.log", number);
+    source->fd = fd;
+    source->file = has_file ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (has_file && source->file < 0)
+        fail(path);
+    return source;
+}
+
+static void serve_until_asked(int poller, void (*serve)(struct source *))
 {
     while (!asked) {
-        struct epoll_event events[16];
-        int count = epoll_wait(poller, events, 16, -1);
-        for (int index = 0; index < count; index++) {
-            struct source *source = events[index].data.ptr;
-            ssize_t got = read(source->fd, source->held + source->length, READ);
-            if (got > 0) {
-                source->length += (size_t)got;
-                print_lines(source);
-            }
-        }
+        struct epoll_event events[64];
+        int count = epoll_wait(poller, events, 64, -1);
+        for (int index = 0; index < count; index++)
+            serve(events[index].data.ptr);
+    }
+}
+
+/* SIGTERM is blocked but while it waits here, so that none comes just before the wait. */
+static void respawn_until_asked(pid_t *pids, int count, char **words)
+{
+    sigset_t chld;
+    pid_t gone;
+
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    sigaddset(&chld, SIGTERM);
+    for (;;) {
+        int which;
+        if (sigwait(&chld, &which) == 0 && which == SIGTERM)
+            return;
+        while ((gone = waitpid(-1, NULL, WNOHANG)) > 0)
+            for (int index = 0; index < count; index++)
+                if (pids[index] == gone)
+                    pids[index] = start(words, -1);
     }
 }
 
@@ -110,8 +169,12 @@ int main(int argc, char **argv)
 {
     struct sigaction action = { .sa_handler = on_term };
     sigset_t blocked, before;
+    const char *kind = argc > 3 ? argv[1] : "";
     int count = argc > 3 ? atoi(argv[2]) : 0;
-    int prints = argc > 3 && strcmp(argv[1], "print") == 0;
+    void (*serve)(struct source *) = strcmp(kind, "print") == 0    ? print_lines
+                                     : strcmp(kind, "log") == 0    ? copy
+                                     : strcmp(kind, "splice") == 0 ? move
+                                                                   : NULL;
     int poller = epoll_create1(EPOLL_CLOEXEC);
     pid_t *pids = calloc((size_t)count, sizeof *pids);
 
@@ -120,25 +183,32 @@ int main(int argc, char **argv)
     sigaction(SIGTERM, &action, NULL);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGCHLD);
+    if (strcmp(kind, "respawn") == 0)
+        sigprocmask(SIG_BLOCK, &blocked, NULL);
     for (int index = 0; index < count; index++) {
         int ends[2] = { -1, -1 };
-        if (prints) {
-            struct source *source = calloc(1, sizeof *source);
-            struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
-            if (source == NULL || pipe2(ends, O_CLOEXEC) != 0)
+        if (serve != NULL) {
+            struct epoll_event event = { .events = EPOLLIN };
+            if (pipe2(ends, O_CLOEXEC) != 0)
                 fail("pipe");
-            snprintf(source->name, sizeof source->name, "w.%-3d | ", index + 1);
-            source->fd = ends[0];
+            if (serve != print_lines)
+                fcntl(ends[0], F_SETPIPE_SZ, count == 1 ? PIPE : READ);
+            event.data.ptr = new_source(index + 1, ends[0], serve != print_lines);
             epoll_ctl(poller, EPOLL_CTL_ADD, ends[0], &event);
         }
         pids[index] = start(argv + 3, ends[1]);
         close(ends[1]);
     }
-    if (prints)
-        print_until_asked(poller);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
-    while (!asked)
-        sigsuspend(&before);
+    if (serve != NULL)
+        serve_until_asked(poller, serve);
+    if (strcmp(kind, "respawn") == 0)
+        respawn_until_asked(pids, count, argv + 3);
+    else {
+        sigprocmask(SIG_BLOCK, &blocked, &before);
+        while (!asked)
+            sigsuspend(&before);
+    }
     for (int index = 0; index < count; index++)
         kill(pids[index], SIGTERM);
     while (wait(NULL) > 0 || errno == EINTR)

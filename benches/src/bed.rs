@@ -1,6 +1,6 @@
-//! Where measures run: a directory in memory, the C programs, ganger, and who does the work.
+//! Where measures run: a directory in memory, the C programs, ganger, who does the work, and what work.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,8 +9,12 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::files::Logs;
 use crate::processes;
 use crate::stamps::{self, Stamps};
+
+/// A directory that outlives a boot, so it is on a disk.
+const DISK: &str = "/var/tmp";
 
 /// What all measures share.
 pub(crate) struct Bed {
@@ -30,10 +34,35 @@ pub(crate) enum Who {
 /// The two, in the order in which they take turns.
 pub(crate) const BOTH: [Who; 2] = [Who::Floor, Who::Ganger];
 
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'a> {
+    /// How many workers.
+    pub(crate) workers: u32,
+    /// What each does: a mode of `floor/worker.c`.
+    pub(crate) mode: &'a str,
+    /// The words of the mode after the stamps' path.
+    pub(crate) words: &'a [&'a str],
+    /// What the floor does with them: a kind of `floor/floor.c`.
+    pub(crate) floor: &'a str,
+    /// What `ganger.toml` says of the group.
+    pub(crate) settings: &'a str,
+    /// Whether its files are on a disk instead of in memory.
+    pub(crate) on_disk: bool,
+}
+
+impl Task<'_> {
+    /// Workers that do nothing.
+    pub(crate) const fn idle(workers: u32) -> Self {
+        Self { workers, mode: "idle", words: &[], floor: "spawn", settings: "", on_disk: false }
+    }
+}
+
 /// Work in progress. When it is dropped, all of it is ended.
 pub(crate) struct Work {
     child: Child,
     who: Who,
+    ganger: PathBuf,
     /// When it was launched.
     pub(crate) launched: u64,
     /// Where its workers leave stamps.
@@ -41,7 +70,7 @@ pub(crate) struct Work {
     /// Where its output goes.
     pub(crate) output: PathBuf,
     // Deleted last.
-    _place: TempDir,
+    place: TempDir,
 }
 
 impl Bed {
@@ -67,41 +96,46 @@ impl Bed {
         Ok(Self { directory, ganger })
     }
 
-    /// Launches `count` workers with these arguments (after the stamps' path) under `who`.
-    pub(crate) fn launch(&self, who: Who, mode: &str, count: u32, rest: &[&str]) -> Result<Work> {
-        let place = tempfile::Builder::new().prefix("w").tempdir_in(self.directory.path())?;
+    /// Launches the workers of a task under `who`.
+    pub(crate) fn launch(&self, who: Who, task: Task<'_>) -> Result<Work> {
+        let base = if task.on_disk { Path::new(DISK) } else { self.directory.path() };
+        let place = tempfile::Builder::new().prefix("gb").tempdir_in(base)?;
         let stamps = Stamps::new(place.path().join("stamps"))?;
         let output = place.path().join("output");
         let worker = self.directory.path().join("worker");
-        let mut words: Vec<OsString> = vec![worker.into(), mode.into(), stamps.path().into()];
-        if mode == "lines" || !rest.is_empty() {
-            words.extend(rest.iter().map(OsString::from));
-        }
+        let mut words: Vec<OsString> = vec![worker.into(), task.mode.into(), stamps.path().into()];
+        words.extend(task.words.iter().map(OsString::from));
         let mut command = match who {
             Who::Floor => {
                 let mut command = Command::new(self.directory.path().join("floor"));
-                let kind = if mode == "lines" { "print" } else { "spawn" };
-                command.arg(kind).arg(count.to_string()).args(&words);
+                command.arg(task.floor).arg(task.workers.to_string()).args(&words);
                 command
             }
-            Who::Ganger => self.ganger_start(place.path(), count, &words)?,
+            Who::Ganger => {
+                let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+                fs::write(place.path().join("Procfile"), format!("w: {line}\n"))?;
+                let settings = format!("[groups.w]\ncount = {}\n{}\n", task.workers, task.settings);
+                fs::write(place.path().join("ganger.toml"), settings)?;
+                let mut command = ganger(&self.ganger, place.path());
+                command.arg("start");
+                command
+            }
         };
         command.stdin(Stdio::null()).stdout(File::create(&output)?).current_dir(place.path());
         let launched = stamps::now();
         let child = command.spawn().with_context(|| format!("cannot start {who:?}"))?;
-        Ok(Work { child, who, launched, stamps, output, _place: place })
+        Ok(Work { child, who, ganger: self.ganger.clone(), launched, stamps, output, place })
     }
+}
 
-    fn ganger_start(&self, place: &Path, count: u32, words: &[OsString]) -> Result<Command> {
-        let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        fs::write(place.join("Procfile"), format!("w: {line}\n"))?;
-        let mut command = Command::new(&self.ganger);
-        command.args([OsStr::new("start"), OsStr::new("-m"), OsStr::new(&format!("w={count}"))]);
-        for (name, directory) in [("GANGER_RUNTIME_DIR", "r"), ("GANGER_STATE_DIR", "s")] {
-            command.env(name, place.join(directory));
-        }
-        Ok(command)
+/// Ganger, to be run for the app in `place`.
+fn ganger(program: &Path, place: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, directory) in [("GANGER_RUNTIME_DIR", "r"), ("GANGER_STATE_DIR", "s")] {
+        command.env(name, place.join(directory));
     }
+    command.current_dir(place);
+    command
 }
 
 impl Work {
@@ -116,6 +150,18 @@ impl Work {
         let program = processes::program(own);
         let same = |pid: &i32| processes::program(*pid) == program;
         [own].into_iter().chain(processes::children(own).into_iter().filter(same)).collect()
+    }
+
+    /// The files of its workers' logs.
+    pub(crate) fn logs(&self) -> Result<Logs> {
+        Logs::below(self.place.path())
+    }
+
+    /// Runs a command of ganger's about the app to its end.
+    pub(crate) fn command(&self, words: &[&str]) -> Result<()> {
+        let mut command = ganger(&self.ganger, self.place.path());
+        let status = command.args(words).stdout(Stdio::null()).status()?;
+        if status.success() { Ok(()) } else { bail!("ganger {}: {status}", words.join(" ")) }
     }
 
     /// Asks it to stop as its users do: the floor by TERM, ganger by Ctrl-C.

@@ -1,10 +1,12 @@
 //! Measures against floors taken in the same run.
 //!
-//! `cargo xtask bench [start] [stop] [dev] [idle]`. Each measure does the same work twice, alternating: once by a small
+//! `cargo xtask bench [start] [stop] [restart] [dev] [lines] [logs] [idle] [curve]`. Each measure does the same work twice, alternating: once by a small
 //! C program that does nothing else (`floor/`), and once by ganger. Promised are ratios of the two, for those
 //! depend little on the machine; SPECIFICATION.md has them.
 
 mod bed;
+mod files;
+mod follower;
 mod measures;
 mod processes;
 mod stamps;
@@ -18,17 +20,21 @@ use crate::table::Row;
 /// A measure by name.
 type Measure = (&'static str, fn(&Bed) -> Result<Vec<Row>>);
 
-const MEASURES: [Measure; 4] = [
+const MEASURES: [Measure; 7] = [
     ("start", measures::start::measure),
     ("stop", measures::stop::measure),
+    ("restart", measures::restart::measure),
     ("dev", measures::dev::measure),
+    ("lines", measures::lines::measure),
     ("idle", measures::idle::measure),
+    ("curve", measures::curve::measure),
 ];
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = wanted.iter().find(|name| MEASURES.iter().all(|(known, _)| known != name)) {
-        bail!("no measure named {unknown}; there are start, stop, dev and idle");
+        let names: Vec<&str> = MEASURES.iter().map(|(name, _)| *name).collect();
+        bail!("no measure named {unknown}; there are {}", names.join(", "));
     }
     let bed = Bed::prepare()?;
     let mut rows = Vec::new();

@@ -28,13 +28,22 @@ pub(crate) fn program(pid: i32) -> Option<std::path::PathBuf> {
 
 /// How often the threads of `pids` went to sleep and woke, since they began.
 pub(crate) fn wake_ups(pids: &[i32]) -> u64 {
+    of_threads(pids, "status").map(|status| field(&status, "voluntary_ctxt_switches:")).sum()
+}
+
+/// How long the threads of `pids` have had a CPU, in nanoseconds.
+pub(crate) fn cpu(pids: &[i32]) -> u64 {
+    let run = |text: String| text.split(' ').next().and_then(|word| word.parse::<u64>().ok());
+    of_threads(pids, "schedstat").filter_map(run).sum()
+}
+
+/// What a file of /proc says of each thread of `pids`.
+fn of_threads(pids: &[i32], name: &str) -> impl Iterator<Item = String> {
     let threads = pids.iter().flat_map(|pid| {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        tasks.map(|task| task.path().join("status")).collect::<Vec<_>>()
+        tasks.map(|task| task.path()).collect::<Vec<_>>()
     });
-    threads
-        .map(|status| field(&fs::read_to_string(status).unwrap_or_default(), "voluntary_ctxt_switches:"))
-        .sum()
+    threads.map(move |thread| fs::read_to_string(thread.join(name)).unwrap_or_default())
 }
 
 /// The memory of `pids` in KiB: shared pages by their share (PSS), and all that is resident (RSS).
@@ -81,9 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_memory() {
+    fn this_process_has_memory_and_has_run() {
         let own = i32::try_from(std::process::id()).expect("a PID");
         let (pss, rss) = memory(&[own]);
         assert!(pss > 0 && rss >= pss);
+        assert!(cpu(&[own]) > 0);
     }
 }

@@ -39,12 +39,17 @@ impl Stamps {
         &self.0
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> Result<u64> {
+        Ok(fs::metadata(&self.0)?.len() / RECORD)
+    }
+
     /// Waits until there are `count` stamps, and gives all.
     pub(crate) fn wait(&self, count: u32) -> Result<Vec<Stamp>> {
         let end = Instant::now() + PATIENCE;
-        while fs::metadata(&self.0)?.len() < u64::from(count) * RECORD {
+        while self.count()? < u64::from(count) {
             if Instant::now() > end {
-                bail!("only {} of {count} stamps came", fs::metadata(&self.0)?.len() / RECORD);
+                bail!("only {} of {count} stamps came", self.count()?);
             }
             thread::sleep(GLANCE);
         }

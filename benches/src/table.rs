@@ -29,6 +29,11 @@ impl Row {
         Self { what: what.to_owned(), floor: String::new(), ours, value, at_most }
     }
 
+    /// The same with what the floor needed beside it.
+    pub(crate) fn beside(self, floor: String) -> Self {
+        Self { floor, ..self }
+    }
+
     /// Whether the promise holds.
     pub(crate) fn holds(&self) -> bool {
         self.value <= self.at_most

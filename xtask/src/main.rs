@@ -16,7 +16,7 @@ use crate::command::cargo;
 const HELP: &str = "\
 cargo xtask check             format, lints, unit tests, the simulator, tidiness: minutes
 cargo xtask test              all of that and the whole program against the kernel
-cargo xtask bench [NAME …]    measures against their floors: start, stop, dev, idle
+cargo xtask bench [NAME …]    measures against their floors: start, stop, restart, dev, lines, idle, curve
 cargo xtask soak --minutes N  the simulator under as many seeds as fit
 cargo xtask tidy              rules about the sources themselves: seconds";
 

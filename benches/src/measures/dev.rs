@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::bed::{BOTH, Bed, Who, Work};
+use crate::bed::{BOTH, Bed, Task, Who, Work};
 use crate::processes::{PATIENCE, memory};
 use crate::stamps::now;
 use crate::table::Row;
@@ -30,7 +30,9 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
     let (mut wrong, mut largest) = (0, 0);
     for _ in 0..ROUNDS {
         for who in BOTH {
-            let work = bed.launch(who, "lines", WORKERS, &[&LINES.to_string(), &LENGTH.to_string()])?;
+            let words = [&*LINES.to_string(), &*LENGTH.to_string()];
+            let task = Task { mode: "lines", words: &words, floor: "print", ..Task::idle(WORKERS) };
+            let work = bed.launch(who, task)?;
             let time = until_everything_is_there(&work)?;
             let count = lines::check(&fs::read(&work.output)?, u64::from(WORKERS), LINES, LENGTH);
             match who {
@@ -46,7 +48,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
         }
     }
     let wrong = f64::from(u32::try_from(wrong).unwrap_or(u32::MAX));
-    let mib = f64::from(u32::try_from(largest).unwrap_or(u32::MAX)) / 1024.0;
+    let mib = super::mib(largest);
     Ok(vec![
         Row::of_times("dev: 2,000,000 lines printed, × a C multiplexer", &floor, &ours, AT_MOST),
         Row::of_number("dev: lines torn, missing or out of order", format!("{wrong}"), wrong, 0.0),

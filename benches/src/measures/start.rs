@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::bed::{BOTH, Bed, Who};
+use crate::bed::{BOTH, Bed, Task, Who};
 use crate::stamps::Stamp;
 use crate::table::Row;
 
@@ -14,7 +14,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         for who in BOTH {
-            let work = bed.launch(who, "idle", WORKERS, &[])?;
+            let work = bed.launch(who, Task::idle(WORKERS))?;
             let stamps = work.stamps.wait(WORKERS)?;
             let last = stamps.iter().map(|Stamp { time, .. }| *time).max().unwrap_or(0);
             let times = match who {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::bed::{BOTH, Bed, Who};
+use crate::bed::{BOTH, Bed, Task, Who};
 use crate::processes::{PATIENCE, wait_gone};
 use crate::stamps::now;
 use crate::table::Row;
@@ -31,7 +31,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
 }
 
 fn once(bed: &Bed, who: Who) -> Result<f64> {
-    let mut work = bed.launch(who, "idle", WORKERS, &[])?;
+    let mut work = bed.launch(who, Task::idle(WORKERS))?;
     let mut pids: Vec<i32> = work.stamps.wait(WORKERS)?.iter().map(|stamp| stamp.pid).collect();
     super::settle();
     pids.push(work.pid());
