@@ -58,7 +58,9 @@ impl Core {
 
     fn reconcile(&mut self, now: Instant, name: &WorkerName, run: &KnownRun) {
         let over = run.exit.is_some() && !run.leftovers;
-        if !over {
+        // Of a run that came and went without an overseer, the start is told, too.
+        let unborn = self.workers.get(name).is_some_and(|worker| worker.life.process().is_none());
+        if !over || unborn {
             self.step(now, name, Stimulus::Known { pid: run.pid });
         }
         if let Some(exit) = run.exit {

@@ -384,6 +384,23 @@ fn a_new_overseer_goes_on_with_live_runs_and_spawns_again_what_was_never_spawned
 }
 
 #[test]
+fn a_run_that_came_and_went_without_an_overseer_is_told_with_its_pid() {
+    let mut desk = Desk::new(spec(1));
+    let gone = KnownRun {
+        run: RunId(1),
+        worker: name("web.1"),
+        pid: 101,
+        exit: Some(Exit::Code(3)),
+        leftovers: false,
+    };
+    let lines = desk.reborn(vec![gone]);
+    let told: Vec<_> = lines.iter().filter(|line| line.contains("run 1")).collect();
+    assert!(told[0].contains("web.1 started run 1 as PID 101"), "{lines:#?}");
+    assert_eq!(told.last().map(|line| line.as_str()), Some("acknowledge run 1"), "{lines:#?}");
+    assert_eq!(desk.state("web.1"), State::Backoff);
+}
+
+#[test]
 fn a_run_that_is_in_no_ledger_is_killed_and_blocks_its_worker_until_it_is_gone() {
     let mut desk = Desk { core: Core::new(1), now: Instant(0), ledger: Vec::new(), commands: 0 };
     let run = KnownRun { run: RunId(7), worker: name("web.1"), pid: 9, exit: None, leftovers: false };
