@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::fs::{FlockOperation, flock};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::script::Script;
@@ -39,6 +41,7 @@ fn act(script: &Script) -> io::Result<()> {
     if let Some(path) = &script.stamp {
         stamp(path)?;
     }
+    let _lock = script.alone.as_deref().map(stand_alone).transpose()?;
     for name in &script.print_env {
         println!("{}", std::env::var(name).unwrap_or_default());
     }
@@ -146,13 +149,30 @@ fn listen() -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port))
 }
 
+/// Takes the lock of our worker, and tells when another run has it.
+fn stand_alone(dir: &Path) -> io::Result<File> {
+    let worker = std::env::var("GANGER_WORKER").map_err(io::Error::other)?;
+    let lock = File::options().create(true).append(true).open(dir.join(&worker))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let line = format!("{worker}, now {}\n", std::process::id());
+        File::options().create(true).append(true).open(dir.join("doubled"))?.write_all(line.as_bytes())?;
+    }
+    Ok(lock)
+}
+
 fn print_lines(script: &Script) -> io::Result<()> {
     let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let own = std::process::id();
+    let tally = script.tally.as_ref().map(|dir| File::create(dir.join(own.to_string()))).transpose()?;
     let start = Instant::now();
     for number in 1..=script.lines {
-        let text = format!("{number} ");
+        let text = if tally.is_some() { format!("{own} {number} ") } else { format!("{number} ") };
         let rest = script.line_length.saturating_sub(text.len() + 1);
         writeln!(out, "{text}{:x<rest$}", "")?;
+        if let Some(tally) = &tally {
+            out.flush()?;
+            tally.write_all_at(&number.to_le_bytes(), 0)?;
+        }
         if script.rate > 0 {
             out.flush()?;
             let due =

@@ -15,6 +15,8 @@ pub(crate) struct Script {
     pub(crate) touch: Option<PathBuf>,
     /// `--stamp FILE`: PID and monotonic nanoseconds are appended.
     pub(crate) stamp: Option<PathBuf>,
+    /// `--alone DIR`: `DIR/WORKER` is locked; `DIR/doubled` is made if another run of the worker has it.
+    pub(crate) alone: Option<PathBuf>,
     /// `--print-env NAME`: its value is printed.
     pub(crate) print_env: Vec<String>,
     /// `--straggler`: leave a process behind, in a session of its own.
@@ -35,6 +37,8 @@ pub(crate) struct Script {
     pub(crate) line_length: usize,
     /// `--rate LPS`: so many lines a second; 0 is as fast as it goes.
     pub(crate) rate: u64,
+    /// `--tally DIR`: each line begins with the PID, and `DIR/PID` tells how many were written.
+    pub(crate) tally: Option<PathBuf>,
     /// `--partial TEXT`: printed without a line end.
     pub(crate) partial: Option<String>,
     /// `--run-for MS`: live on; for good with `forever`.
@@ -74,6 +78,7 @@ fn set(script: &mut Script, flag: &str, value: &str) -> Result<(), String> {
         "--on" => script.on.push(reaction(value)?),
         "--touch" => script.touch = Some(value.into()),
         "--stamp" => script.stamp = Some(value.into()),
+        "--alone" => script.alone = Some(value.into()),
         "--print-env" => script.print_env.push(value.to_owned()),
         "--wait-for" => script.wait_for = Some(value.into()),
         "--ready-late" => script.ready_late = Some(Duration::from_millis(number()?)),
@@ -82,6 +87,7 @@ fn set(script: &mut Script, flag: &str, value: &str) -> Result<(), String> {
             script.line_length = usize::try_from(number()?).map_err(|error| error.to_string())?;
         }
         "--rate" => script.rate = number()?,
+        "--tally" => script.tally = Some(value.into()),
         "--partial" => script.partial = Some(value.to_owned()),
         "--run-for" if value == "forever" => script.run_for = Some(FOREVER),
         "--run-for" => script.run_for = Some(Duration::from_millis(number()?)),

@@ -144,3 +144,37 @@ fn flags_that_make_no_sense_are_refused() {
         ended.expect_code(64);
     }
 }
+
+#[test]
+fn it_tells_how_many_lines_it_has_written_and_signs_each() {
+    let sandbox = sandbox();
+    fs::create_dir(sandbox.path("tally")).expect("a directory");
+    let running = dummy(&sandbox, "--lines 3 --line-length 20 --tally tally --run-for forever").start();
+    running.wait_lines("x", 3);
+    let pid = running.pid();
+    let first = format!("{pid} 1 ");
+    assert_eq!(running.output().lines().next(), Some(&*format!("{first:x<19}")));
+    // The tally follows the line.
+    signal(pid, Signal::TERM);
+    running.finish(Deadline::generous());
+    let told = fs::read(sandbox.path("tally").join(pid.to_string())).expect("a tally");
+    let told = u64::from_le_bytes(told.try_into().expect("eight bytes"));
+    assert!(told == 3 || told == 2, "{told}");
+}
+
+#[test]
+fn it_tells_when_another_run_of_its_worker_is_alive() {
+    let sandbox = sandbox();
+    let run = |worker: &str| {
+        let launch = dummy(&sandbox, "--alone . --lines 1 --run-for forever").env("GANGER_WORKER", worker);
+        let running = launch.start();
+        running.wait_line("1 x");
+        running
+    };
+    let first = run("web.1");
+    let _other = run("web.2");
+    assert!(!sandbox.path("doubled").exists());
+    let second = run("web.1");
+    assert_eq!(sandbox.read("doubled"), format!("web.1, now {}\n", second.pid()));
+    first.kill_nine();
+}
