@@ -1,0 +1,136 @@
+//! An app of 20 workers that keep books of their own.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use ganger_testkit::{Deadline, Finished, Running, Sandbox, kill_nine, parent_of, wait_for_file};
+use rustix::process::Signal;
+
+use crate::books::{self, Start};
+
+/// Workers of the app, unless it was scaled.
+pub(crate) const WORKERS: usize = 20;
+
+/// What the workers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Numbered lines, as fast as makes sense for twenty.
+    Writing,
+    /// Nothing.
+    Quiet,
+    /// A few lines, and then they crash.
+    Crashing,
+    /// Numbered lines, and a child in a session of its own.
+    Forking,
+}
+
+/// The app, running.
+pub(crate) struct App {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) life: Life,
+    running: Option<Running>,
+}
+
+impl App {
+    /// An app that is not started yet.
+    pub(crate) fn new(life: Life) -> Self {
+        let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_ganger"));
+        for name in ["alone", "tally"] {
+            fs::create_dir(sandbox.path(name)).expect("a directory");
+        }
+        let dummy = sandbox.dummy();
+        let does = match life {
+            Life::Writing => "--lines 1000000000 --line-length 100 --rate 250",
+            Life::Quiet => "--run-for forever",
+            Life::Crashing => "--lines 5 --line-length 100 --rate 500 --exit 1",
+            Life::Forking => "--straggler --lines 1000000000 --line-length 100 --rate 50",
+        };
+        sandbox.procfile(&format!("w: {dummy} --alone alone --stamp starts --tally tally {does}"));
+        sandbox.file("starts", "");
+        sandbox.file(
+            "ganger.toml",
+            &format!(
+                "[groups.w]\ncount = {WORKERS}\nrestart = \"always\"\n\
+                 backoff = {{ initial = \"50ms\", max = \"400ms\" }}\n"
+            ),
+        );
+        Self { sandbox, life, running: None }
+    }
+
+    /// Starts the app, without waiting for its workers.
+    pub(crate) fn launch(&mut self) {
+        self.running = Some(self.sandbox.start(["start"]));
+    }
+
+    /// Starts the app if it does not run, and blocks until all workers are up.
+    pub(crate) fn up(&mut self) {
+        if self.running.is_none() {
+            self.launch();
+            self.wait_starts(WORKERS);
+            self.settled(WORKERS);
+        }
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        self.running.as_ref().expect("the app was started")
+    }
+
+    /// Every start of a worker so far.
+    pub(crate) fn starts(&self) -> Vec<Start> {
+        books::starts(&self.sandbox.read("starts"))
+    }
+
+    /// Blocks until workers were started so often.
+    pub(crate) fn wait_starts(&self, count: usize) {
+        let enough = |text: &str| text.lines().count() >= count;
+        if let Err(why) = wait_for_file(self.sandbox.path("starts"), Deadline::generous(), enough) {
+            self.running().fail(&format!("no {count} starts: {why}"));
+        }
+    }
+
+    /// The PIDs of the workers that are alive, as the kernel has it.
+    pub(crate) fn alive(&self) -> BTreeSet<i32> {
+        let census = self.sandbox.census();
+        let workers = census.iter().filter(|process| process.command.contains("--alone"));
+        let pids: BTreeSet<i32> = workers.map(|process| process.pid).collect();
+        // A child of a worker has the worker's arguments until it has its own.
+        let is_main = |pid: &i32| parent_of(*pid).is_none_or(|parent| !pids.contains(&parent));
+        pids.iter().copied().filter(is_main).collect()
+    }
+
+    /// Kills the overseer.
+    pub(crate) fn kill_overseer(&self) {
+        kill_nine(self.running().child_with("overseer"), Deadline::generous());
+    }
+
+    /// Blocks until an overseer answers, and demands that `count` workers are up and no other process of theirs is.
+    pub(crate) fn settled(&self, count: usize) {
+        let told = self.sandbox.run(["ps", "--json"]).json();
+        let workers = told["workers"].as_array().expect("a list of workers");
+        let is_up = |worker: &&serde_json::Value| worker["wanted"].as_str() == Some("up");
+        assert_eq!(workers.iter().filter(is_up).count(), count, "{told:#}");
+        // One that crashes again and again may be down just now.
+        if self.life != Life::Crashing {
+            let pids: BTreeSet<i32> = workers
+                .iter()
+                .filter_map(|worker| worker["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()))
+                .collect();
+            let alive = self.alive();
+            if (pids.len(), &pids) != (count, &alive) {
+                self.running().fail(&format!("{count} are up, {pids:?} told, {alive:?} alive"));
+            }
+        }
+    }
+
+    /// Stops everything, and demands that the books balance.
+    pub(crate) fn finish(mut self) {
+        let running = self.running.take().expect("the app was started");
+        running.signal(Signal::INT);
+        let mut running = running;
+        running.wait_exit(Deadline::generous());
+        self.sandbox.assert_nothing_left();
+        let finished: Finished = running.finish(Deadline::generous());
+        let wrong = books::audit(&self.sandbox, &self.starts());
+        assert!(wrong.is_empty(), "{:?}: the books do not balance: {wrong:#?}\n{finished}", self.life);
+    }
+}

@@ -1,0 +1,146 @@
+//! When somebody dies.
+
+use std::collections::BTreeSet;
+
+use ganger_testkit::{Deadline, Running, wait_gone};
+
+use crate::app::{App, Life, WORKERS};
+
+/// Amid what somebody dies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Moment {
+    /// Nothing is asked for.
+    Steady,
+    /// Workers are being started, some of them are up.
+    Start,
+    /// Workers are being stopped, some of them are gone.
+    Stop,
+    /// Workers are being replaced after a change of their spec.
+    Reload,
+    /// Workers come and go as their number changes.
+    Scale,
+}
+
+/// How many workers have changed when the death comes, in each round.
+const REACHED: [usize; 3] = [1, 9, 16];
+
+impl Moment {
+    /// Lets the overseer die at this moment, and demands that all ends as if it had not.
+    pub(crate) fn strike(self, app: &mut App, round: usize) {
+        let reached = REACHED[round % REACHED.len()];
+        match self {
+            Self::Steady => steady(app, round),
+            Self::Start => start(app, reached, round),
+            Self::Stop => stop(app, reached),
+            Self::Reload => reload(app, reached, round),
+            Self::Scale => scale(app, reached),
+        }
+    }
+}
+
+fn steady(app: &mut App, round: usize) {
+    app.up();
+    let before = (app.alive(), app.starts().len());
+    match app.life {
+        Life::Writing | Life::Forking => {
+            let mark = app.running().mark();
+            app.running().wait_line_after(mark, &format!("w.{}", 1 + 6 * round));
+        }
+        Life::Crashing => app.wait_starts(before.1 + 1 + 3 * round),
+        Life::Quiet => {}
+    }
+    app.kill_overseer();
+    app.settled(WORKERS);
+    if app.life != Life::Crashing {
+        assert_eq!((app.alive(), app.starts().len()), before, "died, or was started again");
+    }
+}
+
+/// The first start is that of the app itself.
+fn start(app: &mut App, reached: usize, round: usize) {
+    if round == 0 {
+        app.launch();
+        app.wait_starts(reached);
+        app.kill_overseer();
+        done(app, app.sandbox.start(["start", "w"]), &["start", "w"]);
+        app.wait_starts(WORKERS);
+        app.settled(WORKERS);
+        return started_since(app, 0, WORKERS);
+    }
+    app.sandbox.run(["stop", "w"]).expect_code(0);
+    assert_eq!(app.alive(), BTreeSet::new());
+    let before = app.starts().len();
+    let asked = app.sandbox.start(["start", "w"]);
+    app.wait_starts(before + reached);
+    app.kill_overseer();
+    done(app, asked, &["start", "w"]);
+    app.wait_starts(before + WORKERS);
+    app.settled(WORKERS);
+    started_since(app, before, WORKERS);
+}
+
+fn stop(app: &mut App, reached: usize) {
+    app.up();
+    let victims: Vec<i32> = app.alive().into_iter().collect();
+    let asked = app.sandbox.start(["stop", "w"]);
+    if let Some(victim) = victims.get(reached) {
+        assert!(wait_gone(*victim, Deadline::generous()));
+    }
+    app.kill_overseer();
+    done(app, asked, &["stop", "w"]);
+    app.settled(0);
+    assert_eq!(app.alive(), BTreeSet::new(), "stopped, and alive");
+    let before = app.starts().len();
+    done(app, app.sandbox.start(["start", "w"]), &["start", "w"]);
+    app.wait_starts(before + WORKERS);
+    app.settled(WORKERS);
+    started_since(app, before, WORKERS);
+}
+
+fn reload(app: &mut App, reached: usize, round: usize) {
+    app.up();
+    let (old, before) = (app.alive(), app.starts().len());
+    app.sandbox.file(".env", &format!("COLOUR=of round {round}\n"));
+    let asked = app.sandbox.start(["reload"]);
+    app.wait_starts(before + reached);
+    app.kill_overseer();
+    done(app, asked, &["start", "w"]);
+    app.wait_starts(before + WORKERS);
+    app.settled(WORKERS);
+    started_since(app, before, WORKERS);
+    let kept: Vec<i32> = app.alive().intersection(&old).copied().collect();
+    assert!(app.life == Life::Crashing || kept.is_empty(), "not replaced: {kept:?}");
+}
+
+fn scale(app: &mut App, reached: usize) {
+    app.up();
+    let before = app.starts().len();
+    let more = format!("w={}", 2 * WORKERS);
+    let asked = app.sandbox.start(["scale", &more]);
+    app.wait_starts(before + reached);
+    app.kill_overseer();
+    done(app, asked, &["scale", &more]);
+    app.wait_starts(before + WORKERS);
+    app.settled(2 * WORKERS);
+    started_since(app, before, WORKERS);
+    app.sandbox.run(["scale", &format!("w={WORKERS}")]).expect_code(0);
+    app.settled(WORKERS);
+}
+
+/// The command that was under way ended; the same command again changes nothing but waits for its effect.
+fn done(app: &App, asked: Running, again: &[&str]) {
+    let finished = asked.finish(Deadline::generous());
+    // Ganger does not repeat a command that may have been carried out.
+    if finished.code() != 0 && app.life != Life::Crashing {
+        finished.error(&["the overseer died before it answered"]);
+    }
+    let repeated = app.sandbox.ganger_with(again).run();
+    // To start one that crashes at once fails.
+    assert!(repeated.code() == 0 || app.life == Life::Crashing, "{again:?}: {repeated}");
+}
+
+/// Demands that nobody was started twice.
+fn started_since(app: &App, before: usize, count: usize) {
+    let since = app.starts().len() - before;
+    assert!(app.life == Life::Crashing || since == count, "{since} starts, not {count}");
+}
