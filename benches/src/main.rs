@@ -20,12 +20,13 @@ use crate::table::Row;
 /// A measure by name.
 type Measure = (&'static str, fn(&Bed) -> Result<Vec<Row>>);
 
-const MEASURES: [Measure; 7] = [
+const MEASURES: [Measure; 8] = [
     ("start", measures::start::measure),
     ("stop", measures::stop::measure),
     ("restart", measures::restart::measure),
     ("dev", measures::dev::measure),
     ("lines", measures::lines::measure),
+    ("logs", measures::logs::measure),
     ("idle", measures::idle::measure),
     ("curve", measures::curve::measure),
 ];

@@ -4,6 +4,7 @@ pub(crate) mod curve;
 pub(crate) mod dev;
 pub(crate) mod idle;
 pub(crate) mod lines;
+pub(crate) mod logs;
 pub(crate) mod restart;
 pub(crate) mod start;
 pub(crate) mod stop;
