@@ -8,7 +8,7 @@ use ganger_spec::{LogName, WorkerName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Operation, Text, Time};
+use crate::{EndedRunInfo, GroupUsageInfo, Operation, Text, Time, UsageInfo};
 
 /// What is answered. On the wire each is its content alone; the request tells which it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -148,12 +148,8 @@ pub struct WorkerInfo {
     pub restarts: u64,
     /// How long until the next try, in milliseconds, in BACKOFF.
     pub retry_in_ms: Option<u64>,
-    /// CPU time that its present run has used, with its descendants, in milliseconds.
-    pub cpu_ms: Option<u64>,
-    /// The share of one CPU that it uses, in percent.
-    pub cpu_percent: Option<f64>,
-    /// Memory in bytes; pages shared with others count by their share (PSS).
-    pub memory_bytes: Option<u64>,
+    /// What its present run uses now; none if it has no run, or where nobody looked.
+    pub usage: Option<UsageInfo>,
     /// How the last run ended: "exited with code 1".
     pub last_exit: Option<String>,
     /// What it runs.
@@ -165,6 +161,9 @@ pub struct WorkerInfo {
 pub struct WorkersInfo {
     /// The workers.
     pub workers: Vec<WorkerInfo>,
+    /// What those of them that have a run use, by group.
+    #[serde(default)]
+    pub groups: Vec<GroupUsageInfo>,
 }
 
 /// One group.
@@ -351,6 +350,9 @@ pub struct HolderInfo {
 pub struct WhyInfo {
     /// The worker.
     pub worker: WorkerInfo,
+    /// Its last runs that have ended, the oldest first.
+    #[serde(default)]
+    pub runs: Vec<EndedRunInfo>,
     /// What happened to it lately, the oldest first.
     pub events: Vec<EventInfo>,
 }

@@ -21,6 +21,7 @@ mod running;
 mod stream;
 mod text;
 mod time;
+mod usage;
 
 pub use client::{Client, ClientError, Follow};
 pub use cursor::{BadCursor, LogCursor};
@@ -37,6 +38,7 @@ pub use running::running;
 pub use stream::{Item, ItemTooLong, LineDecoder, SseDecoder, json_line, sse_error, sse_event, sse_log_line};
 pub use text::Text;
 pub use time::Time;
+pub use usage::{EndedRunInfo, EndedUsageInfo, GroupUsageInfo, UsageInfo};
 
 /// The version of the API: the `1` in `/v1/…` and in the header `ganger-api-version`.
 pub const API_VERSION: &str = "1";

@@ -86,7 +86,8 @@ pub(crate) fn current_dir() -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::new(format!("cannot tell the present directory: {error}")))
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// Does asynchronous work to its end.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?.block_on(work)
 }

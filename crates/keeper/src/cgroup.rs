@@ -183,6 +183,42 @@ fn lock(directory: &Path) -> Option<OwnedFd> {
     Some(opened)
 }
 
+/// Where the cgroups of runs are, for those that only look.
+pub struct RunCgroups {
+    mounts: String,
+}
+
+impl RunCgroups {
+    /// Reads which file systems are mounted.
+    pub fn read() -> Self {
+        // Without it, no run is found in a cgroup.
+        Self { mounts: fs::read_to_string("/proc/self/mountinfo").unwrap_or_default() }
+    }
+
+    /// The cgroup that a keeper made for the run of this process, if it is in one.
+    pub fn of(&self, pid: u32) -> Option<PathBuf> {
+        let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let directory = locate(&self.mounts, &cgroup)?;
+        run_directory(&directory).map(Path::to_owned)
+    }
+
+    /// Every process in a cgroup and those below it.
+    pub fn members(cgroup: &Path) -> HashSet<u32> {
+        let mut pids = HashSet::new();
+        collect(cgroup, DEPTH_MAX, &mut pids);
+        pids
+    }
+}
+
+/// The run's directory, in that of a keeper, at or above a cgroup; the outermost where keepers are nested.
+fn run_directory(cgroup: &Path) -> Option<&Path> {
+    let is_keepers = |path: &Path| {
+        let number = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(NAME));
+        number.is_some_and(|number| number.starts_with(|letter: char| letter.is_ascii_digit()))
+    };
+    cgroup.ancestors().filter(|path| path.parent().is_some_and(is_keepers)).last()
+}
+
 /// Removes a cgroup with those below it. Files in it vanish by themselves.
 fn remove(path: &Path, depth: u32) -> bool {
     match fs::remove_dir(path) {
@@ -301,6 +337,15 @@ mod tests {
         expected.push(OsStr::new(&lively));
         expected.sort();
         assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn the_cgroup_of_a_run_holds_those_that_it_makes() {
+        let of = |path: &str| run_directory(Path::new(path)).map(|path| path.display().to_string());
+        assert_eq!(of("/sys/fs/cgroup/a/ganger.12.1/7").as_deref(), Some("/sys/fs/cgroup/a/ganger.12.1/7"));
+        assert_eq!(of("/c/ganger.12/7/ganger.40/2").as_deref(), Some("/c/ganger.12/7"));
+        assert_eq!(of("/c/ganger.12"), None);
+        assert_eq!(of("/c/ganger.slice/x"), None);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod trees;
 
 pub use attached::{Ended, SpawnError, run_attached};
 pub use capabilities::{Capabilities, capabilities};
+pub use cgroup::RunCgroups;
 pub use keeper::{keep, keep_patiently};
 pub use link::{DESCRIPTOR_VARIABLE, Link};
 pub use orphans::end_orphans;
@@ -32,7 +33,7 @@ pub use protocol::{
     Request, Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
 };
 pub use sys::descriptors::raise_descriptor_limit;
-pub use sys::signals::ignore_terminal_signals;
+pub use sys::signals::{Signals, ignore_terminal_signals};
 pub use sys::users::{LookupError, lookup_group, lookup_user};
 
 /// The variable that marks every process of a run.

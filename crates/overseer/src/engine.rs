@@ -158,7 +158,10 @@ impl Engine {
                     }
                 }
             }
-            Event::Exited { run, exit, leftovers, .. } => self.decide(hands::exited(run, exit, &leftovers)),
+            Event::Exited { run, exit, usage, leftovers } => {
+                self.narrator.used([(ganger_core::RunId(run.0), usage)]);
+                self.decide(hands::exited(run, exit, &leftovers));
+            }
             Event::Emptied { run } => self.decide(Input::Emptied { run: ganger_core::RunId(run.0) }),
             Event::Swept { killed, .. } => {
                 self.narrator.killed(None, &killed);

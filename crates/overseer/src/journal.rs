@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ganger_api::{EventInfo, EventKind, Time};
+use ganger_api::{EndedRunInfo, EventInfo, EventKind, Time};
 use ganger_spec::WorkerName;
 use tokio::sync::watch;
 
@@ -122,12 +122,38 @@ impl Journal {
     /// The last events of a worker since this time, the oldest first.
     pub(crate) fn of_worker(&self, name: &WorkerName, since: Time, max: usize) -> Vec<EventInfo> {
         let inner = self.lock();
-        let quoted = format!("\"{name}\"");
-        let is_wanted = |event: &EventInfo| event.worker.as_ref() == Some(name) && event.time >= since;
-        let about = inner.kept.iter().rev().filter(|event| event.mentions(&quoted)).filter_map(Kept::event);
-        let mut events: Vec<_> = about.filter(is_wanted).take(max).collect();
+        let mut events: Vec<_> = inner.about(name, since).take(max).collect();
         events.reverse();
         events
+    }
+
+    /// The last runs of a worker that ended since this time, the oldest first.
+    pub(crate) fn runs_of(&self, name: &WorkerName, since: Time, max: usize) -> Vec<EndedRunInfo> {
+        let inner = self.lock();
+        let mut runs: Vec<EndedRunInfo> = Vec::new();
+        for event in inner.about(name, since) {
+            let Some(run) = event.details.get("run").and_then(serde_json::Value::as_u64) else { continue };
+            match event.kind {
+                EventKind::Ended if runs.len() == max => break,
+                EventKind::Ended => runs.push(ended_run(run, &event)),
+                EventKind::Started => {
+                    if let Some(ended) = runs.iter_mut().find(|ended| ended.run == run) {
+                        ended.lasted_ms = u64::try_from(millis_between(event.time, ended.ended)).ok();
+                    }
+                }
+                EventKind::State
+                | EventKind::SpawnFailed
+                | EventKind::Killing
+                | EventKind::Stuck
+                | EventKind::Released
+                | EventKind::Scaled
+                | EventKind::ShuttingDown
+                | EventKind::PortHeld
+                | EventKind::Notice => {}
+            }
+        }
+        runs.reverse();
+        runs
     }
 
     /// Changes whenever an event is added.
@@ -142,6 +168,14 @@ impl Journal {
 }
 
 impl Inner {
+    /// The events of a worker since this time, the latest first.
+    fn about(&self, name: &WorkerName, since: Time) -> impl Iterator<Item = EventInfo> {
+        let quoted = format!("\"{name}\"");
+        let mentioned = self.kept.iter().rev().filter(move |event| event.mentions(&quoted));
+        let read = mentioned.filter_map(Kept::event).take_while(move |event| event.time >= since);
+        read.filter(move |event| event.worker.as_ref() == Some(name))
+    }
+
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.bytes > FILE_MAX_BYTES {
             std::fs::rename(&self.path, self.path.with_extension("jsonl.1"))?;
@@ -152,6 +186,16 @@ impl Inner {
         self.bytes += lines.len() as u64;
         Ok(())
     }
+}
+
+/// A run as the event of its end has it.
+fn ended_run(run: u64, event: &EventInfo) -> EndedRunInfo {
+    let usage = event.details.get("usage").and_then(|usage| serde_json::from_value(usage.clone()).ok());
+    EndedRunInfo { run, ended: event.time, lasted_ms: None, exit: event.text.clone(), usage }
+}
+
+fn millis_between(from: Time, to: Time) -> i128 {
+    (to.unix_nanos() - from.unix_nanos()) / 1_000_000
 }
 
 /// Keeps an event, and forgets the oldest if there are too many.
@@ -195,6 +239,31 @@ mod tests {
         }
         let all = journal.after(0, usize::MAX);
         assert_eq!((all.len(), all[0].seq), (KEPT_MAX, 6));
+    }
+
+    #[test]
+    fn the_last_runs_are_told_with_what_they_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&dir.path().join("events.jsonl")).unwrap();
+        let about = |number, kind, run: u64, usage: Option<serde_json::Value>| {
+            let details = [("run", Some(run.into())), ("usage", usage)];
+            let details =
+                details.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+            Entry { kind, worker: Some(WorkerName::new("web", number)), text: format!("end {run}"), details }
+        };
+        let usage = serde_json::json!({"user_ms": 5, "system_ms": 7, "peak_resident_bytes": 4096});
+        journal.add([about(1, EventKind::Ended, 1, Some(usage.clone()))]);
+        journal.add([about(1, EventKind::Started, 2, None), about(2, EventKind::Ended, 9, None)]);
+        journal.add([about(1, EventKind::Ended, 2, Some(usage)), about(1, EventKind::Ended, 3, None)]);
+        let since = Time(jiff::Timestamp::UNIX_EPOCH);
+        let runs = journal.runs_of(&WorkerName::new("web", 1), since, 2);
+        assert_eq!(
+            runs.iter().map(|run| (run.run, run.exit.as_str())).collect::<Vec<_>>(),
+            [(2, "end 2"), (3, "end 3")]
+        );
+        assert!(runs[0].lasted_ms.is_some() && runs[1].lasted_ms.is_none(), "only the start of one is known");
+        assert_eq!(runs[0].usage.map(|usage| usage.system_ms), Some(7));
+        assert_eq!(runs[1].usage, None);
     }
 
     #[test]

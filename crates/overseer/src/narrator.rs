@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use ganger_api::EventKind;
-use ganger_core::{Event, State};
-use ganger_keeper::Process;
+use ganger_api::{EndedUsageInfo, EventKind};
+use ganger_core::{Event, RunId, State};
+use ganger_keeper::{Process, Usage};
 use ganger_logs::Capture;
 use ganger_spec::{LogName, WorkerName};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,8 @@ pub(crate) struct Narrator {
     entries: Vec<Entry>,
     /// Lines that wait for output to be stored. The first of each worker is the end of a run.
     held: BTreeMap<WorkerName, VecDeque<Line>>,
+    /// What the runs used that the decider hears the end of.
+    used: BTreeMap<RunId, EndedUsageInfo>,
     /// Lines about the app that come after all that is held: what follows from the end of a run is told after it.
     behind: Vec<Line>,
 }
@@ -39,7 +41,8 @@ impl Narrator {
         viewer: Box<dyn Viewer>,
         messages: mpsc::UnboundedSender<Message>,
     ) -> Self {
-        Self { journal, viewer, messages, entries: Vec::new(), held: BTreeMap::new(), behind: Vec::new() }
+        let (held, used) = (BTreeMap::new(), BTreeMap::new());
+        Self { journal, viewer, messages, entries: Vec::new(), held, used, behind: Vec::new() }
     }
 
     /// Shows what comes into this log.
@@ -51,7 +54,13 @@ impl Narrator {
 
     /// Tells an event of the decider. It is in the journal after the next [`Narrator::write_down`].
     pub(crate) fn tell(&mut self, event: &Event, capture: &Capture) {
-        self.entries.push(entry(event));
+        let mut entry = entry(event);
+        if let Event::Ended { run, .. } = event
+            && let Some(used) = self.used.remove(run)
+        {
+            entry.details.insert("usage".to_owned(), json!(used));
+        }
+        self.entries.push(entry);
         match event {
             Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
             Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string(), capture),
@@ -71,6 +80,11 @@ impl Narrator {
             | Event::Scaled { .. }
             | Event::ShuttingDown { .. } => self.say(sentence(event)),
         }
+    }
+
+    /// Notes what runs used of whose end the decider hears next: the events of their ends tell it.
+    pub(crate) fn used(&mut self, runs: impl IntoIterator<Item = (RunId, Usage)>) {
+        self.used = runs.into_iter().map(|(run, usage)| (run, ended_usage(usage))).collect();
     }
 
     /// Puts what was told into the journal.
@@ -160,6 +174,14 @@ impl Narrator {
     }
 }
 
+fn ended_usage(usage: Usage) -> EndedUsageInfo {
+    EndedUsageInfo {
+        user_ms: usage.user_us / 1000,
+        system_ms: usage.system_us / 1000,
+        peak_resident_bytes: usage.max_rss_kib * 1024,
+    }
+}
+
 /// The event as the journal has it.
 fn entry(event: &Event) -> Entry {
     let (kind, worker) = match event {
@@ -215,7 +237,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use ganger_core::{Exit, RunId};
+    use ganger_core::Exit;
     use ganger_logs::{Limits, create_pipe};
 
     use super::*;

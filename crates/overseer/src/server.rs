@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Error;
 use crate::engine::Asked;
 use crate::journal::Journal;
-use crate::stats::Sampler;
+use crate::stats::{self, Sampler};
 use crate::streams;
 
 /// What every request needs.
@@ -56,7 +56,7 @@ pub(crate) fn start(
     let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
     let listener = listen(&path).map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
-    let server = Arc::new(Server { engine, journal, store, sampler: Sampler::default(), uid });
+    let server = Arc::new(Server { engine, journal, store, sampler: Sampler::new(&place.id), uid });
     let failed = |source| Error::System { action: "start the API's thread", source };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
@@ -139,20 +139,27 @@ impl Server {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 api: API_VERSION.to_owned(),
             }),
-            other => self.ask(other).await?,
+            other => self.looked_at(self.ask(other).await?).await,
         };
         Ok(json(StatusCode::OK, &data))
     }
 
-    /// Asks the engine, and adds what the processes use.
+    /// Asks the engine.
     pub(crate) async fn ask(&self, request: Request) -> Result<Data, ApiError> {
         let gone = || ApiError::new(ErrorCode::ShuttingDown, "the overseer is ending");
         let (sender, receiver) = oneshot::channel();
         self.engine.send((request, sender)).await.map_err(|_| gone())?;
-        let mut data = receiver.await.map_err(|_| gone())??;
+        receiver.await.map_err(|_| gone())?
+    }
+
+    /// Adds what the processes use to an answer of the engine.
+    async fn looked_at(&self, mut data: Data) -> Data {
         match &mut data {
-            Data::Workers(info) => self.sampler.measure(info.workers.iter_mut()),
-            Data::Why(info) => self.sampler.measure(std::iter::once(&mut info.worker)),
+            Data::Workers(info) => {
+                self.sampler.measure(&mut info.workers).await;
+                info.groups = stats::by_group(&info.workers);
+            }
+            Data::Why(info) => self.sampler.measure(std::slice::from_mut(&mut info.worker)).await,
             Data::App(_)
             | Data::Outcome(_)
             | Data::Plan(_)
@@ -164,7 +171,7 @@ impl Server {
             | Data::OpenApi(_)
             | Data::Version(_) => {}
         }
-        Ok(data)
+        data
     }
 }
 

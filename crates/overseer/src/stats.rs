@@ -1,145 +1,243 @@
-//! What the processes of a run use, read from `/proc` only when somebody asks.
+//! What the runs use, read from `/proc` and their cgroups only when somebody asks: nothing is sampled by a timer.
+//!
+//! A run is its whole tree. In a cgroup its members are known; elsewhere they are the main process with all below it
+//! and those orphans, children of the keeper by now, that share its session or group or carry its tag. Thousands of
+//! runs take a while to read, so a look has a thread of its own, one at a time: neither the engine nor other clients
+//! wait for it.
 
-use std::collections::BTreeMap;
+mod proc;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ganger_api::WorkerInfo;
+use ganger_api::{GroupUsageInfo, UsageInfo, WorkerInfo};
 use ganger_core::Instant;
+use ganger_keeper::{RunCgroups, TAG_VARIABLE};
+use tokio::sync::{Mutex, oneshot};
 
 use crate::clock;
 
+pub(crate) use proc::{parent, started};
+
 /// A tree with more processes than this is summed up to here.
 const TREE_MAX: usize = 4096;
-/// Clock ticks a second in `/proc/PID/stat`: fixed for user space on Linux.
-const TICKS_PER_SECOND: u64 = 100;
 
 /// A look that was longer ago says nothing about now.
 const SAMPLE_AGE_MAX: Duration = Duration::from_mins(1);
 /// Over less than this, clock ticks are too coarse for a share.
 const SAMPLE_AGE_MIN: Duration = Duration::from_millis(500);
 
-/// What a tree of processes uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    /// CPU time so far, user and system, of the living and of those they waited for.
-    pub(crate) cpu_ms: u64,
-    /// Proportional set size: shared pages counted by their share.
-    pub(crate) memory_bytes: u64,
+/// Remembers the CPU time of each run, so that the next look tells the share since this one.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    /// How the tags of the app's runs begin.
+    prefix: String,
+    /// Held over a look.
+    seen: Arc<Mutex<Seen>>,
 }
 
-/// Remembers the CPU time of each run, so that the next look tells the share since this one.
-#[derive(Debug, Default)]
-pub(crate) struct Sampler {
-    seen: Mutex<BTreeMap<u64, Sample>>,
-}
+type Seen = BTreeMap<u64, Sample>;
 
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     at: Instant,
     cpu_ms: u64,
+    percent: Option<f64>,
+}
+
+/// A run to look at.
+#[derive(Clone, Copy, Debug)]
+struct Subject {
+    pid: u32,
+    run: u64,
+    uptime_ms: u64,
+}
+
+impl Subject {
+    fn of(worker: &WorkerInfo) -> Option<Self> {
+        Some(Self { pid: worker.pid?, run: worker.run?, uptime_ms: worker.uptime_ms.unwrap_or(0) })
+    }
 }
 
 impl Sampler {
-    /// Adds to each worker what its processes use. The share of a CPU is that since the last look, if it was not
-    /// long ago, and else that of the run's whole life.
-    pub(crate) fn measure<'a>(&self, workers: impl Iterator<Item = &'a mut WorkerInfo>) {
-        let now = clock::now();
-        // A panic while it was held leaves at worst a sample out.
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|_, sample| now.since(sample.at) < SAMPLE_AGE_MAX);
+    /// One for the runs of this app.
+    pub(crate) fn new(app: &str) -> Self {
+        Self { prefix: format!("{app}/"), seen: Arc::default() }
+    }
+
+    /// Adds to each worker what its run uses. The share of a CPU is that since the last look, if it was not long ago,
+    /// and else that of the run's whole life. Where no thread can be had, nothing is added.
+    pub(crate) async fn measure(&self, workers: &mut [WorkerInfo]) {
+        let subjects: Vec<Subject> = workers.iter().filter_map(Subject::of).collect();
+        let mut seen = self.seen.clone().lock_owned().await;
+        let (sender, receiver) = oneshot::channel();
+        let prefix = self.prefix.clone();
+        let look = move || {
+            // A client that has gone away gets no answer.
+            let _ = sender.send(look(&subjects, &prefix, &mut seen));
+        };
+        if std::thread::Builder::new().name("stats".to_owned()).spawn(look).is_err() {
+            return;
+        }
+        let mut used = receiver.await.unwrap_or_default();
         for worker in workers {
-            let (Some(pid), Some(run)) = (worker.pid, worker.run) else { continue };
-            let usage = of_tree(pid);
-            let before = seen.get(&run).filter(|sample| now.since(sample.at) >= SAMPLE_AGE_MIN).copied();
-            let (used_ms, over_ms) = match before {
-                Some(sample) => {
-                    (usage.cpu_ms.saturating_sub(sample.cpu_ms), now.since(sample.at).as_millis())
-                }
-                None => (usage.cpu_ms, u128::from(worker.uptime_ms.unwrap_or(0))),
-            };
-            worker.cpu_ms = Some(usage.cpu_ms);
-            worker.memory_bytes = Some(usage.memory_bytes);
-            worker.cpu_percent = percent(used_ms, over_ms);
-            if before.is_some() || !seen.contains_key(&run) {
-                seen.insert(run, Sample { at: now, cpu_ms: usage.cpu_ms });
-            }
+            worker.usage = worker.run.and_then(|run| used.remove(&run));
         }
     }
 }
 
-/// A share in percent, to one decimal.
+/// What each group's runs use together, in the order of the workers.
+pub(crate) fn by_group(workers: &[WorkerInfo]) -> Vec<GroupUsageInfo> {
+    let mut groups: Vec<GroupUsageInfo> = Vec::new();
+    for worker in workers {
+        let Some(usage) = &worker.usage else { continue };
+        match groups.iter_mut().find(|group| group.name == worker.group) {
+            Some(group) => {
+                group.runs += 1;
+                group.usage.add(usage);
+            }
+            None => {
+                groups.push(GroupUsageInfo { name: worker.group.clone(), runs: 1, usage: usage.clone() });
+            }
+        }
+    }
+    groups
+}
+
+fn look(subjects: &[Subject], prefix: &str, seen: &mut Seen) -> HashMap<u64, UsageInfo> {
+    let now = clock::now();
+    seen.retain(|_, sample| now.since(sample.at) < SAMPLE_AGE_MAX);
+    let cgroups = RunCgroups::read();
+    let orphans = orphans(subjects, prefix);
+    let no_orphans = Vec::new();
+    let measured = subjects.iter().map(|subject| {
+        let mut usage = match cgroups.of(subject.pid) {
+            Some(cgroup) => of_cgroup(&cgroup),
+            None => sum(with_descendants(subject.pid, orphans.get(&subject.run).unwrap_or(&no_orphans))),
+        };
+        usage.cpu_percent = share(subject, usage.cpu_ms, now, seen);
+        (subject.run, usage)
+    });
+    measured.collect()
+}
+
+/// The share of a CPU in percent, to one decimal, since the last look that is neither too young nor too old.
+fn share(subject: &Subject, cpu_ms: u64, now: Instant, seen: &mut Seen) -> Option<f64> {
+    let percent = match seen.get(&subject.run) {
+        Some(sample) if now.since(sample.at) < SAMPLE_AGE_MIN => return sample.percent,
+        Some(sample) => percent(cpu_ms.saturating_sub(sample.cpu_ms), now.since(sample.at).as_millis()),
+        None => percent(cpu_ms, u128::from(subject.uptime_ms)),
+    };
+    seen.insert(subject.run, Sample { at: now, cpu_ms, percent });
+    percent
+}
+
 fn percent(part_ms: u64, whole_ms: u128) -> Option<f64> {
     let permille = (u128::from(part_ms) * 1000).checked_div(whole_ms)?;
     u32::try_from(permille).ok().map(|permille| f64::from(permille) / 10.0)
 }
 
-/// Sums up the tree below and with this process; zero if it is gone.
-pub(crate) fn of_tree(pid: u32) -> Usage {
-    let mut todo = vec![pid];
-    let mut seen = 0;
-    let mut sum = Usage::default();
+/// The orphans of each run: children of the keeper that are not the main process of one that is looked at. The main
+/// process of another run is sorted to that, where nobody asks for it.
+fn orphans(subjects: &[Subject], prefix: &str) -> HashMap<u64, Vec<u32>> {
+    let mut found: HashMap<u64, Vec<u32>> = HashMap::new();
+    let Some(keeper) = rustix::process::getppid() else { return found };
+    let mains: HashMap<u32, u64> = subjects.iter().map(|subject| (subject.pid, subject.run)).collect();
+    for child in proc::children(keeper.as_raw_nonzero().get().unsigned_abs()) {
+        if child == std::process::id() || mains.contains_key(&child) {
+            continue;
+        }
+        let Some((group, session)) = proc::group_and_session(child) else { continue };
+        let tag = || proc::variable(child, TAG_VARIABLE);
+        let tagged = || tag()?.strip_prefix(prefix)?.rsplit('/').next()?.parse().ok();
+        let run = mains.get(&session).or_else(|| mains.get(&group)).copied();
+        if let Some(run) = run.or_else(tagged) {
+            found.entry(run).or_default().push(child);
+        }
+    }
+    found
+}
+
+/// A process, these others, and all below them.
+fn with_descendants(pid: u32, others: &[u32]) -> HashSet<u32> {
+    let mut todo: Vec<u32> = others.iter().copied().chain([pid]).collect();
+    let mut found = HashSet::new();
     while let Some(pid) = todo.pop() {
-        seen += 1;
-        if seen > TREE_MAX {
+        if found.len() == TREE_MAX {
             break;
         }
-        sum.cpu_ms += cpu_ms(pid).unwrap_or(0);
-        sum.memory_bytes += pss_bytes(pid).unwrap_or(0);
-        todo.extend(children(pid));
+        if found.insert(pid) {
+            todo.extend(proc::children(pid));
+        }
+    }
+    found
+}
+
+fn sum(pids: impl IntoIterator<Item = u32>) -> UsageInfo {
+    let mut sum = UsageInfo::default();
+    for usage in pids.into_iter().filter_map(proc::usage) {
+        sum.add(&usage);
     }
     sum
 }
 
-/// The parent of a process.
-pub(crate) fn parent(pid: u32) -> Option<u32> {
-    stat_fields(pid)?.split_ascii_whitespace().nth(1)?.parse().ok()
+/// What the members of a cgroup use, and what the kernel counts for it: CPU time with that of the dead, and all memory
+/// that it is charged for where it has the memory controller.
+fn of_cgroup(cgroup: &Path) -> UsageInfo {
+    let mut usage = sum(RunCgroups::members(cgroup).into_iter().take(TREE_MAX));
+    if let Some(counted) = read(cgroup, "cpu.stat").and_then(|stat| proc::number_after(&stat, "usage_usec")) {
+        usage.cpu_ms = counted / 1000;
+    }
+    usage.cgroup_memory_bytes = read(cgroup, "memory.current").and_then(|text| text.trim().parse().ok());
+    usage
 }
 
-/// When a process started, in clock ticks since the machine booted.
-pub(crate) fn started(pid: u32) -> Option<u64> {
-    stat_fields(pid)?.split_ascii_whitespace().nth(19)?.parse().ok()
-}
-
-/// The fields of `/proc/PID/stat` after the name, which may hold spaces and brackets itself.
-fn stat_fields(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    Some(stat.rsplit_once(')')?.1.to_owned())
-}
-
-fn cpu_ms(pid: u32) -> Option<u64> {
-    // utime, stime, cutime and cstime are the 12th to the 15th of them.
-    let fields = stat_fields(pid)?;
-    let ticks: u64 =
-        fields.split_ascii_whitespace().skip(11).take(4).filter_map(|t| t.parse::<u64>().ok()).sum();
-    Some(ticks * 1000 / TICKS_PER_SECOND)
-}
-
-fn pss_bytes(pid: u32) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = rollup.lines().find(|line| line.starts_with("Pss:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
-}
-
-/// The children of all threads of a process.
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    tasks
-        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|list| {
-            list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
-        })
-        .collect()
+fn read(cgroup: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(cgroup.join(name)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn subject(run: u64, uptime_ms: u64) -> Subject {
+        Subject { pid: std::process::id(), run, uptime_ms }
+    }
+
     #[test]
-    fn our_own_memory_is_seen_and_a_dead_process_uses_nothing() {
-        assert!(of_tree(std::process::id()).memory_bytes > 100 * 1024);
-        assert_eq!(of_tree(u32::MAX), Usage::default());
+    fn the_share_is_that_since_the_last_look_and_first_that_of_the_whole_life() {
+        let mut seen = Seen::new();
+        let at = |millis| Instant(0).after(Duration::from_millis(millis));
+        assert_eq!(share(&subject(1, 2000), 500, at(0), &mut seen), Some(25.0));
+        assert_eq!(share(&subject(1, 2100), 600, at(100), &mut seen), Some(25.0), "too soon for another");
+        assert_eq!(share(&subject(1, 3000), 1500, at(1000), &mut seen), Some(100.0));
+        assert_eq!(
+            share(&subject(1, 4000), 1200, at(2000), &mut seen),
+            Some(0.0),
+            "one that counted has ended"
+        );
+    }
+
+    #[test]
+    fn a_run_is_summed_up_with_what_is_below_it() {
+        let me = std::process::id();
+        let alone = sum(with_descendants(me, &[]));
+        assert!(alone.processes >= 1 && alone.memory_bytes > 100 * 1024, "{alone:?}");
+        assert_eq!(sum(with_descendants(u32::MAX, &[])), UsageInfo::default());
+    }
+
+    #[test]
+    fn memory_of_cgroups_is_summed_only_where_all_have_it() {
+        let with =
+            |cgroup_memory_bytes| UsageInfo { processes: 1, cgroup_memory_bytes, ..UsageInfo::default() };
+        let mut both = UsageInfo::default();
+        both.add(&with(Some(5)));
+        both.add(&with(Some(6)));
+        assert_eq!((both.processes, both.cgroup_memory_bytes), (2, Some(11)));
+        both.add(&with(None));
+        assert_eq!(both.cgroup_memory_bytes, None);
     }
 }

@@ -48,9 +48,7 @@ pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
         since: Time(clock::wall(view.since)),
         restarts: view.restarts,
         retry_in_ms: view.retry.map(|retry| millis(retry.since(now))),
-        cpu_ms: None,
-        cpu_percent: None,
-        memory_bytes: None,
+        usage: None,
         last_exit: view.last_exit.map(|exit| exit.to_string()),
         command: spec.group(&view.name.group).map(|group| command(&group.command)).unwrap_or_default(),
     }

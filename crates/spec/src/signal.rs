@@ -55,6 +55,8 @@ impl Signal {
     pub const INT: Self = Self(2);
     /// Quit, as Ctrl-\ sends it.
     pub const QUIT: Self = Self(3);
+    /// The terminal has another size.
+    pub const WINCH: Self = Self(28);
     /// The end that cannot be refused.
     pub const KILL: Self = Self(9);
     /// The polite end.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::collector::Collector;
 use crate::{Deadline, wait_readable};
@@ -63,6 +63,12 @@ impl Terminal {
     pub fn resize(&self, columns: u16, rows: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         self.with_side(|side| tcsetwinsize(side, size)).expect("the terminal takes a size");
+    }
+
+    /// Whether what is typed is shown and comes in whole lines, as it is at first.
+    pub fn is_in_lines(&self) -> bool {
+        let modes = self.with_side(|side| tcgetattr(side)).expect("the terminal has modes");
+        modes.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
     }
 
     /// Closes the window, as its user may at any time.

@@ -15,6 +15,7 @@ mod reload;
 mod run;
 mod start;
 mod stored_logs;
+mod top;
 mod version;
 mod welcome;
 mod why;
@@ -31,6 +32,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Run(args) => run::run(place, &args),
         Command::Check(args) => check::run(place, &args),
         Command::Ps(args) => ps::run(place, args),
+        Command::Top(args) => top::run(place, args),
         Command::Stop(args) => act::stop(place, args),
         Command::Restart(args) => act::restart(place, args),
         Command::Scale(args) => act::scale(place, args),

@@ -34,6 +34,14 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} TiB", tenths / 10, tenths % 10)
 }
 
+/// `12.3M`: at most six letters, for tables where room is scarce.
+pub(crate) fn short_size(bytes: u64) -> String {
+    match size(bytes).split_once(' ') {
+        Some((number, unit)) => format!("{number}{}", &unit[..1]),
+        None => String::new(),
+    }
+}
+
 /// `1 worker`, `2 workers`.
 pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
@@ -79,6 +87,7 @@ mod tests {
             assert_eq!(size(bytes), expected);
         }
         assert!(size(u64::MAX).ends_with(" TiB"));
+        assert_eq!((short_size(1023), short_size(12_897_485)), ("1023B".to_owned(), "12.3M".to_owned()));
     }
 
     #[test]

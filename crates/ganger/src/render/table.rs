@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::style::Style;
 
+/// So many spaces are between two columns.
+const GAP: usize = 2;
+
 /// Where the text of a column stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Align {
@@ -24,6 +27,10 @@ pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
     /// The last column, plain text, is cut where a line would be longer than this.
     limit: Option<usize>,
+    /// Columns that are left out, from the first on, until the last column has its room.
+    giving_way: &'static [&'static str],
+    /// So much room the last column should have, if it needs it.
+    room: usize,
 }
 
 impl Table {
@@ -33,12 +40,26 @@ impl Table {
             Some(name) => (name, Align::Right),
             None => (*name, Align::Left),
         };
-        Self { style, columns: columns.iter().map(column).collect(), rows: Vec::new(), limit: None }
+        Self {
+            style,
+            columns: columns.iter().map(column).collect(),
+            rows: Vec::new(),
+            limit: None,
+            giving_way: &[],
+            room: 0,
+        }
     }
 
     /// Cuts the last column where a line would be longer than `limit`; that column is never painted.
     pub(crate) fn within(mut self, limit: Option<usize>) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Leaves out these columns, one after the other, where the last one would have less room than this and than it
+    /// needs.
+    pub(crate) fn giving_way(mut self, columns: &'static [&'static str], room: usize) -> Self {
+        (self.giving_way, self.room) = (columns, room);
         self
     }
 
@@ -67,7 +88,7 @@ impl Table {
             let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width);
             cells.chain([self.columns[column].0.len()]).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let widths = self.shown((0..self.columns.len()).map(width).collect());
         let head =
             self.columns.iter().map(|(name, _)| Cell { shown: self.style.head(name), width: name.len() });
         let mut out = self.line(&head.collect::<Vec<_>>(), &widths);
@@ -77,26 +98,44 @@ impl Table {
         out
     }
 
+    /// The width of each column; none for those that give way.
+    fn shown(&self, widths: Vec<usize>) -> Vec<Option<usize>> {
+        let mut shown: Vec<Option<usize>> = widths.into_iter().map(Some).collect();
+        let Some((limit, last)) = self.limit.zip(shown.last().copied().flatten()) else { return shown };
+        let wish = last.min(self.room);
+        for name in self.giving_way {
+            let before: usize = shown.iter().rev().skip(1).flatten().map(|width| width + GAP).sum();
+            if before + wish <= limit {
+                break;
+            }
+            if let Some(index) = self.columns.iter().position(|(column, _)| column == name) {
+                shown[index] = None;
+            }
+        }
+        shown
+    }
+
     /// What is shown of a cell: less than all only in the last column, but its head always fits.
-    fn fitted<'a>(&self, cell: &'a Cell, index: usize, widths: &[usize]) -> Cow<'a, str> {
+    fn fitted<'a>(&self, cell: &'a Cell, index: usize, widths: &[Option<usize>]) -> Cow<'a, str> {
         let Some(limit) = self.limit.filter(|_| index + 1 == widths.len()) else {
             return Cow::Borrowed(&cell.shown);
         };
-        let before: usize = widths[..index].iter().map(|width| width + 2).sum();
+        let before: usize = widths[..index].iter().flatten().map(|width| width + GAP).sum();
         let room = limit.saturating_sub(before).max(self.columns[index].0.len());
         if cell.width <= room { Cow::Borrowed(&cell.shown) } else { Cow::Owned(cut(&cell.shown, room)) }
     }
 
-    fn line(&self, cells: &[Cell], widths: &[usize]) -> String {
+    fn line(&self, cells: &[Cell], widths: &[Option<usize>]) -> String {
         let mut line = String::new();
         let mut owed = 0;
         for (index, cell) in cells.iter().enumerate() {
-            let padding = widths[index] - cell.width;
+            let Some(width) = widths[index] else { continue };
+            let padding = width - cell.width;
             let (before, after) = match self.columns[index].1 {
                 Align::Left => (0, padding),
                 Align::Right => (padding, 0),
             };
-            let gap = if index == 0 { 0 } else { 2 };
+            let gap = if index == 0 { 0 } else { GAP };
             if cell.width > 0 {
                 // Spaces are written only before something: no line ends in them.
                 line.push_str(&" ".repeat(owed + gap + before));
@@ -155,6 +194,20 @@ mod tests {
         assert_eq!(shown(Some(15)), whole);
         assert_eq!(shown(Some(14)), "NAME   WHY\nweb.1  as it …\n");
         assert_eq!(shown(Some(3)), "NAME   WHY\nweb.1  as…\n", "the head always fits");
+    }
+
+    #[test]
+    fn columns_give_way_to_the_last_one_as_far_as_it_needs_it() {
+        let shown = |limit, room| {
+            let table = Table::new(Style::PLAIN, &["NAME", "B", "C", "WHY"]);
+            let mut table = table.within(Some(limit)).giving_way(&["C", "B"], room);
+            table.row(["web.1".into(), "b".into(), "c".into(), "as it is".into()]);
+            table.render()
+        };
+        assert_eq!(shown(21, 20), "NAME   B  C  WHY\nweb.1  b  c  as it is\n");
+        assert_eq!(shown(20, 20), "NAME   B  WHY\nweb.1  b  as it is\n");
+        assert_eq!(shown(17, 20), "NAME   WHY\nweb.1  as it is\n");
+        assert_eq!(shown(17, 4), "NAME   B  C  WHY\nweb.1  b  c  as …\n");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use ganger_api::{
-    EnvInfo, EventInfo, HolderInfo, PortsInfo, VariableInfo, WantedState, WhyInfo, WorkerInfo, WorkersInfo,
+    EndedRunInfo, EnvInfo, EventInfo, HolderInfo, PortsInfo, UsageInfo, VariableInfo, WantedState, WhyInfo,
+    WorkerInfo, WorkersInfo,
 };
 use jiff::tz::TimeZone;
 
@@ -11,11 +12,16 @@ use super::human::{clock, length, size};
 use super::table::Table;
 use crate::style::Style;
 
+/// So much room the reasons of `ganger ps` should have.
+const WHY_ROOM: usize = 32;
+
 /// The table of `ganger ps`, in so many columns if that is bounded.
 pub(crate) fn workers(info: &WorkersInfo, style: Style, width: Option<usize>) -> String {
     const COLUMNS: [&str; 10] =
         ["NAME", "STATE", "WANTED", ">PID", ">PORT", ">UPTIME", ">RESTARTS", ">CPU", ">MEM", "WHY"];
-    let mut table = Table::new(style, &COLUMNS).within(width);
+    /// What `ports`, `why` and `top` tell too.
+    const GIVING_WAY: [&str; 5] = ["PORT", "RESTARTS", "CPU", "MEM", "UPTIME"];
+    let mut table = Table::new(style, &COLUMNS).within(width).giving_way(&GIVING_WAY, WHY_ROOM);
     for worker in &info.workers {
         table.row([
             worker.name.to_string(),
@@ -25,13 +31,23 @@ pub(crate) fn workers(info: &WorkersInfo, style: Style, width: Option<usize>) ->
             or_dash(worker.port),
             or_dash(worker.uptime_ms.map(length)),
             worker.restarts.to_string(),
-            or_dash(worker.cpu_percent.map(|percent| format!("{percent:.1}%"))),
-            or_dash(worker.memory_bytes.map(size)),
+            or_dash(worker.usage.as_ref().and_then(cpu)),
+            or_dash(worker.usage.as_ref().map(|usage| at_least(usage, size(usage.memory_bytes)))),
             reason(worker),
         ]);
         table.paint(1, |text| style.state(worker.state, text));
     }
     if info.workers.is_empty() { "no workers\n".to_owned() } else { table.render() }
+}
+
+/// The share of a CPU.
+pub(super) fn cpu(usage: &UsageInfo) -> Option<String> {
+    usage.cpu_percent.map(|percent| format!("{percent:.1}%"))
+}
+
+/// A sum, marked if it lacks what could not be looked into.
+pub(super) fn at_least(usage: &UsageInfo, sum: String) -> String {
+    if usage.hidden > 0 { format!(">{sum}") } else { sum }
 }
 
 /// Why it is so, and when it is tried again.
@@ -42,7 +58,7 @@ fn reason(worker: &WorkerInfo) -> String {
     }
 }
 
-fn or_dash(value: Option<impl ToString>) -> String {
+pub(super) fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
@@ -64,6 +80,12 @@ pub(crate) fn why(info: &WhyInfo, zone: &TimeZone, style: Style) -> String {
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
     out.extend([format!("{}\nruns: {}\n", facts.join(", "), worker.command)]);
+    if let Some(usage) = &worker.usage {
+        out.extend([format!("uses: {}\n", uses(usage))]);
+    }
+    if !info.runs.is_empty() {
+        out.extend(["\n".to_owned(), ended_runs(&info.runs, zone, style)]);
+    }
     if !info.events.is_empty() {
         out.push('\n');
     }
@@ -71,6 +93,46 @@ pub(crate) fn why(info: &WhyInfo, zone: &TimeZone, style: Style) -> String {
         out.push_str(&event(happened, zone));
     }
     out
+}
+
+/// What a run uses now, in a line.
+fn uses(usage: &UsageInfo) -> String {
+    let hidden = match usage.hidden {
+        0 => None,
+        1 => Some("of 1 process, of another user, memory, descriptors and bytes are not shown".to_owned()),
+        n => Some(format!("of {n} processes, of other users, memory, descriptors and bytes are not shown")),
+    };
+    let parts = [
+        cpu(usage).map(|share| format!("{share} CPU")),
+        Some(format!("{} memory", at_least(usage, size(usage.memory_bytes)))),
+        usage.cgroup_memory_bytes.map(|bytes| format!("{} in its cgroup", size(bytes))),
+        Some(format!("{} processes, {} threads", usage.processes, usage.threads)),
+        Some(format!("{} descriptors", at_least(usage, usage.descriptors.to_string()))),
+        Some(format!("{} read, {} written", size(usage.read_bytes), size(usage.written_bytes))),
+        hidden,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The last runs, with what each used.
+fn ended_runs(runs: &[EndedRunInfo], zone: &TimeZone, style: Style) -> String {
+    let mut table = Table::new(style, &[">RUN", "ENDED", ">LASTED", ">CPU", ">PEAK", "EXIT"]);
+    for ended in runs {
+        table.row([
+            ended.run.to_string(),
+            clock(ended.ended, zone),
+            or_dash(ended.lasted_ms.map(length)),
+            or_dash(ended.usage.map(|usage| seconds(usage.user_ms + usage.system_ms))),
+            or_dash(ended.usage.map(|usage| size(usage.peak_resident_bytes))),
+            ended.exit.clone(),
+        ]);
+    }
+    table.render()
+}
+
+/// `1.25s`.
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:02}s", milliseconds / 1000, milliseconds % 1000 / 10)
 }
 
 /// One line of `ganger events`.

@@ -21,3 +21,4 @@ mod run;
 mod second_terminal;
 mod support;
 mod transcripts;
+mod usage;

@@ -26,8 +26,8 @@ fn ps_shows_every_worker_with_its_state_and_reason() {
     assert!(matches!(web["state"].as_str(), Some("STARTING" | "RUNNING")), "{web:#}");
     assert_eq!((&web["wanted"], &web["port"], &web["restarts"]), (&"up".into(), &5000.into(), &0.into()));
     assert!(web["why"].as_str().is_some_and(|why| !why.is_empty()), "{web:#}");
-    assert!(web["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{web:#}");
-    assert!(web["cpu_ms"].is_u64() && web["uptime_ms"].is_u64(), "{web:#}");
+    assert!(web["usage"]["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{web:#}");
+    assert!(web["usage"]["cpu_ms"].is_u64() && web["uptime_ms"].is_u64(), "{web:#}");
     assert_eq!(names(&sandbox), ["web.1", "job.1", "job.2"]);
     interrupted(&sandbox, running);
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::io::{Errno, read};
@@ -110,6 +110,38 @@ impl Descriptor {
 impl AsFd for Descriptor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// Signals that do not end this process but arrive on a descriptor, for as long as this lives.
+pub struct Signals {
+    descriptor: Descriptor,
+    before: Set,
+}
+
+impl Signals {
+    /// Catches these. To be called before there are threads, which would get them otherwise.
+    pub fn catch(signals: &[i32]) -> io::Result<Self> {
+        let set = Set::of(signals);
+        let descriptor = Descriptor::open(&set)?;
+        Ok(Self { descriptor, before: set.block() })
+    }
+
+    /// The next that arrived, if there is one.
+    pub fn next(&self) -> Option<i32> {
+        self.descriptor.next()
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.before.block();
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.0.as_raw_fd()
     }
 }
 

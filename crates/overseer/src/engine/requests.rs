@@ -12,6 +12,8 @@ use crate::views;
 
 /// `why` shows so many of the latest events of a worker.
 const WHY_EVENTS: usize = 20;
+/// And so many of its latest runs that ended.
+const WHY_RUNS: usize = 10;
 
 impl Engine {
     /// Answers a request at once, or gives it to the decider, which answers after the effect.
@@ -90,7 +92,7 @@ impl Engine {
             names.iter().filter_map(|name| self.core.worker(name)).collect()
         };
         let workers = views.iter().map(|view| views::worker(&spec, view)).collect();
-        Ok(Data::Workers(WorkersInfo { workers }))
+        Ok(Data::Workers(WorkersInfo { workers, groups: Vec::new() }))
     }
 
     /// The one worker that a name means; the first one of a group.
@@ -106,7 +108,8 @@ impl Engine {
     fn why(&self, name: &str) -> Result<Data, ApiError> {
         let view = self.one(name)?;
         let events = self.journal.of_worker(&view.name, self.started, WHY_EVENTS);
-        Ok(Data::Why(WhyInfo { worker: views::worker(&self.spec(), &view), events }))
+        let runs = self.journal.runs_of(&view.name, self.started, WHY_RUNS);
+        Ok(Data::Why(WhyInfo { worker: views::worker(&self.spec(), &view), runs, events }))
     }
 
     fn env(&self, name: Option<String>) -> Result<Data, ApiError> {

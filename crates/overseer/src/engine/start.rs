@@ -104,6 +104,8 @@ impl Engine {
         if self.core.spec().is_some() {
             self.keep_output();
         }
+        let ended = runs.iter().filter(|report| report.exit.is_some());
+        self.narrator.used(ended.map(|report| (ganger_core::RunId(report.run.0), report.usage)));
         self.decide(Input::Connected { runs: known });
         match self.to_apply.take() {
             Some(spec) => {

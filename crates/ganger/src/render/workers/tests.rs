@@ -1,6 +1,26 @@
 use super::*;
-use ganger_api::{EventKind, OverriddenInfo, PortInfo, SourceInfo, WorkerState};
+use ganger_api::{EndedUsageInfo, EventKind, OverriddenInfo, PortInfo, SourceInfo, WorkerState};
 use ganger_spec::WorkerName;
+
+fn usage() -> UsageInfo {
+    UsageInfo {
+        processes: 2,
+        threads: 5,
+        cpu_ms: 40,
+        cpu_percent: Some(12.345),
+        memory_bytes: 12_897_485,
+        cgroup_memory_bytes: None,
+        descriptors: 9,
+        read_bytes: 0,
+        written_bytes: 4096,
+        hidden: 0,
+    }
+}
+
+fn ended(run: u64, lasted_ms: Option<u64>, usage: Option<EndedUsageInfo>) -> EndedRunInfo {
+    let ended = "2026-11-22T10:00:05Z".parse().unwrap();
+    EndedRunInfo { run, ended, lasted_ms, exit: "exited with code 1".to_owned(), usage }
+}
 
 fn running() -> WorkerInfo {
     WorkerInfo {
@@ -17,9 +37,7 @@ fn running() -> WorkerInfo {
         since: "2026-11-22T10:00:00Z".parse().unwrap(),
         restarts: 2,
         retry_in_ms: None,
-        cpu_ms: Some(40),
-        cpu_percent: Some(12.345),
-        memory_bytes: Some(12_897_485),
+        usage: Some(usage()),
         last_exit: Some("exited with code 1".to_owned()),
         command: "bin/web".to_owned(),
     }
@@ -37,9 +55,7 @@ fn waiting() -> WorkerInfo {
         port: None,
         uptime_ms: None,
         retry_in_ms: Some(4200),
-        cpu_ms: None,
-        cpu_percent: None,
-        memory_bytes: None,
+        usage: None,
         ..running()
     }
 }
@@ -57,19 +73,40 @@ fn happened() -> EventInfo {
 
 #[test]
 fn ps_shows_state_wish_and_reason_of_each_worker() {
-    let info = WorkersInfo { workers: vec![running(), waiting()] };
+    let info = WorkersInfo { workers: vec![running(), waiting()], groups: vec![] };
     let expected = "\
 NAME       STATE    WANTED   PID  PORT  UPTIME  RESTARTS    CPU       MEM  WHY
 web.1      RUNNING  up      4711  5000  3m 12s         2  12.3%  12.3 MiB  started
 worker.12  BACKOFF  up         -     -       -         2      -         -  exited with code 1; next try in 4s
 ";
     assert_eq!(workers(&info, Style::PLAIN, None), expected);
-    assert_eq!(workers(&WorkersInfo { workers: vec![] }, Style::PLAIN, None), "no workers\n");
+    assert_eq!(workers(&WorkersInfo { workers: vec![], groups: vec![] }, Style::PLAIN, None), "no workers\n");
+}
+
+#[test]
+fn in_eighty_columns_the_reasons_have_room() {
+    let info = WorkersInfo { workers: vec![running(), waiting()], groups: vec![] };
+    let expected = "\
+NAME       STATE    WANTED   PID  UPTIME  WHY
+web.1      RUNNING  up      4711  3m 12s  started
+worker.12  BACKOFF  up         -       -  exited with code 1; next try in 4s
+";
+    assert_eq!(workers(&info, Style::PLAIN, Some(80)), expected);
+    let wide = workers(&info, Style::PLAIN, Some(120));
+    assert_eq!(wide, workers(&info, Style::PLAIN, None));
+}
+
+#[test]
+fn what_may_not_be_looked_into_marks_the_sums() {
+    let hidden = UsageInfo { hidden: 1, ..usage() };
+    let info = WorkerInfo { usage: Some(hidden), ..running() };
+    let story = why(&WhyInfo { worker: info, runs: vec![], events: vec![] }, &TimeZone::UTC, Style::PLAIN);
+    assert!(story.contains(">12.3 MiB memory") && story.contains("another user"), "{story}");
 }
 
 #[test]
 fn on_a_terminal_only_colours_are_added() {
-    let info = WorkersInfo { workers: vec![running(), waiting()] };
+    let info = WorkersInfo { workers: vec![running(), waiting()], groups: vec![] };
     let coloured = workers(&info, Style { coloured: true }, None);
     assert!(coloured.contains("\x1b[32mRUNNING\x1b[0m") && coloured.contains("\x1b[33mBACKOFF\x1b[0m"));
     let codes = ["\x1b[0m", "\x1b[1m", "\x1b[32m", "\x1b[33m"];
@@ -79,11 +116,18 @@ fn on_a_terminal_only_colours_are_added() {
 
 #[test]
 fn why_tells_the_story_of_a_worker() {
-    let info = WhyInfo { worker: running(), events: vec![happened()] };
+    let used = EndedUsageInfo { user_ms: 1200, system_ms: 56, peak_resident_bytes: 5 << 20 };
+    let runs = vec![ended(1, None, None), ended(2, Some(61_000), Some(used))];
+    let info = WhyInfo { worker: running(), runs, events: vec![happened()] };
     let expected = "\
 web.1 is RUNNING and wanted up: started
 pid 4711, port 5000, up 3m 12s, 2 restarts, the last run exited with code 1
 runs: bin/web
+uses: 12.3% CPU, 12.3 MiB memory, 2 processes, 5 threads, 9 descriptors, 0 B read, 4.0 KiB written
+
+RUN  ENDED     LASTED    CPU     PEAK  EXIT
+  1  10:00:05       -      -        -  exited with code 1
+  2  10:00:05   1m 1s  1.25s  5.0 MiB  exited with code 1
 
      7  10:00:05  web.1         exited with code 1
 ";

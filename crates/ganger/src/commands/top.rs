@@ -1,0 +1,94 @@
+//! `ganger top`: what workers use, looked at again and again, by a client that does nothing else.
+
+mod keys;
+mod screen;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ganger_api::{Client, Data, Request, WorkersInfo};
+use ganger_spec::Signal;
+use jiff::Zoned;
+use tokio::time::{Instant, sleep_until};
+
+use crate::ask::{ask_at, block_on, find, unexpected};
+use crate::cli::{TopArgs, Where};
+use crate::failure::{Failure, Outcome};
+use crate::output::{show, terminal_width};
+use crate::render::{View, top, top_frame, top_title};
+use crate::style::Style;
+use keys::Wish;
+use screen::{Screen, Told};
+
+/// Shows what workers use: in a terminal until it is told to end, elsewhere once.
+pub(crate) fn run(place: &Where, args: TopArgs) -> Outcome {
+    let (running, app) = find(place)?;
+    let request = Request::Workers { names: args.names };
+    let view = View { sort: args.sort, reversed: false, folded: false, scrolled: 0 };
+    if args.once || args.json || !std::io::stdout().is_terminal() {
+        let Data::Workers(info) = ask_at(&running, &request)? else { return Err(unexpected()) };
+        show(args.json, &info, |info| top(info, view, Style::of_stdout(), terminal_width()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    block_on(async {
+        let looker = Looker { client: Client::connect(&running).await?, request, interval: args.interval };
+        live(looker, &app.name, view).await
+    })
+}
+
+/// Asks again and again.
+struct Looker {
+    client: Client,
+    request: Request,
+    interval: Duration,
+}
+
+impl Looker {
+    /// The next answer, not before that moment, and when it was asked for.
+    async fn look(mut self, at: Instant) -> Result<(Self, WorkersInfo, Instant), Failure> {
+        sleep_until(at).await;
+        let asked = Instant::now();
+        let Data::Workers(info) = self.client.request(&self.request).await? else { return Err(unexpected()) };
+        Ok((self, info, asked))
+    }
+}
+
+/// Shows each answer, and does what the keys say, until one or a signal says to end.
+async fn live(looker: Looker, app: &str, mut view: View) -> Outcome {
+    let interval = looker.interval;
+    let (looker, mut info, asked) = looker.look(Instant::now()).await?;
+    let screen = Screen::enter()?;
+    let style = Style::of_stdout();
+    let mut next = Box::pin(looker.look(asked + interval));
+    loop {
+        let clock = Zoned::now().strftime("%H:%M:%S").to_string();
+        let title = top_title(app, &clock, &info, style);
+        screen.show(&top_frame(&info, &mut view, &title, style, screen.size()))?;
+        tokio::select! {
+            answer = &mut next => {
+                let (looker, fresh, asked) = answer?;
+                info = fresh;
+                next = Box::pin(looker.look(asked + interval));
+            }
+            told = screen.told() => match told? {
+                Told::Keys(pressed) => {
+                    let page = screen.size().1;
+                    if pressed.into_iter().any(|key| keys::press(key, &mut view, page) == Wish::Leave) {
+                        return Ok(ExitCode::SUCCESS);
+                    }
+                }
+                Told::Resized => {}
+                Told::End(signal) => return Ok(status_of(signal)),
+            },
+        }
+    }
+}
+
+/// The status of a process that this signal ended; Ctrl-C is the usual way to leave.
+fn status_of(signal: Signal) -> ExitCode {
+    match signal {
+        Signal::INT => ExitCode::SUCCESS,
+        other => ExitCode::from(u8::try_from(128 + other.number()).unwrap_or(u8::MAX)),
+    }
+}
