@@ -152,22 +152,14 @@ pub(crate) fn failure(
     Failure { reason, transient, status, hint: hint(step, worker, &program) }
 }
 
-/// What may help against a failing step.
+/// What may help against a failing step: what the keeper knows, unless the worker's name says more.
 fn hint(step: Step, worker: &WorkerName, program: &str) -> Option<String> {
     match step {
         Step::NotFound => {
             Some(format!("is {program} installed, and in the PATH that `ganger env {worker}` shows?"))
         }
-        Step::NotExecutable => Some(format!("make it executable: chmod +x {program}")),
-        Step::Interpreter => Some(format!("look at the first line of {program}")),
         Step::Directory => Some(format!("make it, or set `dir` of [groups.{}] in ganger.toml", worker.group)),
-        Step::Fork => Some("the machine or its limits allow no more processes (ulimit -u)".to_owned()),
-        Step::Descriptors => Some("raise the limit of open files (ulimit -n)".to_owned()),
-        Step::Limits => Some("a hard limit can be raised by root alone".to_owned()),
-        Step::Groups | Step::Group | Step::User => {
-            Some("only root may run workers as other users".to_owned())
-        }
-        Step::Refused | Step::Request | Step::Cgroup | Step::Session | Step::Stdio | Step::Exec => None,
+        other => other.hint().map(str::to_owned),
     }
 }
 
