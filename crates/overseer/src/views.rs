@@ -8,7 +8,7 @@ use ganger_api::{
     port_reason,
 };
 use ganger_core::{Core, State, Wanted, WorkerView};
-use ganger_spec::{Command, Spec, WorkerName};
+use ganger_spec::{Spec, WorkerName};
 
 use crate::clock;
 
@@ -50,7 +50,7 @@ pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
         retry_in_ms: view.retry.map(|retry| millis(retry.since(now))),
         usage: None,
         last_exit: view.last_exit.map(|exit| exit.to_string()),
-        command: spec.group(&view.name.group).map(|group| command(&group.command)).unwrap_or_default(),
+        command: spec.group(&view.name.group).map(|group| group.command.to_string()).unwrap_or_default(),
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn app(core: &Core, spec: &Spec, id: &str, keeper_pid: u32, started: 
             name: group.name.clone(),
             count: 0,
             running: 0,
-            command: command(&group.command),
+            command: group.command.to_string(),
             port: spec.port(&WorkerName::new(&group.name, 1)),
         })
         .collect();
@@ -95,13 +95,6 @@ pub(crate) fn app(core: &Core, spec: &Spec, id: &str, keeper_pid: u32, started: 
         started,
         groups,
         workers: states,
-    }
-}
-
-fn command(command: &Command) -> String {
-    match command {
-        Command::Line(line) => line.clone(),
-        Command::Words(words) => words.join(" "),
     }
 }
 

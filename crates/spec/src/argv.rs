@@ -1,5 +1,7 @@
 //! Whether a command needs a shell, and the words that are executed.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Command;
@@ -40,6 +42,16 @@ impl Command {
                 Argv { words: vec![SHELL.to_owned(), "-c".to_owned(), line.clone()], shell: true }
             }
             Self::Line(line) => Argv { words: words_of(line).map(str::to_owned).collect(), shell: false },
+        }
+    }
+}
+
+/// One line, for people.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => f.write_str(line),
+            Self::Words(words) => f.write_str(&words.join(" ")),
         }
     }
 }

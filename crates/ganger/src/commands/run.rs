@@ -205,10 +205,7 @@ fn list(spec: &Spec, json: bool) -> Outcome {
     let runnable = |group: &Group| Runnable {
         name: group.name.clone(),
         port: spec.port(&WorkerName::new(&group.name, 1)),
-        command: match &group.command {
-            Command::Line(line) => line.clone(),
-            Command::Words(words) => words.join(" "),
-        },
+        command: group.command.to_string(),
     };
     let groups: Vec<_> = spec.groups.iter().map(runnable).collect();
     show(json, &groups, |groups| listed(groups, Style::of_stdout()))?;
