@@ -1,8 +1,8 @@
 //! Measures against floors taken in the same run.
 //!
-//! `cargo xtask bench [start] [stop] [restart] [dev] [lines] [logs] [idle] [curve]`. Each measure does the same work twice, alternating: once by a small
-//! C program that does nothing else (`floor/`), and once by ganger. Promised are ratios of the two, for those
-//! depend little on the machine; SPECIFICATION.md has them.
+//! `cargo xtask bench [start] [stop] [restart] [dev] [lines] [logs] [idle] [curve]`. Each measure does the same work
+//! twice, alternating: once by a small C program that does nothing else (`floor/`), and once by ganger. Promised are
+//! ratios of the two, for those depend little on the machine; SPECIFICATION.md has them.
 
 mod bed;
 mod files;

@@ -2,8 +2,8 @@
 //!
 //! A segment is a pair of files, `NAME.log` (exactly what the worker wrote) and `NAME.index` (where that begins
 //! in the whole log, and when what came). Rotated pairs are `NAME.log.1` with `NAME.index.1` and so on,
-//! the highest number being the oldest. A rotated text may be packed: `NAME.log.1.zst` (see `pack`). The cut is after the last line end; what follows it, the torn tail,
-//! moves to the new segment.
+//! the highest number being the oldest. A rotated text may be packed: `NAME.log.1.zst` (see `pack`). The cut is after
+//! the last line end; what follows it, the torn tail, moves to the new segment.
 //!
 //! 1. Write the tail to `NAME.log.new`.
 //! 2. Write `NAME.index.new`: where the new segment begins, and how long that leaves the old one. With

@@ -8,9 +8,9 @@ use crate::support::*;
 
 /// Where the logs of the app are.
 fn logs(sandbox: &Sandbox) -> PathBuf {
-    let apps = std::fs::read_dir(sandbox.root().join("state")).expect("a state directory");
+    let apps = std::fs::read_dir(sandbox.root().join("state")).unwrap();
     let mut logs = apps.filter_map(|app| Some(app.ok()?.path().join("logs")).filter(|logs| logs.is_dir()));
-    logs.next().expect("an app with logs")
+    logs.next().unwrap()
 }
 
 /// What `ganger logs` prints of these logs, without names.

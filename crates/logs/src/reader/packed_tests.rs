@@ -74,7 +74,12 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path(), &pieces, file_bytes);
         let all = pieces.concat();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a short text")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a place in a short text"
+        )]
         let places = places.iter().map(|p| (p * all.len() as f64) as usize).collect::<Vec<_>>();
         let positions = places.iter().map(|p| *p as u64).collect::<Vec<_>>();
         let plain = Store::open(dir.path()).unwrap();
