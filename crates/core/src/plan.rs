@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ganger_spec::{Command, Group, Port, Spec};
+use ganger_spec::{Command, Group, Logs, Port, Spec};
 
 /// What a reload would do, a sentence each; none if it would do nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,6 +89,9 @@ pub(crate) fn plan(old: Option<&Spec>, new: &Spec, counts: &BTreeMap<String, u32
     for group in before.iter().filter(|group| new.groups.iter().all(|kept| kept.name != group.name)) {
         changes.push(format!("{}: removed, {} stopped", group.name, workers(count(group, counts))));
     }
+    if old.is_some_and(|old| old.logs_max_total != new.logs_max_total) {
+        changes.push("logs: max_total changed, in force at once".to_owned());
+    }
     Plan { changes }
 }
 
@@ -121,6 +124,9 @@ fn differences(
     let policies = policy(old, new).join(", ");
     if !policies.is_empty() {
         lines.push(format!("{name}: {policies} changed, in force at once"));
+    }
+    if old.logs.stderr != new.logs.stderr {
+        lines.push(format!("{name}: logs.stderr changed, in force with the next start of each worker"));
     }
     lines
 }
@@ -157,6 +163,7 @@ fn policy(old: &Group, new: &Group) -> Vec<&'static str> {
         ("exits", old.exits != new.exits),
         ("on_end", old.on_end != new.on_end),
         ("stop", old.stop != new.stop),
+        ("logs", Logs { stderr: new.logs.stderr, ..old.logs } != new.logs),
     ];
     fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }

@@ -2,6 +2,7 @@
 
 mod feed;
 mod packer;
+mod trouble;
 mod turn;
 
 use std::os::fd::OwnedFd;
@@ -23,9 +24,10 @@ const COMMANDS: usize = 1024;
 /// Something that happened to a log and that somebody should hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Output cannot be stored now; it waits in the pipe, and is tried again each second.
+    /// Output cannot be stored now; it waits in the pipe, and is tried again each second. Said once of all logs that
+    /// meet the same error.
     Failed {
-        /// Whose output.
+        /// Whose output was the first.
         log: String,
         /// The file.
         path: PathBuf,
@@ -34,12 +36,14 @@ pub enum Event {
         /// Since when.
         since: SystemTime,
     },
-    /// Output can be stored again; nothing was lost.
+    /// All output can be stored again; nothing was lost.
     Recovered {
-        /// Whose output.
-        log: String,
         /// Since when it could not.
         since: SystemTime,
+        /// Of how many logs.
+        logs: usize,
+        /// How often it was tried in vain.
+        attempts: u64,
     },
     /// A rotated file cannot be compressed or removed; it stays as it is, and is tried again with the next rotation.
     /// Said once, until it is possible again.

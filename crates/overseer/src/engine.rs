@@ -281,7 +281,9 @@ fn log_trouble(event: &ganger_logs::Event) -> String {
             path.display(),
             io::Error::from(*errno)
         ),
-        ganger_logs::Event::Recovered { log, .. } => format!("the output of {log} is stored again"),
+        ganger_logs::Event::Recovered { logs, attempts, .. } => {
+            format!("all output is stored again (logs that could not be: {logs}, attempts: {attempts})")
+        }
         ganger_logs::Event::Untidy { log, path, errno } => format!(
             "a rotated file of {log} cannot be compressed or removed: {}: {}; nothing is lost",
             path.display(),

@@ -50,7 +50,7 @@ impl fmt::Display for Logs {
         let said = [
             self.max_size.map(|bytes| format!("files of {}", Bytes(bytes))),
             self.keep.map(|files| format!("{files} rotated ones kept")),
-            self.max_age.map(|age| format!("rotated after {} s", age.as_secs_f64())),
+            self.max_age.map(|age| format!("rotated after {}", Age(age))),
             self.max_total.map(|bytes| format!("at most {} a worker", Bytes(bytes))),
             self.compress.then(|| "compressed".to_owned()),
             (self.stderr == Stderr::Separate).then(|| "stderr apart".to_owned()),
@@ -69,6 +69,21 @@ impl fmt::Display for Bytes {
         match units.iter().find(|(size, _)| self.0 >= *size && self.0.is_multiple_of(*size)) {
             Some((size, unit)) => write!(f, "{} {unit}", self.0 / size),
             None => write!(f, "{} bytes", self.0),
+        }
+    }
+}
+
+struct Age(Duration);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, units) = (self.0.as_secs(), [(86_400, "d"), (3600, "h"), (60, "m")]);
+        match units
+            .iter()
+            .find(|(unit, _)| seconds >= *unit && self.0 == Duration::from_secs(seconds / unit * unit))
+        {
+            Some((unit, letter)) => write!(f, "{}{letter}", seconds / unit),
+            None => write!(f, "{}s", self.0.as_secs_f64()),
         }
     }
 }

@@ -9,7 +9,7 @@ use rustix::event::epoll;
 use rustix::io::ioctl_fionread;
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
-use super::{Done, Event};
+use super::Done;
 use crate::Error;
 use crate::files::RealFiles;
 use crate::log::Log;
@@ -30,18 +30,18 @@ pub(super) struct Feed {
     drains: Vec<(u64, Done)>,
     /// The position at which the pipe is let go.
     leave_at: Option<u64>,
-    failed_since: Option<SystemTime>,
+    is_failing: bool,
     grown: bool,
     listening: bool,
 }
 
 /// What became of a pipe's turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Poured {
     /// All is well.
     Moved(Moved),
     /// It could not be stored; the bytes wait in the pipe.
-    Failed,
+    Failed(Error),
     /// A follower that must miss nothing lags too far; the bytes wait in the pipe.
     Stalled,
 }
@@ -54,7 +54,7 @@ impl Feed {
             writer: Writer::default(),
             drains: Vec::new(),
             leave_at: None,
-            failed_since: None,
+            is_failing: false,
             grown: false,
             listening: true,
         }
@@ -128,38 +128,45 @@ impl Feed {
     }
 
     /// Moves what is there, up to a turn's worth.
-    pub(super) fn pour(&mut self, desk: &Desk<'_, RealFiles>, on_event: &mut dyn FnMut(Event)) -> Poured {
+    pub(super) fn pour(&mut self, desk: &Desk<'_, RealFiles>) -> Poured {
         if self.is_held_up() {
             return Poured::Stalled;
         }
         match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
             Ok(moved) => {
-                self.recover(on_event);
+                self.is_failing = false;
                 self.grow(moved.bytes);
                 self.call_drained(moved.bytes == 0);
                 Poured::Moved(moved)
             }
             Err(error) => {
-                self.fail(&error, on_event);
-                Poured::Failed
+                self.is_failing = true;
+                Poured::Failed(error)
             }
         }
     }
 
+    /// Could it not be stored, when it was last tried?
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing
+    }
+
     /// Stores what is there now, for the last time.
-    pub(super) fn finish(mut self, desk: &Desk<'_, RealFiles>, on_event: &mut dyn FnMut(Event)) {
+    pub(super) fn finish(mut self, desk: &Desk<'_, RealFiles>) -> Result<(), Error> {
+        let mut finished = Ok(());
         let until = self.log.end() + self.waiting();
         while self.log.end() < until {
             match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
                 Ok(Moved { bytes: 0, .. }) => break,
                 Ok(_) => {}
                 Err(error) => {
-                    self.fail(&error, on_event);
+                    finished = Err(error);
                     break;
                 }
             }
         }
         self.settle_drains();
+        finished
     }
 
     fn call_drained(&mut self, empty: bool) {
@@ -179,23 +186,6 @@ impl Feed {
                 // A user may have used up what the system grants for pipes; a small one works, too.
                 let _ = fcntl_setpipe_size(&self.pipe, PIPE_BYTES);
             }
-        }
-    }
-
-    fn fail(&mut self, error: &Error, on_event: &mut dyn FnMut(Event)) {
-        if self.failed_since.is_some() {
-            return;
-        }
-        let since = SystemTime::now();
-        self.failed_since = Some(since);
-        let log = self.log.name.to_string();
-        let (path, errno) = super::place(error);
-        on_event(Event::Failed { log, path, errno, since });
-    }
-
-    fn recover(&mut self, on_event: &mut dyn FnMut(Event)) {
-        if let Some(since) = self.failed_since.take() {
-            on_event(Event::Recovered { log: self.log.name.to_string(), since });
         }
     }
 }

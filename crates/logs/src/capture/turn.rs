@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
 use super::feed::{Feed, Poured};
 use super::packer::Packer;
+use super::trouble::Trouble;
 use super::{Command, Done, Event};
 use crate::files::RealFiles;
 use crate::log::Log;
@@ -50,6 +51,7 @@ pub(super) struct Turns {
     failing: Vec<usize>,
     stalled: Vec<usize>,
     retry_at: Option<Instant>,
+    trouble: Trouble,
     /// How many bytes this turn moved, for followers to read.
     moved: usize,
     /// A log was rotated, or limits have changed.
@@ -87,6 +89,7 @@ impl Turns {
             failing: Vec::new(),
             stalled: Vec::new(),
             retry_at: None,
+            trouble: Trouble::default(),
             moved: 0,
             rotated: true,
             headroom: 0,
@@ -238,19 +241,27 @@ impl Turns {
         self.places.remove(feed.name());
         self.failing.retain(|p| *p != place);
         self.stalled.retain(|p| *p != place);
+        let recovered = if feed.is_failing() { self.trouble.over() } else { None };
         feed.settle_drains();
+        recovered.into_iter().for_each(&mut self.on_event);
     }
 
     /// Moves what a pipe holds, up to a turn's worth.
     fn serve(&mut self, place: usize) {
         let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
         let desk = Desk { files: &RealFiles, dir: self.store.dir() };
-        match feed.pour(&desk, &mut self.on_event) {
+        let was_failing = feed.is_failing();
+        match feed.pour(&desk) {
             Poured::Moved(Moved { bytes, rotated }) => {
                 self.moved += bytes;
                 self.rotated |= rotated;
+                if was_failing {
+                    self.trouble.over().into_iter().for_each(&mut self.on_event);
+                }
             }
-            Poured::Failed => {
+            Poured::Failed(error) => {
+                let event = self.trouble.met(feed.name(), &error, !was_failing);
+                event.into_iter().for_each(&mut self.on_event);
                 self.failing.push(place);
                 self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
             }
@@ -278,7 +289,10 @@ impl Turns {
         self.packer.stop();
         let desk = Desk { files: &RealFiles, dir: self.store.dir() };
         for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
-            feed.finish(&desk, &mut self.on_event);
+            let (name, is_new) = (feed.name().to_owned(), !feed.is_failing());
+            if let Err(error) = feed.finish(&desk) {
+                self.trouble.met(&name, &error, is_new).into_iter().for_each(&mut self.on_event);
+            }
         }
         self.store.announce();
         self.stopping = true;

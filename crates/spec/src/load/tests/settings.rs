@@ -93,7 +93,7 @@ fn what_the_app_says_of_logs_holds_for_groups_that_do_not() {
     let job = Logs { max_size: Some(1 << 20), max_age: day, compress: true, ..Logs::default() };
     let found = |name: &str| spec.group(name).unwrap().logs;
     assert_eq!((found("web"), found("job"), spec.logs_max_total), (web, job, Some(1 << 30)));
-    let shown = "files of 5000 bytes, 3 rotated ones kept, rotated after 86400 s, at most 9000 bytes a worker, stderr apart";
+    let shown = "files of 5000 bytes, 3 rotated ones kept, rotated after 1d, at most 9000 bytes a worker, stderr apart";
     assert_eq!(web.to_string(), shown);
     let app = native("[logs]\nmax_total = 5\n[groups.web]\ncommand = 'w'\n");
     assert_eq!(
