@@ -333,6 +333,29 @@ fn a_text_that_a_rotation_moves_while_it_is_compressed_is_replaced_where_it_is_b
     }
 }
 
+#[test]
+fn a_file_that_is_too_old_is_rotated_by_the_next_write_once_it_has_a_line_end() {
+    let disk = Disk::default();
+    let limits = Limits { file_age: Some(Duration::from_secs(1)), ..Limits::default() };
+    let (log, mut writer) = (Log::new(NAME, Vec::new(), limits), Writer::<Disk>::default());
+    let source = RefCell::new(VecDeque::new());
+    let mut files_after = |millis: i64, text: &str| {
+        source.borrow_mut().extend(text.bytes());
+        let desk = Desk { files: &disk, dir: Path::new(DIR) };
+        writer.pour(&desk, &log, &source, millis * 1_000_000, 1000).unwrap();
+        let text = |s: &Segment| String::from_utf8(content(&disk, *s)).unwrap();
+        log.files().segments.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(files_after(5000, "torn"), ["torn"]);
+    assert_eq!(files_after(5999, " still"), ["torn still"]);
+    assert_eq!(files_after(9000, " and on"), ["torn still and on"], "no line end to cut at");
+    assert_eq!(files_after(9001, "\none\ntw"), ["torn still and on\none\ntw"]);
+    assert_eq!(files_after(9002, "o\n"), ["two\n", "torn still and on\none\n"], "the next write");
+    assert_eq!(files_after(10_001, "three\n"), ["two\nthree\n", "torn still and on\none\n"]);
+    assert_eq!(files_after(10_002, "new\n"), ["new\n", "two\nthree\n", "torn still and on\none\n"]);
+    assert_eq!(files_after(2000, "the clock went back\n").len(), 3);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 

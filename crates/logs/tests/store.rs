@@ -320,3 +320,57 @@ fn removing_a_log_stores_what_its_pipe_holds() {
     capture.remove("web.1");
     assert_eq!(drain(&capture, "web.1"), 11);
 }
+
+#[test]
+fn what_all_logs_take_together_is_bounded_and_the_oldest_rotated_files_go_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { file_bytes: 256 << 10, backups: 1000, ..limits() };
+    let capture = start(dir.path(), limits);
+    let mut workers = ["quiet", "a", "b"].map(|log| worker(&capture, dir.path(), log));
+    let text = numbered(100_000);
+    let mut write = |which: usize, log: &str| {
+        workers[which].write_all(text.as_bytes()).unwrap();
+        drain(&capture, log);
+    };
+    let taken = || -> u64 {
+        let files = std::fs::read_dir(dir.path().join("logs")).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+    };
+    write(0, "quiet");
+    write(1, "a");
+    assert!(taken() > 2 << 20);
+    let bound = 1 << 20;
+    capture.bound(Some(bound));
+    for _ in 0..4 {
+        write(1, "a");
+        write(2, "b");
+        // It may be exceeded by a MiB before it is looked at again.
+        assert!(taken() < bound + (1 << 20) + (300 << 10), "{}", taken());
+    }
+    let has = |file: &str| dir.path().join("logs").join(file).exists();
+    assert!(has("quiet.log") && !has("quiet.log.1") && !has("quiet.index.1"));
+    assert!(has("b.log") && has("b.log.1"));
+    let mut reader = capture.store().reader("b", From::Start).unwrap();
+    let kept = read_all(&mut reader).0;
+    assert!(text.repeat(4).as_bytes().ends_with(&kept) && kept.len() > 256 << 10);
+}
+
+#[test]
+fn limits_that_change_hold_from_the_next_write_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = start(dir.path(), limits());
+    let mut web = worker(&capture, dir.path(), "web.1");
+    let text = numbered(2000);
+    web.write_all(text.as_bytes()).unwrap();
+    drain(&capture, "web.1");
+    assert!(!dir.path().join("logs/web.1.log.1").exists());
+    capture.limit("web.1", Limits { file_bytes: 1000, backups: 2, ..limits() }).unwrap();
+    web.write_all(text.as_bytes()).unwrap();
+    drain(&capture, "web.1");
+    for (slot, exists) in [(1, true), (2, true), (3, false)] {
+        assert_eq!(dir.path().join(format!("logs/web.1.log.{slot}")).exists(), exists, "{slot}");
+    }
+    assert!(std::fs::metadata(dir.path().join("logs/web.1.log")).unwrap().len() <= 1000);
+    let mut reader = capture.store().reader("web.1", From::Start).unwrap();
+    assert!(text.as_bytes().ends_with(&read_all(&mut reader).0));
+}

@@ -15,8 +15,9 @@ use crate::files::RealFiles;
 use crate::log::Log;
 use crate::writer::{Desk, Moved, Writer};
 
-/// At most this is moved from one pipe in one turn, so that a loud worker does not starve the others.
-const TURN_BYTES: usize = 1 << 20;
+/// At most this is moved from one pipe in one turn: a loud worker does not starve the others, and is not kept from
+/// writing for long itself, as the kernel locks its pipe meanwhile.
+const TURN_BYTES: usize = 1 << 18;
 /// A pipe that was found full grows to this.
 const PIPE_BYTES: usize = 1 << 20;
 /// A move of this much means that the pipe was as good as full at its usual 64 KiB.
