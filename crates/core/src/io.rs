@@ -263,7 +263,7 @@ impl fmt::Display for Wanted {
 }
 
 /// The state of a worker, by supervisord's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum State {
     /// Not running, as asked.
@@ -280,6 +280,19 @@ pub enum State {
     Exited,
     /// Given up.
     Fatal,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Stopped,
+        Self::Starting,
+        Self::Running,
+        Self::Backoff,
+        Self::Stopping,
+        Self::Exited,
+        Self::Fatal,
+    ];
 }
 
 impl fmt::Display for State {

@@ -44,7 +44,7 @@ impl Report {
 
     /// What was never seen.
     pub fn missing(&self) -> Vec<Mark> {
-        Mark::ALL.into_iter().filter(|mark| !self.marks.contains_key(mark)).collect()
+        Mark::all().filter(|mark| !self.marks.contains_key(mark)).collect()
     }
 }
 

@@ -1,14 +1,22 @@
 //! What a simulation must have seen to be worth something: each fault, each state, each turn of the rules.
 
+use ganger_core::State;
+
 macro_rules! marks {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// Something that was seen.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Mark { $($(#[doc = $doc])* $name,)* }
+        pub enum Mark {
+            $($(#[doc = $doc])* $name,)*
+            /// A worker was in this state.
+            In(State),
+        }
 
         impl Mark {
             /// Every mark.
-            pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
+            pub fn all() -> impl Iterator<Item = Self> {
+                [$(Self::$name),*].into_iter().chain(State::ALL.map(Self::In))
+            }
         }
     };
 }
@@ -50,20 +58,6 @@ marks! {
     Rotated,
     /// The overseer died in the middle of a rotation.
     DiedInRotation,
-    /// A worker was STOPPED.
-    Stopped,
-    /// A worker was STARTING.
-    Starting,
-    /// A worker was RUNNING.
-    Running,
-    /// A worker was in BACKOFF.
-    Backoff,
-    /// A worker was STOPPING.
-    Stopping,
-    /// A worker was EXITED.
-    Exited,
-    /// A worker was FATAL.
-    Fatal,
     /// A tree was killed after its stop timeout.
     Killing,
     /// A tree was reported as stuck.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ganger_core::{
-    Action, Command, CommandId, Event, Exit, Input, Outcome, Record, Reply, RunId, Scope, State,
-};
+use ganger_core::{Action, Command, CommandId, Event, Exit, Input, Outcome, Record, Reply, RunId, Scope};
 use ganger_spec::{Signal, Spec, WorkerName};
 
 use super::Driver;
@@ -196,15 +194,7 @@ impl Driver {
 
     fn told(&mut self, event: &Event) -> Result<(), Broken> {
         match event {
-            Event::State { to, .. } => self.mark(match to {
-                State::Stopped => Mark::Stopped,
-                State::Starting => Mark::Starting,
-                State::Running => Mark::Running,
-                State::Backoff => Mark::Backoff,
-                State::Stopping => Mark::Stopping,
-                State::Exited => Mark::Exited,
-                State::Fatal => Mark::Fatal,
-            }),
+            Event::State { to, .. } => self.mark(Mark::In(*to)),
             Event::Ended { run, .. } => {
                 let times = if self.mutation == Some(Mutation::TellTwice) { 2 } else { 1 };
                 *self.model.told.entry(*run).or_default() += times;
@@ -212,7 +202,7 @@ impl Driver {
             }
             Event::Killing { .. } => self.mark(Mark::Killing),
             Event::Stuck { .. } => self.mark(Mark::Stuck),
-            Event::ShuttingDown { reason } => {
+            Event::ShuttingDown { reason, .. } => {
                 if reason.starts_with("every worker") {
                     self.mark(Mark::EndedIdle);
                 } else if !self.model.shutting_down {
