@@ -160,7 +160,8 @@ impl Display for Event {
             }
             Self::Released { number, changes } => write!(f, "release {number}: {}", changes.join("; ")),
             Self::Scaled { group, from, to } => write!(f, "{group} scaled from {from} to {to}"),
-            Self::ShuttingDown { reason } => write!(f, "shutting down: {reason}"),
+            Self::ShuttingDown { reason, now: false } => write!(f, "shutting down: {reason}"),
+            Self::ShuttingDown { reason, now: true } => write!(f, "shutting down at once: {reason}"),
         }
     }
 }

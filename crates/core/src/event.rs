@@ -81,5 +81,7 @@ pub enum Event {
     ShuttingDown {
         /// Why, for people.
         reason: String,
+        /// By a kill at once.
+        now: bool,
     },
 }

@@ -19,11 +19,12 @@ use crate::worker::Stimulus;
 impl Core {
     /// An operator asks for the end; the reply comes just before it.
     pub(crate) fn shut_down(&mut self, now: Instant, id: CommandId, wish: Shutdown) {
+        let reason = wish.reason.clone();
         let shutdown = match self.shutdown.take() {
             Some(earlier) => Shutdown { now: earlier.now || wish.now, ..earlier },
             None => wish,
         };
-        self.begin_shutdown(now, shutdown);
+        self.begin_shutdown(now, shutdown, reason);
         let open = self.workers.iter().filter(|(_, worker)| !worker.life.is_settled());
         let goals = open.map(|(name, _)| (name.clone(), Goal::Down)).collect();
         self.tickets.open(id, [], goals, &mut self.round.actions);
@@ -34,7 +35,8 @@ impl Core {
         if let Some(shutdown) = self.round.end_of_app.take().or_else(|| self.idle())
             && self.shutdown.is_none()
         {
-            self.begin_shutdown(now, shutdown);
+            let reason = shutdown.reason.clone();
+            self.begin_shutdown(now, shutdown, reason);
         }
         if let Some(shutdown) = &self.shutdown
             && self.index.unsettled == 0
@@ -46,10 +48,11 @@ impl Core {
         }
     }
 
-    fn begin_shutdown(&mut self, now: Instant, shutdown: Shutdown) {
+    /// `reason` is that of this call; the shutdown has that of the first.
+    fn begin_shutdown(&mut self, now: Instant, shutdown: Shutdown, reason: String) {
         self.round.before.push(Record::ShuttingDown(shutdown.clone()));
-        self.round.actions.push(Action::Event(Event::ShuttingDown { reason: shutdown.reason.clone() }));
         let kill = shutdown.now;
+        self.round.actions.push(Action::Event(Event::ShuttingDown { reason, now: kill }));
         self.shutdown = Some(shutdown);
         self.stop_everything(now, kill);
     }

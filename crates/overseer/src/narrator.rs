@@ -211,7 +211,8 @@ fn sentence(event: &Event) -> String {
         Event::Released { number, changes } if changes.is_empty() => format!("release {number}"),
         Event::Released { number, changes } => format!("release {number}: {}", changes.join("; ")),
         Event::Scaled { group, from, to } => format!("{group} scaled from {from} to {to}"),
-        Event::ShuttingDown { reason } => format!("{reason}, stopping"),
+        Event::ShuttingDown { reason, now: false } => format!("{reason}, stopping"),
+        Event::ShuttingDown { reason, now: true } => format!("{reason}, killing what still runs"),
     }
 }
 
@@ -219,7 +220,8 @@ fn details(event: &Event) -> Map<String, Value> {
     let value = match event {
         Event::State { from, to, pid, why, .. } => json!({"from": from, "to": to, "pid": pid, "why": why}),
         Event::Started { run, pid, .. } => json!({"run": run, "pid": pid}),
-        Event::SpawnFailed { reason, .. } | Event::ShuttingDown { reason } => json!({"reason": reason}),
+        Event::SpawnFailed { reason, .. } => json!({"reason": reason}),
+        Event::ShuttingDown { reason, now } => json!({"reason": reason, "now": now}),
         Event::Ended { run, exit, .. } => json!({"run": run, "status": exit.status()}),
         Event::Killing { why, .. } => json!({"why": why}),
         Event::Stuck { pid, .. } => json!({"pid": pid}),

@@ -41,7 +41,9 @@ fn a_second_ctrl_c_kills_now() {
     terminal.press("\x03");
     running.wait_line("asked");
     terminal.press("\x03");
-    ended(&sandbox, running);
+    let finished = ended(&sandbox, running);
+    assert_said(&finished, &["SIGINT received, killing"]);
+    assert_eq!(said(&finished).matches("received, stopping").count(), 1, "{finished}");
 }
 
 #[test]
