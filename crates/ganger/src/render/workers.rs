@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ganger_api::{
     EndedRunInfo, EnvInfo, EventInfo, HolderInfo, PortsInfo, UsageInfo, VariableInfo, WantedState, WhyInfo,
-    WorkerInfo, WorkersInfo,
+    WorkersInfo,
 };
 use jiff::tz::TimeZone;
 
@@ -13,7 +13,7 @@ use super::table::Table;
 use crate::style::Style;
 
 /// So much room the reasons of `ganger ps` should have.
-const WHY_ROOM: usize = 32;
+const WHY_ROOM: usize = 44;
 
 /// The table of `ganger ps`, in so many columns if that is bounded.
 pub(crate) fn workers(info: &WorkersInfo, style: Style, width: Option<usize>) -> String {
@@ -33,7 +33,7 @@ pub(crate) fn workers(info: &WorkersInfo, style: Style, width: Option<usize>) ->
             worker.restarts.to_string(),
             or_dash(worker.usage.as_ref().and_then(cpu)),
             or_dash(worker.usage.as_ref().map(|usage| at_least(usage, size(usage.memory_bytes)))),
-            reason(worker),
+            worker.why.clone(),
         ]);
         table.paint(1, |text| style.state(worker.state, text));
     }
@@ -50,14 +50,6 @@ pub(super) fn at_least(usage: &UsageInfo, sum: String) -> String {
     if usage.hidden > 0 { format!(">{sum}") } else { sum }
 }
 
-/// Why it is so, and when it is tried again.
-fn reason(worker: &WorkerInfo) -> String {
-    match worker.retry_in_ms {
-        Some(wait) => format!("{}; next try in {}", worker.why, length(wait)),
-        None => worker.why.clone(),
-    }
-}
-
 pub(super) fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
@@ -70,7 +62,7 @@ pub(crate) fn why(info: &WhyInfo, zone: &TimeZone, style: Style) -> String {
         WantedState::Up => "up",
         WantedState::Down => "down",
     };
-    let mut out = format!("{} is {state} and wanted {wish}: {}\n", worker.name, reason(worker));
+    let mut out = format!("{} is {state} and wanted {wish}: {}\n", worker.name, worker.why);
     let facts = [
         worker.pid.map(|pid| format!("pid {pid}")),
         worker.port.map(|port| format!("port {port}")),

@@ -1,5 +1,5 @@
 use super::*;
-use ganger_api::{EndedUsageInfo, EventKind, OverriddenInfo, PortInfo, SourceInfo, WorkerState};
+use ganger_api::{EndedUsageInfo, EventKind, OverriddenInfo, PortInfo, SourceInfo, WorkerInfo, WorkerState};
 use ganger_spec::WorkerName;
 
 fn usage() -> UsageInfo {
@@ -49,7 +49,7 @@ fn waiting() -> WorkerInfo {
         group: "worker".to_owned(),
         number: 12,
         state: WorkerState::Backoff,
-        why: "exited with code 1".to_owned(),
+        why: "exited with code 1 after 0s; try 2 in 5s".to_owned(),
         pid: None,
         run: None,
         port: None,
@@ -77,7 +77,7 @@ fn ps_shows_state_wish_and_reason_of_each_worker() {
     let expected = "\
 NAME       STATE    WANTED   PID  PORT  UPTIME  RESTARTS    CPU       MEM  WHY
 web.1      RUNNING  up      4711  5000  3m 12s         2  12.3%  12.3 MiB  started
-worker.12  BACKOFF  up         -     -       -         2      -         -  exited with code 1; next try in 4s
+worker.12  BACKOFF  up         -     -       -         2      -         -  exited with code 1 after 0s; try 2 in 5s
 ";
     assert_eq!(workers(&info, Style::PLAIN, None), expected);
     assert_eq!(workers(&WorkersInfo { workers: vec![], groups: vec![] }, Style::PLAIN, None), "no workers\n");
@@ -87,9 +87,9 @@ worker.12  BACKOFF  up         -     -       -         2      -         -  exite
 fn in_eighty_columns_the_reasons_have_room() {
     let info = WorkersInfo { workers: vec![running(), waiting()], groups: vec![] };
     let expected = "\
-NAME       STATE    WANTED   PID  UPTIME  WHY
-web.1      RUNNING  up      4711  3m 12s  started
-worker.12  BACKOFF  up         -       -  exited with code 1; next try in 4s
+NAME       STATE    WANTED   PID  WHY
+web.1      RUNNING  up      4711  started
+worker.12  BACKOFF  up         -  exited with code 1 after 0s; try 2 in 5s
 ";
     assert_eq!(workers(&info, Style::PLAIN, Some(80)), expected);
     let wide = workers(&info, Style::PLAIN, Some(120));
@@ -132,6 +132,13 @@ RUN  ENDED     LASTED    CPU     PEAK  EXIT
      7  10:00:05  web.1         exited with code 1
 ";
     assert_eq!(why(&info, &TimeZone::UTC, Style::PLAIN), expected);
+}
+
+#[test]
+fn the_next_try_is_told_once() {
+    let info = WhyInfo { worker: waiting(), runs: vec![], events: vec![] };
+    let told = why(&info, &TimeZone::UTC, Style::PLAIN);
+    assert_eq!(told.matches("try").count(), 1, "{told}");
 }
 
 #[test]
