@@ -19,6 +19,9 @@ use crate::limits::{EFFECT_TIMEOUT, MAX_REPLY_BYTES, READ_TIMEOUT};
 use crate::routes::{Method, Route};
 use crate::{API_VERSION, Data, ErrorBody, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER, encode};
 
+/// Where a stream goes on.
+const LAST_EVENT_ID: &str = "last-event-id";
+
 /// A connection to a running app.
 pub struct Client {
     sender: http1::SendRequest<Full<Bytes>>,
@@ -94,14 +97,18 @@ impl Client {
     async fn send(&mut self, request: &Request) -> Result<hyper::Response<Incoming>, ClientError> {
         let encoded = encode(request);
         self.asked += 1;
-        let http = hyper::Request::builder()
+        let mut http = hyper::Request::builder()
             .method(encoded.method.as_str())
             .uri(encoded.target)
             .header(header::HOST, "localhost")
             .header(header::ACCEPT, encoded.accept)
             .header(header::CONTENT_TYPE, "application/json")
             .header(VERSION_HEADER, API_VERSION)
-            .header(REQUEST_ID_HEADER, format!("cli-{}-{}", std::process::id(), self.asked))
+            .header(REQUEST_ID_HEADER, format!("cli-{}-{}", std::process::id(), self.asked));
+        if let Some(id) = encoded.last_event_id {
+            http = http.header(LAST_EVENT_ID, id);
+        }
+        let http = http
             .body(Full::new(Bytes::from(encoded.body)))
             .map_err(|error| ClientError::BadAnswer(error.to_string()))?;
         let bound = match encoded.method {

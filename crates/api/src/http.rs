@@ -42,6 +42,8 @@ pub struct HttpRequest {
     pub target: String,
     /// What is accepted.
     pub accept: &'static str,
+    /// The header `last-event-id`: where a stream of logs goes on. A target would be too short for a long one.
+    pub last_event_id: Option<String>,
     /// The body; empty for `GET`.
     pub body: Vec<u8>,
 }
@@ -129,6 +131,7 @@ pub fn encode(request: &Request) -> HttpRequest {
     let mut query = Vec::new();
     let mut body = Vec::new();
     let mut accept = "application/json";
+    let mut last_event_id = None;
     match request {
         Request::App | Request::Ports | Request::OpenApi | Request::Version => {}
         Request::Workers { names } => query.extend(names.iter().map(|name| ("name", name.clone()))),
@@ -144,6 +147,7 @@ pub fn encode(request: &Request) -> HttpRequest {
         Request::Why { name } => path = path.replace("{name}", &query::encode(name)),
         Request::Logs(logs) => {
             query = log_pairs(logs);
+            last_event_id = logs.after.as_ref().map(ToString::to_string);
             accept = accept_items(logs.sse || logs.follow);
         }
         Request::Events(events) => {
@@ -158,7 +162,7 @@ pub fn encode(request: &Request) -> HttpRequest {
     if !pairs.is_empty() {
         path = format!("{path}?{}", pairs.join("&"));
     }
-    HttpRequest { method: route.method, target: path, accept, body }
+    HttpRequest { method: route.method, target: path, accept, last_event_id, body }
 }
 
 /// Refuses a client that speaks another version than this one; `given` is the header `ganger-api-version`.
@@ -319,7 +323,6 @@ fn log_pairs(logs: &LogQuery) -> Vec<(&'static str, String)> {
     pairs.extend(logs.lines.map(|lines| ("lines", lines.to_string())));
     pairs.extend(logs.grep.clone().map(|grep| ("grep", grep)));
     pairs.extend(logs.follow.then(|| ("follow", "true".to_owned())));
-    pairs.extend(logs.after.as_ref().map(|after| ("after", after.to_string())));
     pairs
 }
 

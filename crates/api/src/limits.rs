@@ -8,11 +8,11 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The longest path with its query, in bytes.
 pub const MAX_TARGET_BYTES: usize = 64 * 1024;
 
-/// All headers of a request together, in bytes.
-pub const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// All headers of a request together, in bytes: less than the server's buffer for them.
+pub const MAX_HEADER_BYTES: usize = 384 * 1024;
 
-/// The longest `Last-Event-ID` or `after`, in bytes.
-pub const MAX_CURSOR_BYTES: usize = 16 * 1024;
+/// The longest `Last-Event-ID` or `after`, in bytes: a position in each of 10,000 logs with names of a usual length.
+pub const MAX_CURSOR_BYTES: usize = 320 * 1024;
 
 /// The longest request id that is echoed, in bytes; a longer one is replaced.
 pub const MAX_REQUEST_ID_BYTES: usize = 64;

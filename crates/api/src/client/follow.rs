@@ -107,7 +107,7 @@ impl Follow {
                 None => return Ok(None),
             },
         };
-        let data = match Data::decode(self.rest.request().operation(), &json) {
+        let data = match Data::decode(self.rest.request.operation(), &json) {
             Ok(data) => data,
             // An error may end a stream that began well.
             Err(error) => match serde_json::from_slice::<ErrorBody>(&json) {

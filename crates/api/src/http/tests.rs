@@ -54,9 +54,28 @@ fn every_request_comes_back_from_its_http_form() {
         let http = encode(&request);
         let (path, query) = http.target.split_once('?').unwrap_or((&http.target, ""));
         let (method, accept) = (http.method.as_str(), Some(http.accept));
-        let parts = HttpParts { method, path, query, accept, last_event_id: None, body: &http.body };
+        let last_event_id = http.last_event_id.as_deref();
+        let parts = HttpParts { method, path, query, accept, last_event_id, body: &http.body };
         assert_eq!(parse(&parts).as_ref(), Ok(&request), "{http:?}");
     }
+}
+
+#[test]
+fn a_stream_of_ten_thousand_logs_can_be_gone_on_with() {
+    let log = |number| ganger_spec::LogName::from(ganger_spec::WorkerName::new("background-jobs", number));
+    let position = |number| (log(number), u64::from(u32::MAX) + 7);
+    let after = LogCursor((1..=10_000).map(position).collect());
+    let request =
+        Request::Logs(LogQuery { follow: true, sse: true, after: Some(after), ..LogQuery::default() });
+    let http = encode(&request);
+    let (path, query) = http.target.split_once('?').unwrap();
+    let last_event_id = http.last_event_id.as_deref();
+    assert!(
+        last_event_id.is_some_and(|id| id.len() < crate::limits::MAX_HEADER_BYTES) && http.target.len() < 100
+    );
+    let method = http.method.as_str();
+    let parts = HttpParts { method, path, query, last_event_id, ..HttpParts::default() };
+    assert_eq!(parse(&parts), Ok(request));
 }
 
 #[test]
