@@ -262,6 +262,9 @@ pub struct OutcomeInfo {
 pub struct PlanInfo {
     /// The changes, a sentence each; none if the files say what is in force.
     pub lines: Vec<String>,
+    /// What is probably not meant so, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Whether this is only what would be done.
     pub dry_run: bool,
     /// The release in force afterwards.

@@ -19,7 +19,7 @@ pub(crate) enum Owed {
     /// With what became of each worker.
     Outcome { answer: Answer, groups: Vec<GroupChange> },
     /// With the plan that was carried out.
-    Plan { answer: Answer, lines: Vec<String> },
+    Plan { answer: Answer, lines: Vec<String>, warnings: Vec<String> },
     /// With the end of the app.
     Quit { answer: Answer, stopped: u32 },
     /// To nobody: the command is ganger's own.
@@ -78,8 +78,9 @@ pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply, killed: &BTreeSet<Wo
     let refused = reply.refused.map(|reason| ApiError::new(ErrorCode::ShuttingDown, reason));
     let (to, data) = match owed {
         Owed::Outcome { answer, groups } => (answer, Data::Outcome(OutcomeInfo { workers, groups })),
-        Owed::Plan { answer, lines } => {
-            (answer, Data::Plan(PlanInfo { lines, dry_run: false, release: core.release(), workers }))
+        Owed::Plan { answer, lines, warnings } => {
+            let release = core.release();
+            (answer, Data::Plan(PlanInfo { lines, warnings, dry_run: false, release, workers }))
         }
         Owed::Quit { answer, stopped } => {
             (answer, Data::Quit(QuitInfo { stopped, killed: killed.iter().cloned().collect() }))

@@ -15,14 +15,26 @@ pub struct Config {
     pub place: Place,
     /// What of the environment decides where things are.
     pub environment: Environment,
-    /// Reads and checks the app's files: once to start it, and again for each reload.
-    pub load: Box<dyn Fn() -> Result<Loaded, LoadError>>,
+    /// Reads and checks the app's files.
+    pub load: Box<Load>,
     /// What each worker inherits, below what the spec says.
     pub inherited: BTreeMap<OsString, OsString>,
     /// How much of each worker's output is kept.
     pub limits: Limits,
     /// Makes the viewer in the terminal.
     pub viewer: Box<MakeViewer>,
+}
+
+/// Reads and checks the app's files.
+pub type Load = dyn Fn(Reading) -> Result<Loaded, LoadError>;
+
+/// What the app's files are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// To start the app.
+    First,
+    /// For a reload.
+    Again,
 }
 
 /// Makes a viewer that follows the store.

@@ -15,10 +15,11 @@ use ganger_api::{ApiError, Data, EventKind, Request, Time};
 use ganger_core::{Command, CommandId, Core, Input};
 use ganger_keeper::Event;
 use ganger_logs::Capture;
-use ganger_spec::{LoadError, Loaded, Signal, Spec, WorkerName};
+use ganger_spec::{Signal, Spec, WorkerName};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commands::Owed;
+use crate::config::Load;
 use crate::hands::{self, Hands};
 use crate::launch::{self, Launcher};
 use crate::lease::Lease;
@@ -54,7 +55,7 @@ pub(crate) struct Engine {
     journal: Arc<crate::journal::Journal>,
     ledger: Ledger,
     launcher: Launcher,
-    load: Box<dyn Fn() -> Result<Loaded, LoadError>>,
+    load: Box<Load>,
     owed: BTreeMap<CommandId, Owed>,
     next_command: u64,
     /// Ports that were reported as held, so that a worker that is tried again says so once.

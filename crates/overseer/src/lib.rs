@@ -23,7 +23,7 @@ mod stats;
 mod streams;
 mod views;
 
-pub use config::{Config, Line, MakeViewer, Messenger, Start, Viewer};
+pub use config::{Config, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
 pub use error::Error;
 pub use launch::{environment, launch_of};
 

@@ -128,15 +128,20 @@ fn count(
 ) -> Vec<String> {
     let formation = wishes.formation.as_ref().and_then(|wish| {
         let formation = Formation::parse(&wish.value);
-        let checked = formation.and_then(|formation| formation.check(names).map(|()| formation));
         let placed = |bad: BadFormation| wish.place.problem(&bad.message).maybe_hinted(bad.hint);
-        findings.take(checked.map_err(placed))
+        let formation = findings.take(formation.map_err(placed))?;
+        if let Err(bad) = formation.check(names) {
+            // A file can be put right before it is read again, a command line cannot.
+            let again = options.again && matches!(wish.place, Place::Flag(_));
+            findings.no_group(again, placed(bad));
+        }
+        Some(formation)
     });
     let asked = |name: &str| options.groups.iter().any(|pattern| pattern == ALL || matches(pattern, name));
     for pattern in &options.groups {
         if pattern != ALL && !names.iter().any(|name| matches(pattern, name)) {
             let problem = Problem::new(format!("no group {}", shown(pattern)));
-            findings.error(problem.maybe_hinted(hint_for(pattern, names.iter().copied())));
+            findings.no_group(options.again, problem.maybe_hinted(hint_for(pattern, names.iter().copied())));
         }
     }
     let mut left_out = Vec::new();

@@ -34,6 +34,9 @@ pub struct Options {
     pub auto_restart: Option<String>,
     /// An app without groups will do, also one without a Procfile: only its environment is asked for.
     pub without_groups: bool,
+    /// The app runs and its files are read again: a group that the command line names and that is gone is told of, and
+    /// is no error.
+    pub again: bool,
     /// The shell's environment, for expansion in env files and for `PORT`.
     pub inherited: BTreeMap<OsString, OsString>,
 }

@@ -25,7 +25,7 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) fn of(options: &Options, wishes: &Wishes, groups: &[&str], findings: &mut Findings) -> Self {
         let mut names = |flag, text: &Option<String>| match text {
-            Some(text) => list(flag, text, groups, findings),
+            Some(text) => list(flag, text, groups, options.again, findings),
             None => Vec::new(),
         };
         let can_die = names("--can-die", &options.can_die);
@@ -57,7 +57,7 @@ impl Policy {
 }
 
 /// The names of a comma list, each of them a group or `all`.
-fn list(flag: &str, text: &str, groups: &[&str], findings: &mut Findings) -> Vec<String> {
+fn list(flag: &str, text: &str, groups: &[&str], again: bool, findings: &mut Findings) -> Vec<String> {
     let mut names = Vec::new();
     for name in text.split(',').map(str::trim) {
         if name.is_empty() {
@@ -65,7 +65,7 @@ fn list(flag: &str, text: &str, groups: &[&str], findings: &mut Findings) -> Vec
             findings.error(problem.hinted("write `web,worker`, or `all`"));
         } else if name != ALL && !groups.contains(&name) {
             let problem = Problem::new(format!("{flag}: no group `{name}`"));
-            findings.error(problem.maybe_hinted(hint_for(name, groups.iter().copied())));
+            findings.no_group(again, problem.maybe_hinted(hint_for(name, groups.iter().copied())));
         } else {
             names.push(name.to_owned());
         }

@@ -130,6 +130,11 @@ impl Findings {
         push_bounded(&mut self.warnings, &mut self.more_warnings, warning);
     }
 
+    /// A group that the command line names is not there. That is an error, unless it may have gone since the start.
+    pub(crate) fn no_group(&mut self, again: bool, problem: Problem) {
+        if again { self.warn(Problem { hint: None, ..problem }) } else { self.error(problem) }
+    }
+
     /// What was found in a part, as an error here, and its value if it has one.
     pub(crate) fn take<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         match result {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ganger_api::{Environment, Place};
 use ganger_logs::{From, Limits, Store};
-use ganger_overseer::{Config, Line, Messenger, Start, Viewer};
+use ganger_overseer::{Config, Line, Messenger, Reading, Start, Viewer};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 
 use crate::ask::directory;
@@ -48,7 +48,9 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
     let config = Config {
         place,
         environment,
-        load: Box::new(move || ganger_spec::load(&options)),
+        load: Box::new(move |reading| {
+            ganger_spec::load(&ganger_spec::Options { again: reading == Reading::Again, ..options.clone() })
+        }),
         inherited,
         limits: Limits {
             file_bytes: ganger_spec::LOG_FILE_BYTES,

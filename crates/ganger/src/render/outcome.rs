@@ -78,10 +78,12 @@ pub(crate) fn any_failed(workers: &[WorkerOutcome]) -> bool {
 
 /// What a reload changes, and what became of it.
 pub(crate) fn plan(info: &PlanInfo, style: Style) -> String {
+    let mut out = String::new();
+    out.extend(info.warnings.iter().map(|warning| format!("warning: {warning}\n")));
     if info.lines.is_empty() {
-        return "nothing changed\n".to_owned();
+        return out + "nothing changed\n";
     }
-    let mut out = info.lines.join("\n") + "\n";
+    out.extend(info.lines.iter().map(|line| format!("{line}\n")));
     if info.dry_run {
         out.push_str("nothing was done (dry run)\n");
     } else {
@@ -153,6 +155,7 @@ mod tests {
     fn a_plan_is_told_before_what_became_of_it() {
         let mut info = PlanInfo {
             lines: vec!["web: command changed".into()],
+            warnings: vec![],
             dry_run: true,
             release: 2,
             workers: vec![],
@@ -167,7 +170,11 @@ mod tests {
              web.1  RUNNING   71  started\n\
              release 2 is in force\n"
         );
-        info.lines.clear();
+        info.warnings = vec!["-m: no group `clock`".into()];
+        assert!(
+            plan(&info, Style::PLAIN).starts_with("warning: -m: no group `clock`\nweb: command changed\n")
+        );
+        (info.lines, info.warnings) = (vec![], vec![]);
         assert_eq!(plan(&info, Style::PLAIN), "nothing changed\n");
     }
 

@@ -70,6 +70,20 @@ fn a_new_group_starts_and_a_removed_one_stops() {
 }
 
 #[test]
+fn a_group_that_start_named_may_be_removed() {
+    let sandbox = sandbox_with(BEFORE);
+    let flags = ["-m", "web=1,job=1", "--can-die", "job"];
+    let running = started_with(&sandbox, flags, 2);
+    let web = pid(&sandbox, "web.1");
+    sandbox.procfile("web: echo ready; exec tail -f /dev/null");
+    let plan = sandbox.run(["reload"]).success();
+    assert!(plan.contains("warning: -m: no group `job`") && plan.contains("job: removed"), "{plan}");
+    assert!(plan.contains("warning: --can-die: no group `job`"), "{plan}");
+    assert_eq!((names(&sandbox), pid(&sandbox, "web.1")), (vec!["web.1".to_owned()], web));
+    interrupted(&sandbox, running);
+}
+
+#[test]
 fn nothing_changed_restarts_nothing() {
     let sandbox = sandbox_with(BEFORE);
     let running = started(&sandbox, 2);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use ganger_api::{ApiError, Data, ErrorCode, PlanInfo, Request, WhyInfo, WorkersInfo};
 use ganger_core::{Command, Input, WorkerView};
-use ganger_spec::LoadError;
+use ganger_spec::{LoadError, Loaded};
 
 use super::Engine;
 use crate::commands::{self, Answer, Owed};
+use crate::config::Reading;
 use crate::views;
 
 /// `why` shows so many of the latest events of a worker.
@@ -29,8 +30,8 @@ impl Engine {
                 Ok((command, groups)) => return self.command(command, Owed::Outcome { answer, groups }),
                 Err(error) => Err(error),
             },
-            Request::Reload { dry_run } => match (self.load)() {
-                Ok(loaded) => return self.reload(loaded.spec, dry_run, answer),
+            Request::Reload { dry_run } => match (self.load)(Reading::Again) {
+                Ok(loaded) => return self.reload(loaded, dry_run, answer),
                 Err(error) => Err(bad_spec(&error)),
             },
             Request::Quit { now } => {
@@ -72,14 +73,17 @@ impl Engine {
         }
     }
 
-    fn reload(&mut self, spec: ganger_spec::Spec, dry_run: bool, answer: Answer) {
+    fn reload(&mut self, loaded: Loaded, dry_run: bool, answer: Answer) {
+        let Loaded { spec, warnings, .. } = loaded;
+        let warnings = warnings.iter().map(ToString::to_string).collect();
         let lines: Vec<String> = self.core.plan(&spec).changes;
         if dry_run {
-            let plan = PlanInfo { lines, dry_run, release: self.core.release(), workers: Vec::new() };
+            let plan =
+                PlanInfo { lines, warnings, dry_run, release: self.core.release(), workers: Vec::new() };
             let _ = answer.send(Ok(Data::Plan(plan)));
             return;
         }
-        let command = self.owe(Owed::Plan { answer, lines });
+        let command = self.owe(Owed::Plan { answer, lines, warnings });
         self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle: true });
     }
 

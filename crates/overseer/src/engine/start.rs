@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::commands::Owed;
-use crate::config::{Messenger, Start};
+use crate::config::{Messenger, Reading, Start};
 use crate::hands::{self, Hands};
 use crate::journal::{Entry, Journal};
 use crate::launch::Launcher;
@@ -41,7 +41,7 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
     let is_fresh = records.is_empty();
     let loaded = match restored_spec(&records) {
         Some(spec) => as_loaded(spec),
-        None => load()?,
+        None => load(Reading::First)?,
     };
     match make_room(&loaded.spec) {
         Err(error) if is_fresh => return Err(error),
