@@ -21,4 +21,5 @@ mod run;
 mod second_terminal;
 mod support;
 mod transcripts;
+mod trees;
 mod usage;

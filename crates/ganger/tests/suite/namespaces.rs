@@ -63,6 +63,22 @@ fn start_as_process_1(sandbox: &Sandbox) -> Running {
 }
 
 #[test]
+fn as_process_1_it_forwards_signals_and_stops_on_term() {
+    let traps = "trap 'echo got usr1' USR1; trap 'echo got term; exit' TERM";
+    let worker = format!("{traps}; echo ready; {WAITING}");
+    let sandbox = sandbox_with(&format!("web: {worker}\njob: {worker}"));
+    let running = start_as_process_1(&sandbox);
+    running.wait_lines("| ready", 2);
+    let first = running.child_with("start");
+    ganger_testkit::signal(first, rustix::process::Signal::USR1);
+    running.wait_lines("| got usr1", 2);
+    ganger_testkit::signal(first, rustix::process::Signal::TERM);
+    let finished = ended(&sandbox, running);
+    finished.expect_code(0);
+    assert_eq!(finished.output.matches("| got term").count(), 2, "{finished}");
+}
+
+#[test]
 fn as_process_1_it_reaps_orphans_and_leaves_nothing() {
     // The shell in the middle ends at once: its child is an orphan that ends, and somebody must reap it.
     let orphan = "sh -c 'sh -c \"echo the orphan waits; read x < gate\" &'";

@@ -12,6 +12,10 @@ pub(crate) const STUBBORN: &str = "trap '' TERM INT HUP; echo ready; exec tail -
 /// The end of a worker that has traps: it waits for signals, and no signal comes too early for it.
 pub(crate) const WAITING: &str = "tail -f /dev/null & while :; do wait; done";
 
+/// Starts a program, as root, where there are no cgroups: the processes of a run are found by a walk.
+pub(crate) const WITHOUT_CGROUPS: [&str; 6] =
+    ["unshare", "--mount", "sh", "-c", "umount -l -a -t cgroup2; exec \"$@\"", "sh"];
+
 /// A sandbox for this build.
 pub(crate) fn sandbox() -> Sandbox {
     Sandbox::new(env!("CARGO_BIN_EXE_ganger"))
