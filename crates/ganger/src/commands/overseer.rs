@@ -10,7 +10,7 @@ use std::time::Duration;
 use ganger_api::{Environment, Place};
 use ganger_logs::{From, Limits, Store};
 use ganger_overseer::{Config, Line, Messenger, Reading, Start, Viewer};
-use ganger_spec::{Loaded, Settings, Spec, WorkerName};
+use ganger_spec::{Group, Loaded, LogName, Settings, Spec, Stderr, WorkerName};
 
 use crate::ask::directory;
 use crate::cli::{self, Command, StartArgs};
@@ -98,10 +98,18 @@ fn printing(args: &StartArgs, settings: Settings, name_width: usize, output: &Ow
     }
 }
 
-/// The length of the longest name of a worker that is started.
+/// The length of the longest name before a line of a worker that is started.
 fn longest_name(spec: &Spec) -> usize {
     let started = spec.groups.iter().filter(|group| group.count > 0);
-    started.map(|group| WorkerName::new(&group.name, group.count).to_string().len()).max().unwrap_or(0)
+    let length = |group: &Group| {
+        let last = WorkerName::new(&group.name, group.count);
+        let name = match group.logs.stderr {
+            Stderr::Together => LogName::from(last),
+            Stderr::Separate => LogName::err(&last),
+        };
+        name.to_string().len()
+    };
+    started.map(length).max().unwrap_or(0)
 }
 
 /// The foreground's viewer.
