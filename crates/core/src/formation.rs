@@ -1,6 +1,6 @@
 //! The formation: which workers there are to be, by the release in force and the counts of operators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ganger_spec::{Group, Spec, WorkerName};
@@ -95,7 +95,7 @@ impl Core {
         let mut goals = Vec::new();
         for number in 1..=count {
             let name = WorkerName::new(group, number);
-            let stimulus = match self.workers.get(&name) {
+            let stimulus = match self.workers.get_mut(&name) {
                 None => {
                     let worker = WorkerRecord::new(now, Wanted::Up);
                     self.index.add(&name, &worker.life);
@@ -104,6 +104,10 @@ impl Core {
                 }
                 Some(worker) => match worker.wanted {
                     Wanted::Gone => Stimulus::Start(motive),
+                    Wanted::Up if worker.is_of_unknown_make() => {
+                        worker.made_of = made_of;
+                        Stimulus::Retune
+                    }
                     Wanted::Up if worker.made_of != made_of => Stimulus::Restart(motive),
                     Wanted::Up => Stimulus::Retune,
                     Wanted::Down => continue,
@@ -118,14 +122,15 @@ impl Core {
         goals
     }
 
-    /// Lets those go that are beyond these counts.
+    /// Lets those go that are beyond these counts; also those that were taken over when there was no release.
     fn leave_beyond(
         &mut self,
         now: Instant,
         counts: &BTreeMap<String, u32>,
         motive: Motive,
     ) -> Vec<(WorkerName, Goal)> {
-        let groups: Vec<String> = self.groups.keys().cloned().collect();
+        let taken_over = self.workers.keys().filter(|_| self.release.is_none()).map(|name| &name.group);
+        let groups: BTreeSet<String> = self.groups.keys().chain(taken_over).cloned().collect();
         let leave = |group: String| {
             let count = counts.get(&group).copied().unwrap_or(0);
             self.leave_group(now, &group, count, motive)

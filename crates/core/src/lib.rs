@@ -49,7 +49,7 @@ pub use worker::{STUCK_AFTER, WorkerRecord};
 use ledger::Ledger;
 use life::Life;
 use tickets::Tickets;
-use worker::{Stimulus, Turn};
+use worker::{Stimulus, Turn, UNKNOWN_MAKE};
 
 /// So many run numbers are reserved in the ledger at a time.
 const RUN_NUMBERS: u64 = 1_000;
@@ -154,14 +154,20 @@ impl Core {
         core
     }
 
-    /// Workers whose group is in no release are only there to end.
+    /// Workers whose group is not in the release are only there to end. Where no release is in force, those that
+    /// have or had a process were taken over, and the rest is from one that never came into force.
     fn dismiss_strangers(&mut self) {
+        let has_release = self.release.is_some();
+        let lives_on = |worker: &WorkerRecord| match has_release {
+            true => worker.life.run().is_some(),
+            false => worker.life.process().is_some() || worker.accounted().is_some(),
+        };
         for (name, worker) in &mut self.workers {
-            if !self.groups.contains_key(&name.group) {
+            if !self.groups.contains_key(&name.group) && (has_release || !lives_on(worker)) {
                 worker.wanted = Wanted::Gone;
             }
         }
-        let over = |worker: &WorkerRecord| worker.wanted == Wanted::Gone && worker.life.run().is_none();
+        let over = |worker: &WorkerRecord| worker.wanted == Wanted::Gone && !lives_on(worker);
         self.round
             .changed
             .extend(self.workers.iter().filter(|(_, worker)| over(worker)).map(|(name, _)| name.clone()));
@@ -300,7 +306,7 @@ impl Core {
                 now,
                 name,
                 group,
-                made_of: formed.map_or(0, |formed| formed.made_of),
+                made_of: formed.map_or(UNKNOWN_MAKE, |formed| formed.made_of),
                 random: &mut self.random,
                 next_run: &mut self.next_run,
                 actions: &mut self.round.actions,

@@ -26,7 +26,8 @@ pub(crate) enum Motive {
 }
 
 pub(crate) const UP: &str = "up";
-pub(crate) const STRAY: &str = "its run is not in the ledger: killed";
+pub(crate) const TAKEN_OVER: &str = "up: its run was found, which the ledger had lost";
+pub(crate) const STRAY: &str = "its run has ended, and no release says what follows";
 
 pub(crate) fn started(motive: Motive) -> String {
     match motive {

@@ -16,6 +16,9 @@ use crate::why::{self, Motive};
 /// A tree that is still there so long after its KILL is stuck in the kernel.
 pub const STUCK_AFTER: Duration = Duration::from_secs(10);
 
+/// Stands for what a run is made of while that is not known.
+pub(crate) const UNKNOWN_MAKE: u64 = 0;
+
 /// How a run is stopped whose group is in no spec any more.
 const STOP_OF_UNKNOWN: Stop = Stop { signal: Signal::TERM, timeout: Duration::from_secs(10) };
 
@@ -49,8 +52,8 @@ pub(crate) enum Stimulus {
     Lost,
     /// A keeper connected that knows its run; what was said before may be lost, in both directions.
     Known { pid: u32 },
-    /// A keeper connected that has a run of it which the ledger has not. Nobody knows what it is.
-    Foreign { run: RunId, pid: u32, exit: Option<Exit> },
+    /// A keeper connected that has a run of it which the ledger has lost.
+    Foreign { run: RunId, pid: u32, exit: Option<Exit>, leftovers: bool },
 }
 
 /// What a step of a worker may see and use beside the worker itself.
@@ -88,7 +91,7 @@ impl WorkerRecord {
             life: Life::Stopped,
             since: now,
             why: "never started".to_owned(),
-            made_of: 0,
+            made_of: UNKNOWN_MAKE,
             history: History::default(),
             restarts: 0,
             last_exit: None,
@@ -155,12 +158,9 @@ impl WorkerRecord {
             Stimulus::Due => self.due(life, turn),
             Stimulus::Lost => self.lost(life, turn),
             Stimulus::Known { pid } => self.known(life, pid, turn),
-            Stimulus::Foreign { run, pid, exit } => {
-                if let Some(exit) = exit {
-                    self.account(run, exit, turn);
-                }
+            Stimulus::Foreign { run, pid, exit, leftovers } => {
                 let run = Run { id: run, pid, started: turn.now };
-                self.end(run, KILL, Then::AsWanted(Motive::Stray), exit, turn)
+                self.take_over(life, run, exit, leftovers, turn)
             }
         };
         let to = self.life.state();
@@ -363,6 +363,35 @@ impl WorkerRecord {
         }
     }
 
+    /// What the run is made of is not known, so it is taken for what its group says; as it is, until there is one.
+    fn take_over(
+        &mut self,
+        life: Life,
+        run: Run,
+        exit: Option<Exit>,
+        leftovers: bool,
+        turn: &mut Turn<'_>,
+    ) -> Life {
+        if let Some(exit) = exit {
+            self.account(run.id, exit, turn);
+            if !leftovers {
+                turn.act(Action::Acknowledge(run.id));
+                return life;
+            }
+        }
+        if self.wanted == Wanted::Up && exit.is_none() {
+            self.made_of = turn.made_of;
+            why::TAKEN_OVER.clone_into(&mut self.why);
+            return Life::Running { run };
+        }
+        self.end(run, turn.stop(), Then::AsWanted(Motive::Stray), exit, turn)
+    }
+
+    /// Whether its run was taken over when there was no release, so that what it is made of is not known.
+    pub(crate) fn is_of_unknown_make(&self) -> bool {
+        self.made_of == UNKNOWN_MAKE && self.life.process().is_some()
+    }
+
     /// The signals of a stop under way are sent again. The time until the kill stays as it was; whether a KILL works
     /// can only be said some time after it was sent.
     fn known(&mut self, life: Life, pid: u32, turn: &mut Turn<'_>) -> Life {
@@ -391,6 +420,7 @@ impl WorkerRecord {
     /// Asks the keeper for a new run.
     fn spawn(&mut self, why: String, turn: &mut Turn<'_>) -> Life {
         if turn.group.is_none() {
+            self.made_of = UNKNOWN_MAKE;
             return Life::Stopped;
         }
         let run = RunId(*turn.next_run);
@@ -506,7 +536,9 @@ impl WorkerRecord {
     }
 
     fn account(&mut self, run: RunId, exit: Exit, turn: &mut Turn<'_>) {
-        self.last_exit = Some((run, exit));
+        if self.last_exit.is_none_or(|(last, _)| last < run) {
+            self.last_exit = Some((run, exit));
+        }
         turn.tell(Event::Ended { worker: turn.name.clone(), run, exit });
     }
 }

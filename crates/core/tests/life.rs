@@ -400,14 +400,41 @@ fn a_run_that_came_and_went_without_an_overseer_is_told_with_its_pid() {
     assert_eq!(desk.state("web.1"), State::Backoff);
 }
 
-#[test]
-fn a_run_that_is_in_no_ledger_is_killed_and_blocks_its_worker_until_it_is_gone() {
+/// A decider without a ledger whose keeper has run 7 of web.1, alive.
+fn without_ledger() -> Desk {
     let mut desk = Desk { core: Core::new(1), now: Instant(0), ledger: Vec::new(), commands: 0 };
     let run = KnownRun { run: RunId(7), worker: name("web.1"), pid: 9, exit: None, leftovers: false };
-    assert_eq!(desk.input(Input::Connected { runs: vec![run] })[0], "send SIGKILL to the tree of run 7");
-    let lines = desk.apply(spec(1));
-    assert!(lines.iter().all(|line| !line.starts_with("spawn")), "{lines:?}");
-    assert!(desk.exited(7, 0).iter().any(|line| line.starts_with("spawn web.1")));
+    let lines = desk.input(Input::Connected { runs: vec![run] });
+    assert!(lines.iter().all(|line| !line.starts_with("send")), "{lines:?}");
+    desk
+}
+
+#[test]
+fn a_run_that_the_ledger_has_lost_goes_on_as_that_of_its_worker() {
+    let mut desk = without_ledger();
+    assert_eq!(desk.state("web.1"), State::Running);
+    let lines = desk.apply(spec(2));
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with("spawn")).collect::<Vec<_>>(),
+        ["spawn web.2 as run 8"]
+    );
+    assert!(lines.iter().all(|line| !line.starts_with("send")), "{lines:?}");
+    assert!(desk.exited(7, 0).contains(&"acknowledge run 7".to_owned()));
+}
+
+#[test]
+fn a_run_that_the_ledger_has_lost_is_stopped_once_a_release_has_no_such_worker() {
+    let mut desk = without_ledger();
+    assert!(desk.apply(spec(0)).iter().any(|line| line == "send SIGTERM to the tree of run 7"));
+}
+
+#[test]
+fn of_two_runs_of_a_worker_that_which_the_ledger_has_goes_on() {
+    let mut desk = running(|_| {});
+    let run = |run| KnownRun { run: RunId(run), worker: name("web.1"), pid: 9, exit: None, leftovers: false };
+    let lines = desk.reborn(vec![run(1), run(7)]);
+    assert_eq!(lines, ["send SIGKILL to the tree of run 7"]);
+    assert_eq!(desk.state("web.1"), State::Running);
 }
 
 #[test]

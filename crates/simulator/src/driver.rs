@@ -1,6 +1,7 @@
 //! The loop: time goes on to the next thing that happens, something may break, and every promise is checked.
 
 mod actions;
+mod deaths;
 mod faults;
 mod world;
 
@@ -38,6 +39,8 @@ enum Event {
     Flow,
     /// A new overseer starts, or the present one connects again.
     Connect,
+    /// An overseer that hangs goes on, or is replaced.
+    Wake { is_replaced: bool },
 }
 
 /// The output of one worker.
@@ -60,6 +63,8 @@ pub(crate) struct Driver {
     faults: bool,
     core: Option<Core>,
     connected: bool,
+    /// What came since the overseer hangs; none while it does not.
+    inbox: Option<Vec<Input>>,
     /// Since when overseer and keeper talk without a break or a leap of the clock.
     calm_since: Instant,
     /// Whether an overseer died in the middle of a command.
@@ -67,6 +72,8 @@ pub(crate) struct Driver {
     finished: bool,
     finish_when_idle: bool,
     ledger: Vec<Record>,
+    /// A record in whose middle the overseer died.
+    torn: Option<Record>,
     kernel: Kernel,
     model: Model,
     /// Runs that could not be spawned: the overseer may never hear of it.
@@ -92,11 +99,13 @@ impl Driver {
             faults: true,
             core: Some(Core::new(random.bits())),
             connected: true,
+            inbox: None,
             calm_since: Instant(0),
             unsure: false,
             finished: false,
             finish_when_idle,
             ledger: Vec::new(),
+            torn: None,
             kernel: Kernel::default(),
             model: Model::default(),
             unborn: BTreeMap::new(),
@@ -148,7 +157,8 @@ impl Driver {
     fn step(&mut self) -> Result<(), Broken> {
         self.report.steps += 1;
         let world = self.events.first_key_value().map(|((at, _), _)| *at);
-        let deadline = self.core.as_ref().and_then(Core::next_deadline);
+        let awake = self.core.as_ref().filter(|_| self.inbox.is_none());
+        let deadline = awake.and_then(Core::next_deadline);
         match (deadline.map(|at| at.after(self.lateness)), world) {
             (Some(tick), world) if world.is_none_or(|world| tick <= world) => {
                 self.now = self.now.max(tick);
@@ -166,7 +176,7 @@ impl Driver {
             }
             (Some(_) | None, None) => {}
         }
-        if self.core.is_some() && self.connected {
+        if self.core.is_some() && self.connected && self.inbox.is_none() {
             invariants::stops_end(&self.kernel, self.now, self.calm_since)?;
         }
         Ok(())
@@ -177,7 +187,7 @@ impl Driver {
         self.faults = false;
         let end = self.now.after(BOUND);
         while self.now < end && !self.finished {
-            if self.core.is_some() && self.model.spec.is_none() {
+            if self.core.is_some() && self.inbox.is_none() && self.model.spec.is_none() {
                 self.apply_first()?;
             }
             self.step()?;
@@ -202,6 +212,10 @@ impl Driver {
         match event {
             Event::Request(action) => self.keeper(action),
             Event::Notice(input) => {
+                if let Some(inbox) = &mut self.inbox {
+                    inbox.push(input);
+                    return Ok(());
+                }
                 if self.mutation == Some(Mutation::AcknowledgeEarly)
                     && let Input::Exited { run, leftovers: true, .. } = input
                 {
@@ -219,6 +233,7 @@ impl Driver {
                 Ok(())
             }
             Event::Connect => self.connect(),
+            Event::Wake { is_replaced } => self.wake(is_replaced),
         }
     }
 
@@ -231,7 +246,7 @@ impl Driver {
             _ => self.random.below(4_000),
         };
         self.schedule(Duration::from_millis(pause), Event::Operate);
-        if self.core.is_none() || self.unsure {
+        if self.core.is_none() || self.inbox.is_some() || self.unsure {
             return Ok(());
         }
         let id = self.command_id();

@@ -19,6 +19,8 @@ pub(crate) struct Script {
     pub(crate) dies: Duration,
     /// Whether it has a child in another session.
     pub(crate) straggler: Option<Straggler>,
+    /// Whether the kernel says how it ended to one who is not its parent.
+    pub(crate) tells: bool,
 }
 
 /// A child that outlives the main process.
@@ -34,6 +36,8 @@ pub(crate) struct Straggler {
 pub(crate) struct Process {
     pub(crate) worker: WorkerName,
     pub(crate) pid: u32,
+    /// Whether it is a child of the present keeper; if not, it was adopted, or is to be.
+    pub(crate) is_child: bool,
     pub(crate) script: Script,
     /// How the main process ended.
     pub(crate) ended: Option<Exit>,
@@ -72,6 +76,8 @@ pub(crate) enum News {
 #[derive(Debug, Default)]
 pub(crate) struct Kernel {
     pub(crate) runs: BTreeMap<RunId, Process>,
+    /// Whether the keeper is gone and no other has come.
+    pub(crate) unwatched: bool,
     last_pid: u32,
 }
 
@@ -89,6 +95,7 @@ impl Kernel {
         let process = Process {
             worker,
             pid: self.last_pid,
+            is_child: true,
             straggles: script.straggler.is_some(),
             script,
             ended: None,
@@ -132,6 +139,8 @@ impl Kernel {
         match *fate {
             Fate::MainEnds(run, exit) => {
                 let process = self.runs.get_mut(&run).filter(|process| process.ended.is_none())?;
+                let is_seen = process.is_child || (process.script.tells && !self.unwatched);
+                let exit = if is_seen { exit } else { Exit::Unknown };
                 process.ended = Some(exit);
                 let straggler = process.script.straggler.as_ref().filter(|_| process.straggles);
                 let later = straggler.and_then(|straggler| straggler.ends);
@@ -144,6 +153,27 @@ impl Kernel {
                 process.ended.map(|_| (run, News::Emptied, None))
             }
         }
+    }
+
+    /// The keeper is gone: its runs live on, and how they end nobody may see.
+    pub(crate) fn orphan(&mut self) {
+        self.unwatched = true;
+        for process in self.runs.values_mut() {
+            process.is_child = false;
+            process.ended = process.ended.map(|_| Exit::Unknown);
+        }
+    }
+
+    /// A new keeper finds what lives. Of what ended meanwhile there is no trace.
+    pub(crate) fn adopt(&mut self) {
+        self.unwatched = false;
+        self.runs.retain(|_, process| process.lives());
+    }
+
+    /// The machine starts anew.
+    pub(crate) fn reboot(&mut self) {
+        self.unwatched = false;
+        self.runs.clear();
     }
 
     pub(crate) fn live(&self) -> impl Iterator<Item = (&RunId, &Process)> {
@@ -172,7 +202,7 @@ pub(crate) fn script(random: &mut Random, healthy: bool) -> Script {
     let millis = |random: &mut Random, from, to| Duration::from_millis(from + random.below(to - from));
     if healthy {
         let obeys = Some(millis(random, 0, 500));
-        return Script { ends: None, obeys, dies: Duration::from_millis(1), straggler: None };
+        return Script { ends: None, obeys, dies: Duration::from_millis(1), straggler: None, tells: true };
     }
     let exit = match random.below(6) {
         0 => Exit::Signal(Signal::TERM),
@@ -194,5 +224,6 @@ pub(crate) fn script(random: &mut Random, healthy: bool) -> Script {
         obeys: random.below(2) == 0,
         ends: (random.below(2) == 0).then(|| millis(random, 0, 8_000)),
     });
-    Script { ends, obeys, dies, straggler }
+    let tells = random.below(2) == 0;
+    Script { ends, obeys, dies, straggler, tells }
 }

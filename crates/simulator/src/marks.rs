@@ -46,8 +46,40 @@ marks! {
     RequestLost,
     /// Word of the keeper was lost.
     NoticeLost,
-    /// The keeper died with all runs.
+    /// The keeper died while the overseer waited.
     KeeperDied,
+    /// The keeper died while the overseer carried out actions.
+    KeeperDiedBetweenActions,
+    /// Keeper and overseer died at once.
+    BothDied,
+    /// Nothing of ganger's lived, until somebody started it again.
+    StartedLater,
+    /// A run went on under a keeper that is not its parent.
+    Adopted,
+    /// A run ended and nobody saw how.
+    EndedUnseen,
+    /// A run that was adopted ended, and the kernel said how.
+    AdoptedEndSeen,
+    /// A run that nobody had heard of was adopted.
+    AdoptedUnheardOf,
+    /// A run was adopted in the middle of its stop.
+    AdoptedInStop,
+    /// The overseer hung and went on.
+    Hung,
+    /// The overseer hung and was replaced.
+    HungReplaced,
+    /// Keeper and overseer were replaced in place.
+    Upgraded,
+    /// The new one could not start, and the old one went on.
+    UpgradeFailed,
+    /// The machine was started again.
+    Rebooted,
+    /// A line of the ledger was torn.
+    LedgerTorn,
+    /// The ledger could not be read from some line on.
+    LedgerCut,
+    /// Nothing of the ledger could be read.
+    LedgerLost,
     /// The clock leapt ahead.
     ClockLeapt,
     /// A tick came that was not asked for.

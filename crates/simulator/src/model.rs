@@ -118,10 +118,19 @@ impl Model {
         }
     }
 
-    /// The keeper died: what it had not said yet, nobody will know, so each end may be judged in either way.
-    pub(crate) fn lost_sight(&mut self) {
-        for slot in self.slots.values_mut() {
+    /// How a run of this worker ended, or that it ever was, nobody may know: its end may be judged in either way.
+    pub(crate) fn lost_sight(&mut self, worker: &WorkerName) {
+        if let Some(slot) = self.slots.get_mut(worker) {
             (slot.over, slot.last) = (false, Last::Asked);
+        }
+    }
+
+    /// The machine was started again: no time of before can be compared with one of now, so no restart that was
+    /// spent before counts; nor one that was spent and not carried out.
+    pub(crate) fn rebooted(&mut self) {
+        for slot in self.slots.values_mut() {
+            slot.restarts.clear();
+            slot.last = Last::Asked;
         }
     }
 

@@ -29,11 +29,19 @@ pub enum Mutation {
     NoBudget,
     /// Records of workers never reach the ledger.
     ForgetRecord,
+    /// A new overseer ends a run that it finds.
+    EndWhatIsFound,
+    /// A new keeper does not find every run that lives.
+    AdoptTooFew,
+    /// A new keeper takes a stranger, who has got the PID of a run that is over, for that run.
+    AdoptStranger,
+    /// What was asked for is gone when the machine is started again.
+    RebootForgets,
 }
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::DoubleSpawn,
         Self::StartStopped,
         Self::SwallowKill,
@@ -46,21 +54,25 @@ impl Mutation {
         Self::LoseByte,
         Self::NoBudget,
         Self::ForgetRecord,
+        Self::EndWhatIsFound,
+        Self::AdoptTooFew,
+        Self::AdoptStranger,
+        Self::RebootForgets,
     ];
 
     /// The invariants of which one is sure to be broken by it, sooner or later.
     pub fn breaks(self) -> &'static [Invariant] {
         match self {
-            Self::DoubleSpawn => &[Invariant::OneRun],
+            Self::DoubleSpawn | Self::AdoptTooFew => &[Invariant::OneRun],
             Self::StartStopped => &[Invariant::StoppedStaysStopped],
             Self::SwallowKill | Self::AnswerEarly => &[Invariant::StopsEnd],
-            Self::SwallowAcknowledge | Self::AcknowledgeEarly | Self::TellTwice => {
+            Self::SwallowAcknowledge | Self::AcknowledgeEarly | Self::TellTwice | Self::ForgetRecord => {
                 &[Invariant::AccountedOnce]
             }
-            Self::SwallowSpawn => &[Invariant::Converges],
+            Self::SwallowSpawn | Self::AdoptStranger | Self::RebootForgets => &[Invariant::Converges],
             Self::DoubleByte | Self::LoseByte => &[Invariant::LogIsExact],
             Self::NoBudget => &[Invariant::Budget],
-            Self::ForgetRecord => &[Invariant::SurvivesDeath],
+            Self::EndWhatIsFound => &[Invariant::SurvivesDeath],
         }
     }
 }

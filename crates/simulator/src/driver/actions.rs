@@ -37,14 +37,9 @@ impl Driver {
         };
         core.handle(self.now, input);
         loop {
-            if self.faults && self.random.below(120) == 0 {
-                self.mark(Mark::DiedBetweenActions);
-                self.unsure |= command;
+            if self.maybe_die_between_actions(command)? {
                 self.forget_failure(unborn);
-                if command {
-                    self.mark(Mark::DiedInCommand);
-                }
-                return self.die();
+                return Ok(());
             }
             let Some(action) = self.core.as_mut().and_then(ganger_core::Core::poll_action) else {
                 return Ok(());
@@ -108,12 +103,7 @@ impl Driver {
         if !self.connected {
             return Ok(());
         }
-        let requests = self.events.extract_if(.., |_, event| matches!(event, super::Event::Request(_)));
-        for (_, event) in requests.collect::<Vec<_>>() {
-            if let super::Event::Request(action) = event {
-                self.keeper(action)?;
-            }
-        }
+        self.carry_out_requests()?;
         match self.kernel.live().find(|(_, process)| !process.killed) {
             Some((run, process)) => {
                 let what = format!("the app finishes and {run} of {} lives", process.worker);
@@ -121,6 +111,17 @@ impl Driver {
             }
             None => Ok(()),
         }
+    }
+
+    /// All requests under way reach the keeper now.
+    pub(super) fn carry_out_requests(&mut self) -> Result<(), Broken> {
+        let requests = self.events.extract_if(.., |_, event| matches!(event, super::Event::Request(_)));
+        for (_, event) in requests.collect::<Vec<_>>() {
+            if let super::Event::Request(action) = event {
+                self.keeper(action)?;
+            }
+        }
+        Ok(())
     }
 
     fn spawn(&mut self, run: RunId, worker: WorkerName) -> Result<(), Broken> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ganger_core::{Action, Input, RunId};
+use ganger_core::{Action, Exit, Input, RunId};
 use ganger_spec::WorkerName;
 
 use super::{Driver, Event};
@@ -84,12 +84,21 @@ impl Driver {
                     self.mark(Mark::Leftovers);
                 }
                 if let Some(process) = self.kernel.runs.get(&run) {
-                    let worker = process.worker.clone();
+                    let (worker, is_child) = (process.worker.clone(), process.is_child);
+                    self.mark_end(exit, is_child);
                     self.model.ended(&worker, exit);
                 }
                 self.notice(Input::Exited { run, exit, leftovers });
             }
             News::Emptied => self.notice(Input::Emptied { run }),
+        }
+    }
+
+    fn mark_end(&mut self, exit: Exit, is_child: bool) {
+        match exit {
+            Exit::Unknown => self.mark(Mark::EndedUnseen),
+            Exit::Code(_) | Exit::Signal(_) if !is_child => self.mark(Mark::AdoptedEndSeen),
+            Exit::Code(_) | Exit::Signal(_) => {}
         }
     }
 
@@ -124,7 +133,7 @@ impl Driver {
                 }
             }
         }
-        if self.core.is_none() {
+        if self.core.is_none() || self.inbox.is_some() {
             return;
         }
         let mut rotated = false;
