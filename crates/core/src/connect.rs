@@ -64,16 +64,13 @@ impl Core {
         }
     }
 
-    /// Whether the end of a run that the ledger has not is one that it had: the worker went on after it, or was made
-    /// after it.
+    /// Whether the end of a run that the ledger has not is one that it had: the worker went on after it, or is no
+    /// more, as far as anybody can say.
     fn is_accounted(&self, run: &KnownRun) -> bool {
         let worker = self.workers.get(&run.worker);
         let last = worker.and_then(WorkerRecord::accounted).map(|(last, _)| last);
         let present = worker.and_then(|worker| worker.life.run());
-        match last.max(present) {
-            Some(last) => run.run <= last,
-            None => self.release.is_some(),
-        }
+        last.max(present).is_none_or(|last| run.run <= last)
     }
 
     /// What a worker is to be of which the ledger says nothing.

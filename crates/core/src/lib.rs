@@ -154,13 +154,12 @@ impl Core {
         core
     }
 
-    /// Workers whose group is not in the release are only there to end. Where no release is in force, those that
-    /// have or had a process were taken over, and the rest is from one that never came into force.
+    /// Workers whose group is not in the release are only there to end. Those that a release was to start which never
+    /// came into force are nobody. Where no release is in force, those that have a process were taken over.
     fn dismiss_strangers(&mut self) {
         let has_release = self.release.is_some();
-        let lives_on = |worker: &WorkerRecord| match has_release {
-            true => worker.life.run().is_some(),
-            false => worker.life.process().is_some() || worker.accounted().is_some(),
+        let lives_on = |worker: &WorkerRecord| {
+            worker.life.process().is_some() || (has_release && matches!(worker.life, Life::Unborn { .. }))
         };
         for (name, worker) in &mut self.workers {
             if !self.groups.contains_key(&name.group) && (has_release || !lives_on(worker)) {

@@ -104,11 +104,10 @@ pub(crate) fn down_before_answer(kernel: &Kernel, worker: &WorkerName) -> Result
 /// 4. Every exit is accounted once: it is told once, and no run is forgotten that is not over and in the ledger.
 pub(crate) fn may_forget(kernel: &Kernel, model: &Model, run: RunId) -> Result<(), Broken> {
     let broken = |what: &str| Err((Invariant::AccountedOnce, format!("{run} is acknowledged: {what}")));
+    let is_accounted = model.accounted.contains(&run) || model.doubtful.contains(&run);
     match kernel.runs.get(&run) {
         Some(process) if process.lives() => broken("it lives"),
-        Some(process) if process.ended.is_some() && !model.accounted.contains(&run) => {
-            broken("its end is not in the ledger")
-        }
+        Some(process) if process.ended.is_some() && !is_accounted => broken("its end is not in the ledger"),
         Some(_) | None => Ok(()),
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Model {
     pub(crate) owed: BTreeMap<CommandId, BTreeSet<WorkerName>>,
     /// Runs whose end is in the ledger.
     pub(crate) accounted: BTreeSet<RunId>,
+    /// Runs of before the ledger was damaged: nobody can say whether their end was in it.
+    pub(crate) doubtful: BTreeSet<RunId>,
     /// How often the end of a run was told.
     pub(crate) told: BTreeMap<RunId, u32>,
 }

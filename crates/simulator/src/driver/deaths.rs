@@ -75,7 +75,9 @@ impl Driver {
     fn lose_sight(&mut self) {
         let unaccounted = self.kernel.runs.iter().filter(|(run, _)| !self.model.accounted.contains(run));
         let workers: Vec<WorkerName> = unaccounted.map(|(_, process)| process.worker.clone()).collect();
-        workers.iter().for_each(|worker| self.model.lost_sight(worker));
+        for worker in &workers {
+            self.model.lost_sight(worker);
+        }
     }
 
     /// The machine starts again: no process is left, the clock begins anew, the disk is as it was.
@@ -224,8 +226,8 @@ impl Driver {
             process.asked = None;
             process.stop_timeout = process.stop_timeout.max(STOP_TIMEOUT_OF_UNKNOWN);
         }
-        let ended = self.kernel.runs.iter().filter(|(_, process)| process.ended.is_some());
-        self.model.accounted = ended.map(|(run, _)| *run).collect();
+        self.model.accounted.clear();
+        self.model.doubtful = self.kernel.runs.keys().copied().collect();
     }
 
     /// What the keeper says that it has. A new one adopts what lives.
@@ -237,7 +239,9 @@ impl Driver {
         let before = self.kernel.snapshot();
         self.kernel.adopt();
         let mut runs = self.kernel.snapshot();
-        runs.iter().for_each(|run| self.mark_adopted(run));
+        for run in &runs {
+            self.mark_adopted(run);
+        }
         match self.mutation {
             Some(Mutation::AdoptTooFew) => runs.truncate(runs.len().saturating_sub(1)),
             Some(Mutation::AdoptStranger) => {
