@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use minicbor::{Decode, Decoder, Encode};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
-use rustix::io::{Errno, pread, write};
+use rustix::io::{Errno, pread, retry_on_intr, write};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -208,8 +208,12 @@ impl Socket {
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(Errno::MSGSIZE.into());
         }
-        sendmsg(&self.0, &[IoSlice::new(header), IoSlice::new(body)], &mut control, SendFlags::NOSIGNAL)?;
-        Ok(())
+        let parts = [IoSlice::new(header), IoSlice::new(body)];
+        match retry_on_intr(|| sendmsg(&self.0, &parts, &mut control, SendFlags::NOSIGNAL)) {
+            Ok(_) => Ok(()),
+            Err(errno) if is_scarcity(errno) => Err(Errno::AGAIN.into()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// The next message; none if there is none yet. An error closes the conversation.
@@ -233,6 +237,7 @@ impl Socket {
         let received = match recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
             Ok(received) => received,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Err(errno) if is_scarcity(errno) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         };
         let mut descriptors = Vec::new();
@@ -255,6 +260,11 @@ impl Socket {
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Whether the kernel had no memory for a message just now: it is still to be sent, or still there.
+fn is_scarcity(errno: Errno) -> bool {
+    errno == Errno::NOBUFS || errno == Errno::NOMEM
 }
 
 impl AsFd for Socket {
