@@ -109,7 +109,8 @@ impl Trees {
         }
         self.remember(id, kill, reached.keys().copied());
         if reached.is_empty() {
-            errno = Some(Errno::SRCH);
+            // Without a free descriptor nobody can be listed, and the main process is there all the same.
+            return self.signal_main(id, signal);
         }
         Reached { processes: named(reached.values()), errno }
     }
