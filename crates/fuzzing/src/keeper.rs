@@ -26,8 +26,8 @@ pub(crate) fn frame(bytes: &[u8]) {
     let (here, there) = pair.unwrap_or_else(|error| panic!("no socket to send a frame over: {error}"));
     if send(&there, bytes, SendFlags::NOSIGNAL).is_ok() {
         drop(there);
-        let link = Link::from(here);
-        // At most the frame itself and then the end of the conversation.
+        let mut link = Link::from(here);
+        // The first message of the frame, and what follows it: another one or the end of the conversation.
         for _ in 0..2 {
             match link.receive() {
                 Ok(Some((event, descriptors))) => {
