@@ -8,7 +8,7 @@ use crate::check;
 use crate::command::{self, cargo, find};
 
 /// What the tests start besides cargo: the program and the Debian package that has it.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 8] = [
     ("python3", "python3"),
     ("setsid", "util-linux"),
     ("unshare", "util-linux"),
@@ -16,6 +16,7 @@ const NEEDED: [(&str, &str); 7] = [
     ("env", "coreutils"),
     ("mkfifo", "coreutils"),
     ("find", "findutils"),
+    ("strace", "strace"),
 ];
 
 /// The quick loop, then the whole program against the kernel.

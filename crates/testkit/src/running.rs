@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -106,6 +107,15 @@ impl Running {
             (lines.len() >= count).then_some(lines)
         });
         found.unwrap_or_else(|| self.fail(&format!("no {count} lines with {pattern:?} came")))
+    }
+
+    /// Blocks until a line of the standard output contains `pattern`, or the output ends; whether the line came.
+    pub fn line_comes(&self, pattern: &str) -> bool {
+        let found = self.output.wait(0, Deadline::generous(), |text| line_with(text, pattern));
+        if found.is_none() && !self.output.wait_end(Deadline::after(Duration::ZERO)) {
+            self.fail(&format!("no line with {pattern:?} came, and no end either"));
+        }
+        found.is_some()
     }
 
     /// Blocks until a line of the standard error contains `pattern`, and gives that line.

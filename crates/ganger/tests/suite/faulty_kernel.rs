@@ -1,0 +1,262 @@
+//! Each system call that can fail, fails once: under the keeper while it starts and runs an app, and under an overseer.
+//!
+//! `strace` makes the call fail in the program as it is. What may come of it: the app does not start, and the error says
+//! what failed; or it starts, no worker is doubled or lost, every line is there once, and nothing is left in the end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ganger_testkit::{Deadline, Running, Sandbox};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::*;
+
+/// The lines that one of the workers writes.
+const LINES: u32 = 20;
+
+/// A call, the error that it gives, and at which of its calls: `2`, or `2..6` where it goes on for a while.
+type Fault = (&'static str, &'static str, &'static str);
+
+/// Words under which the keeper, and no other process, meets the fault.
+fn under(sandbox: &Sandbox, (call, error, at): Fault) -> Vec<String> {
+    let record = sandbox.root().join("strace").display().to_string();
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={at}"));
+    ["strace", "-o", &record, "-e", &trace, "-e", &inject].map(str::to_owned).to_vec()
+}
+
+/// An app of two workers.
+fn two_workers() -> Sandbox {
+    let sandbox = sandbox();
+    let dummy = sandbox.dummy();
+    sandbox.procfile(&format!("web: {OBEDIENT}\njob: {dummy} --lines {LINES} --run-for forever"));
+    sandbox
+}
+
+/// Demands that the fault was met: one that is not says nothing.
+#[track_caller]
+fn assert_met(sandbox: &Sandbox) {
+    let record = std::fs::read_to_string(sandbox.root().join("strace")).unwrap_or_default();
+    assert!(record.contains("(INJECTED)"), "no such call was made:\n{record}");
+}
+
+/// Demands one process of each worker, and no more.
+#[track_caller]
+fn assert_one_of_each(sandbox: &Sandbox) {
+    let census = sandbox.census();
+    for command in ["tail -f /dev/null", "ganger-dummy"] {
+        let found = census.iter().filter(|process| process.command.contains(command)).count();
+        assert_eq!(found, 1, "{command} of {census:#?}");
+    }
+}
+
+/// Demands that each line was printed once and in order.
+#[track_caller]
+fn assert_every_line(output: &str) {
+    let lines = output
+        .lines()
+        .filter_map(|line| line.split_once("job.1  | ")?.1.split_once(" x")?.0.parse::<u32>().ok());
+    assert!(lines.eq(1..=LINES), "each line once and in order:\n{output}");
+}
+
+/// The app ended without a worker: an error says why, and nothing is left.
+#[track_caller]
+fn assert_refused(sandbox: &Sandbox, mut running: Running) {
+    running.wait_exit(Deadline::generous());
+    sandbox.assert_nothing_left();
+    running.finish(Deadline::generous()).error_without_hint(&[]);
+}
+
+/// Starts the app, restarts a worker and ends the app, with one call of the keeper that fails.
+fn play_keeper(fault: Fault) {
+    let sandbox = two_workers();
+    let launch = sandbox.ganger(["start", "--auto-restart", "all"]);
+    let running = launch.through(under(&sandbox, fault)).start();
+    if !running.line_comes("| ready") || !running.line_comes(&format!("| {LINES} x")) {
+        assert_refused(&sandbox, running);
+        return assert_met(&sandbox);
+    }
+    restart(&sandbox, &running);
+    assert_one_of_each(&sandbox);
+    let keeper = Pid::from_raw(running.child_with("start")).unwrap_or(Pid::INIT);
+    assert_eq!(kill_process(keeper, Signal::INT), Ok(()));
+    assert_every_line(&ended(&sandbox, running).output);
+    assert_met(&sandbox);
+}
+
+/// Plays each fault, and tells all that came of those that cost something.
+fn play_all(faults: &[Fault], play: impl Fn(Fault)) {
+    let costs = |fault: &&Fault| catch_unwind(AssertUnwindSafe(|| play(**fault))).is_err();
+    let costly: Vec<&Fault> = faults.iter().filter(costs).collect();
+    assert!(costly.is_empty(), "these cost something: {costly:?}");
+}
+
+#[test]
+fn a_call_that_fails_while_the_keeper_makes_itself_ready_costs_nothing() {
+    play_all(
+        &[
+            ("prctl", "EINVAL", "1"),
+            ("socketpair", "EMFILE", "1"),
+            ("signalfd4", "EMFILE", "1"),
+            ("pidfd_open", "EMFILE", "1"),
+            ("mkdir", "EROFS", "1"),
+            ("mkdir", "ENOSPC", "2"),
+            ("rt_sigprocmask", "EINVAL", "5"),
+        ],
+        play_keeper,
+    );
+}
+
+#[test]
+fn a_call_that_fails_while_the_keeper_spawns_costs_nothing() {
+    play_all(
+        &[
+            ("clone3", "ENOMEM", "1"),
+            ("clone3", "EAGAIN", "2"),
+            ("clone3", "ENOMEM", "3"),
+            ("clone3", "ENOSPC", "4"),
+            ("mkdir", "EIO", "3"),
+            ("mkdir", "EAGAIN", "4"),
+            ("kill", "EPERM", "1"),
+            ("rmdir", "EBUSY", "1"),
+            ("rmdir", "EBUSY", "3"),
+        ],
+        play_keeper,
+    );
+}
+
+#[test]
+fn a_call_that_fails_in_the_conversation_of_keeper_and_overseer_costs_nothing() {
+    play_all(
+        &[
+            ("sendmsg", "EAGAIN", "2"),
+            ("sendmsg", "ENOBUFS", "3"),
+            ("sendmsg", "EINTR", "4"),
+            ("sendmsg", "ENOMEM", "5"),
+            ("recvmsg", "EINTR", "2"),
+            ("recvmsg", "ENOMEM", "4"),
+            ("recvmsg", "ENOBUFS", "6"),
+            ("ppoll", "EINTR", "2"),
+            ("ppoll", "ENOMEM", "4"),
+            ("wait4", "EINTR", "2"),
+            ("wait4", "ECHILD", "3"),
+            ("read", "EINTR", "12"),
+            ("read", "EIO", "14"),
+        ],
+        play_keeper,
+    );
+}
+
+/// Restarts a worker. A start that failed is told with what failed, and tried again.
+fn restart(sandbox: &Sandbox, running: &Running) {
+    let mark = running.mark();
+    let finished = sandbox.run(["restart", "web"]);
+    assert!(finished.code() == 0 || finished.output.contains("could not be started: "), "{finished}");
+    running.wait_line_after(mark, "| ready");
+}
+
+/// The file of this name below the runtime and the state directory.
+fn found(sandbox: &Sandbox, name: &str) -> String {
+    let root = sandbox.root().display().to_string();
+    let found = sandbox.program(["find", &root, "-name", name]).run().success();
+    found.lines().next().unwrap_or_else(|| panic!("no {name} below {root}")).to_owned()
+}
+
+/// Lets one call of a running overseer fail while a worker writes lines; the app must not notice. A name limits it to
+/// the calls about that file.
+fn play_overseer((call, error, at): Fault, file: Option<&str>) {
+    let sandbox = sandbox();
+    sandbox.procfile(&format!(
+        "web: {OBEDIENT}\njob: echo ready; read x < gate; seq -f '%.0f x' {LINES}; {WAITING}"
+    ));
+    gate(&sandbox, "gate");
+    let running = started_with(&sandbox, ["--auto-restart", "all"], 2);
+    let overseer = running.child_with("overseer").to_string();
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={at}"));
+    let record = sandbox.root().join("strace").display().to_string();
+    let path = file.map(|name| found(&sandbox, name));
+    let limit: Vec<&str> = path.iter().flat_map(|path| ["-P", path]).collect();
+    let words = ["-f", "-o", &record, "-p", &overseer, "-e", &trace, "-e", &inject];
+    let mut tracer = sandbox.program(words).through(limit).through(["strace"]).start();
+    tracer.wait_error("attached");
+    open_gate(&sandbox, "gate");
+    running.wait_line(&format!("| {LINES} x"));
+    restart(&sandbox, &running);
+    assert_eq!(running.child_with("overseer").to_string(), overseer, "the overseer did not survive it");
+    running.signal(Signal::INT);
+    tracer.wait_exit(Deadline::generous());
+    let finished = ended(&sandbox, running);
+    finished.expect_code(0);
+    assert_every_line(&finished.output);
+    assert_met(&sandbox);
+}
+
+#[test]
+fn a_call_that_fails_while_the_overseer_moves_lines_costs_none() {
+    play_all(
+        &[
+            ("splice", "ENOMEM", "1"),
+            ("splice", "EAGAIN", "1"),
+            ("splice", "EINVAL", "1"),
+            ("read", "EINTR", "3"),
+            ("openat", "EMFILE", "1"),
+            ("openat", "ENFILE", "1"),
+        ],
+        |fault| play_overseer(fault, None),
+    );
+}
+
+#[test]
+fn a_call_about_a_log_or_its_index_that_fails_costs_no_line() {
+    let log = [
+        ("splice", "ENOSPC", "1"),
+        ("splice", "EDQUOT", "1"),
+        ("splice", "EIO", "1"),
+        ("splice", "EINTR", "1"),
+    ];
+    play_all(&log, |fault| play_overseer(fault, Some("job.1.log")));
+    let index = [("pwrite64", "ENOSPC", "1"), ("pwrite64", "EDQUOT", "1"), ("pwrite64", "EINTR", "1")];
+    play_all(&index, |fault| play_overseer(fault, Some("job.1.index")));
+}
+
+#[test]
+fn a_write_to_the_ledger_or_the_journal_that_fails_costs_nothing() {
+    let ledger =
+        [("write", "ENOSPC", "1"), ("write", "EIO", "2"), ("write", "EROFS", "3"), ("write", "EINTR", "1")];
+    play_all(&ledger, |fault| play_overseer(fault, Some("ledger")));
+    let journal = [("write", "ENOSPC", "1"), ("write", "EDQUOT", "2")];
+    play_all(&journal, |fault| play_overseer(fault, Some("events.jsonl")));
+}
+
+#[test]
+fn a_call_that_fails_while_the_overseer_answers_and_decides_costs_nothing() {
+    play_all(
+        &[
+            ("sendmsg", "ENOBUFS", "1"),
+            ("sendmsg", "EINTR", "2"),
+            ("recvmsg", "EINTR", "1"),
+            ("recvmsg", "ENOMEM", "2"),
+            ("accept4", "EMFILE", "1"),
+            ("accept4", "ENFILE", "1"),
+            ("epoll_wait", "EINTR", "2"),
+            ("ppoll", "EINTR", "1"),
+            ("statx", "EIO", "1"),
+            ("epoll_ctl", "ENOMEM", "1"),
+        ],
+        |fault| play_overseer(fault, None),
+    );
+}
+
+#[test]
+fn whatever_failed_for_a_while_is_done_when_it_can_be() {
+    let keeper = [
+        ("clone3", "EAGAIN", "2..5"),
+        ("clone3", "ENOMEM", "3..5"),
+        ("mkdir", "EIO", "3..5"),
+        ("recvmsg", "ENOMEM", "4..30"),
+    ];
+    play_all(&keeper, play_keeper);
+    let overseer =
+        [("accept4", "EMFILE", "1..3"), ("openat", "EMFILE", "1..4"), ("splice", "ENOMEM", "1..6")];
+    play_all(&overseer, |fault| play_overseer(fault, None));
+    play_all(&[("splice", "ENOSPC", "1..4")], |fault| play_overseer(fault, Some("job.1.log")));
+    play_all(&[("write", "ENOSPC", "1..6")], |fault| play_overseer(fault, Some("ledger")));
+}
