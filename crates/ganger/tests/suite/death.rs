@@ -35,6 +35,42 @@ fn workers_and_lines_survive_the_death_of_the_overseer() {
     interrupted(&sandbox, running);
 }
 
+/// Makes something else of the ledger.
+fn damage(sandbox: &Sandbox, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+    let places = std::fs::read_dir(sandbox.root().join("run")).expect("a runtime directory");
+    let path = places.map(|place| place.expect("a place").path().join("ledger")).find(|path| path.exists());
+    let path = path.expect("a ledger");
+    let text = std::fs::read(&path).expect("the ledger can be read");
+    std::fs::write(&path, change(text)).expect("the ledger can be written");
+}
+
+#[test]
+fn a_ledger_that_is_garbage_or_cut_at_any_line_costs_no_worker_and_doubles_none() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {COUNTING}"));
+    gate(&sandbox, "gate");
+    let running = started(&sandbox, 2);
+    let lines = |text: &[u8], count| {
+        text.split_inclusive(|byte| *byte == b'\n').take(count).collect::<Vec<_>>().concat()
+    };
+    let damages: [&dyn Fn(Vec<u8>) -> Vec<u8>; 6] = [
+        &|_| b"no ledger at all\n\0\xff".to_vec(),
+        &|_| Vec::new(),
+        &|text| lines(&text, 1),
+        &|text| lines(&text, 2),
+        &|text| lines(&text, 3),
+        &|text| text[..text.len() / 2].to_vec(),
+    ];
+    for (round, change) in (1..).zip(damages) {
+        damage(&sandbox, change);
+        survive(&sandbox, &running);
+        open_gate(&sandbox, "gate");
+        running.wait_line(&format!("| line {round} of job"));
+        let tails = sandbox.census().iter().filter(|process| process.command.contains("tail -f")).count();
+        assert_eq!(tails, 1, "{:#?}", sandbox.census());
+    }
+    interrupted(&sandbox, running);
+}
+
 #[test]
 fn ten_deaths_in_a_row_cost_nothing() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {COUNTING}"));

@@ -39,7 +39,10 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
     let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let (ledger, records) = open_ledger(&place, keeper_pid)?;
     let is_fresh = records.is_empty();
-    let loaded = match restored_spec(&records) {
+    let released = restored_spec(&records);
+    // A ledger that was damaged may name workers and not say what is to run: the files do.
+    let is_unreleased = released.is_none();
+    let loaded = match released {
         Some(spec) => as_loaded(spec),
         None => load(Reading::First)?,
     };
@@ -83,7 +86,7 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
         app_id: place.id,
         keeper_pid,
         started,
-        to_apply: is_fresh.then_some(loaded.spec),
+        to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
     };
     let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
