@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use crate::reader::{Lines, Next};
+use crate::reader::{Lines, Next, last_lines};
 use crate::{From, Result, Store};
 
 /// A line of a log.
@@ -76,12 +76,18 @@ struct Source {
 impl Merged {
     /// The lines of `logs` that `query` asks for.
     pub fn new(store: &Store, logs: &[String], query: Query) -> Result<Self> {
-        let from = match (query.since, query.last) {
-            (Some(time), _) => From::Time(time),
-            (None, Some(lines)) if query.filter.is_none() && query.until.is_none() => From::LastLines(lines),
-            (None, Some(_) | None) => From::Start,
+        let from = |log: &String| match (query.since, query.last) {
+            (None, Some(lines)) if query.filter.is_none() && query.until.is_none() => {
+                Ok(From::LastLines(lines))
+            }
+            (_, Some(lines)) => {
+                let within = (query.since, query.until);
+                last_lines(store, log, lines, within, |line| query.wants(line)).map(From::Position)
+            }
+            (Some(time), None) => Ok(From::Time(time)),
+            (None, None) => Ok(From::Start),
         };
-        let logs = logs.iter().map(|log| (log.clone(), from)).collect::<Vec<_>>();
+        let logs = logs.iter().map(|log| Ok((log.clone(), from(log)?))).collect::<Result<Vec<_>>>()?;
         Self::resume(store, &logs, query)
     }
 
@@ -153,13 +159,13 @@ impl Merged {
     fn gather(&mut self) -> Result<()> {
         let wanted = self.query.last.unwrap_or(usize::MAX);
         while let Some((source, line)) = self.take()? {
-            let old = line.position < self.sources[source].end;
+            let is_new = line.position >= self.sources[source].end;
             self.ready.push_back(line);
+            if is_new {
+                break;
+            }
             if self.ready.len() > wanted {
                 self.ready.pop_front();
-            }
-            if !old {
-                break;
             }
         }
         self.gathered = true;
@@ -202,6 +208,7 @@ impl Merged {
 impl Query {
     fn wants(&self, line: &Line) -> bool {
         self.since.is_none_or(|since| line.time >= since)
+            && self.until.is_none_or(|until| line.time < until)
             && self.filter.as_ref().is_none_or(|filter| filter(&line.text))
     }
 }

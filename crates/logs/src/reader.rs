@@ -1,5 +1,6 @@
 //! Reading one log, over rotations.
 
+mod back;
 mod lines;
 #[cfg(test)]
 mod packed_tests;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
+pub(crate) use back::last_lines;
 pub(crate) use lines::{Lines, Next};
 
 use crate::files::RealFiles;

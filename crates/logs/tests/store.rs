@@ -374,3 +374,52 @@ fn limits_that_change_hold_from_the_next_write_on() {
     let mut reader = capture.store().reader("web.1", From::Start).unwrap();
     assert!(text.as_bytes().ends_with(&read_all(&mut reader).0));
 }
+
+#[test]
+fn the_last_lines_that_are_wanted_are_found_from_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = start(dir.path(), Limits { file_bytes: 40_000, ..limits() });
+    let mut web = worker(&capture, dir.path(), "web.1");
+    for part in numbered(12_000).as_bytes().chunks(30_000) {
+        web.write_all(part).unwrap();
+        drain(&capture, "web.1");
+    }
+    web.write_all(&[b"long ", b"x".repeat(300_000).as_slice(), b"\nshort"].concat()).unwrap();
+    drain(&capture, "web.1");
+    let store = capture.store();
+    let all = lines(&store, &["web.1"], Query::default());
+    for pattern in ["line", "7", "99", "long", "short", "nowhere"] {
+        for until in [None, Some(all[all.len() / 2].time), Some(all[0].time)] {
+            let fits = |line: &&Line| {
+                String::from_utf8_lossy(&line.text).contains(pattern)
+                    && until.is_none_or(|until| line.time < until)
+            };
+            let expected = all.iter().filter(fits).cloned().collect::<Vec<_>>();
+            for n in [0, 1, 2, 30, 1000, 20_000] {
+                let query = Query { last: Some(n), until, ..Query::default() }.grep(pattern);
+                let last = lines(&store, &["web.1"], query);
+                assert_eq!(
+                    texts(&last),
+                    texts(&expected[expected.len().saturating_sub(n)..]),
+                    "{n} {pattern}"
+                );
+            }
+        }
+    }
+    capture.stop();
+}
+
+#[test]
+fn the_last_lines_of_a_log_of_a_tebibyte_are_read_without_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = start(dir.path(), limits());
+    worker(&capture, dir.path(), "web.1").write_all(b"begin\n").unwrap();
+    drain(&capture, "web.1");
+    capture.stop();
+    let file = File::options().write(true).open(dir.path().join("logs/web.1.log")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"\none\ntwo\nlast one\n", 1 << 40).unwrap();
+    let store = Store::open(&dir.path().join("logs")).unwrap();
+    let last = |query| texts(&lines(&store, &["web.1"], query));
+    assert_eq!(last(Query { last: Some(2), ..Query::default() }), ["two", "last one"]);
+    assert_eq!(last(Query { last: Some(2), ..Query::default() }.grep("one")), ["one", "last one"]);
+}
