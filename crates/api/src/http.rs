@@ -286,6 +286,8 @@ fn log_query(query: &Query, parts: &HttpParts<'_>) -> Result<LogQuery, ApiError>
         until: query.parsed("until", "a time as RFC 3339 has it")?,
         lines,
         grep,
+        ignore_case: query.flag("ignore_case")?,
+        invert: query.flag("invert")?,
         follow,
         after,
         sse: follow || accepts_events(parts),
@@ -322,7 +324,8 @@ fn log_pairs(logs: &LogQuery) -> Vec<(&'static str, String)> {
     pairs.extend(logs.until.map(|until| ("until", until.to_string())));
     pairs.extend(logs.lines.map(|lines| ("lines", lines.to_string())));
     pairs.extend(logs.grep.clone().map(|grep| ("grep", grep)));
-    pairs.extend(logs.follow.then(|| ("follow", "true".to_owned())));
+    let flags = [("ignore_case", logs.ignore_case), ("invert", logs.invert), ("follow", logs.follow)];
+    pairs.extend(flags.into_iter().filter(|(_, said)| *said).map(|(name, _)| (name, "true".to_owned())));
     pairs
 }
 

@@ -23,7 +23,7 @@ pub const MAX_NAMES: usize = 1024;
 /// The longest name or pattern, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// The longest text to search logs for, in bytes.
+/// The longest regular expression to search logs for, in bytes.
 pub const MAX_GREP_BYTES: usize = 1024;
 
 /// The most lines that `lines` may ask for.

@@ -79,6 +79,7 @@ pub enum Request {
 }
 
 /// Which lines of which logs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogQuery {
     /// Whose logs; all if empty.
@@ -89,8 +90,12 @@ pub struct LogQuery {
     pub until: Option<Time>,
     /// At most this many of the last lines, over all logs together.
     pub lines: Option<u32>,
-    /// Only lines that hold this text.
+    /// Only lines in which this regular expression is found.
     pub grep: Option<String>,
+    /// Let `grep` find small letters for capital ones and the other way round.
+    pub ignore_case: bool,
+    /// Only lines in which `grep` is not found.
+    pub invert: bool,
     /// Go on with lines as they are written.
     pub follow: bool,
     /// Go on after this, where a stream broke off.

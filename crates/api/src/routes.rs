@@ -132,7 +132,9 @@ const LOG_PARAMETERS: &[Parameter] = &[
     parameter("since", ParameterKind::Time, "Nothing that was written before this."),
     parameter("until", ParameterKind::Time, "Nothing that was written after this."),
     parameter("lines", ParameterKind::Number, "At most this many of the last lines, over all logs together."),
-    parameter("grep", ParameterKind::Text, "Only lines that hold this text."),
+    parameter("grep", ParameterKind::Text, "Only lines in which this regular expression is found."),
+    parameter("ignore_case", ParameterKind::Flag, "Let grep take small and capital letters for the same."),
+    parameter("invert", ParameterKind::Flag, "Only lines in which grep is not found."),
     parameter("follow", ParameterKind::Flag, FOLLOW),
     parameter("after", ParameterKind::Text, "Go on after this: the id of an item, as in Last-Event-ID."),
 ];

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::failure::USAGE;
+use crate::stamp::Stamp;
 
 /// Between these, `ganger top` may look again.
 const INTERVAL_SECONDS: RangeInclusive<f64> = 0.1..=3600.0;
@@ -348,15 +349,27 @@ pub(crate) struct LogsArgs {
     /// Only what was written before
     #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<String>,
-    /// Only lines that hold this text
-    #[arg(long, value_name = "TEXT")]
+    /// Only lines in which this regular expression is found
+    #[arg(long, value_name = "REGEX")]
     pub(crate) grep: Option<String>,
-    /// Begin each line with its time
-    #[arg(short = 't', long)]
-    pub(crate) timestamps: bool,
-    /// Print the lines alone, without names
-    #[arg(long, conflicts_with_all = ["timestamps", "json"])]
-    pub(crate) raw: bool,
+    /// --grep takes small and capital letters for the same
+    #[arg(short = 'i', long, requires = "grep")]
+    pub(crate) ignore_case: bool,
+    /// Only lines in which --grep finds nothing
+    #[arg(short = 'v', long, requires = "grep")]
+    pub(crate) invert_match: bool,
+    /// Begin each line with its time: clock (12:30:05, as without FORMAT), iso, unix, or with %, as strftime has it
+    #[arg(
+        short = 't', long, value_name = "FORMAT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "clock", conflicts_with = "json"
+    )]
+    pub(crate) timestamps: Option<Stamp>,
+    /// Begin each line with the name of its worker, as without this flag
+    #[arg(long = "names", overrides_with = "no_names")]
+    pub(crate) with_names: bool,
+    /// Print lines without names
+    #[arg(long, visible_alias = "raw", overrides_with = "with_names", conflicts_with = "json")]
+    pub(crate) no_names: bool,
     /// Print a line of JSON for each line
     #[arg(long)]
     pub(crate) json: bool,

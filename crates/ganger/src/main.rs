@@ -8,6 +8,7 @@ mod load;
 mod output;
 mod printer;
 mod render;
+mod stamp;
 mod style;
 mod when;
 

@@ -15,6 +15,7 @@ mod journal;
 mod launch;
 mod lease;
 mod ledger;
+mod lines;
 mod narrator;
 mod output;
 mod readiness;
@@ -26,6 +27,7 @@ mod views;
 pub use config::{Config, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
 pub use error::Error;
 pub use launch::{environment, launch_of};
+pub use lines::{api_line, stored_lines};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.
 ///

@@ -24,6 +24,9 @@ use crate::journal::Journal;
 use crate::stats::{self, Sampler};
 use crate::streams;
 
+/// So many threads read logs for clients at once; more clients wait for their turn.
+const LOG_READERS_MAX: usize = 4;
+
 /// What every request needs.
 pub(crate) struct Server {
     pub(crate) engine: mpsc::Sender<Asked>,
@@ -58,8 +61,9 @@ pub(crate) fn start(
     let uid = rustix::process::geteuid().as_raw();
     let server = Arc::new(Server { engine, journal, store, sampler: Sampler::new(&place.id), uid });
     let failed = |source| Error::System { action: "start the API's thread", source };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.max_blocking_threads(LOG_READERS_MAX).enable_io().enable_time();
+    let runtime = runtime.build().map_err(failed)?;
     let serve = move || {
         runtime.block_on(async {
             let Ok(listener) = UnixListener::from_std(listener) else { return };

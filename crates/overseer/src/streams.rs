@@ -10,14 +10,15 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode};
 use ganger_api::{
-    ApiError, Data, ErrorCode, EventQuery, LogCursor, LogLine, LogQuery, Request, Text, Time, json_line,
-    sse_event, sse_log_line,
+    ApiError, Data, ErrorCode, EventQuery, LogCursor, LogQuery, Request, json_line, sse_error, sse_event,
+    sse_log_line,
 };
-use ganger_logs::{From, Line, Merged, Query, Store};
+use ganger_logs::Merged;
 use ganger_spec::{LogName, WorkerName};
 use tokio::io::Interest;
 use tokio::sync::mpsc;
 
+use crate::lines::{api_line, stored_lines, unreadable};
 use crate::readiness::register;
 use crate::server::{Server, respond};
 
@@ -83,16 +84,27 @@ pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body>
 pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Response<Body>, ApiError> {
     let (server, follow, sse) = (server.clone(), query.follow, query.sse);
     let mut chosen = Chosen::of(&server, query.names.clone()).await?;
-    let watch = server.store.watch().map_err(|error| internal(&error))?;
+    let watch = server.store.watch().map_err(|error| unreadable(&error))?;
     let watch = register(watch, Interest::READABLE)
         .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
-    let merged = merged(&server.store, &chosen.logs, query).map_err(|error| internal(&error))?;
+    let (store, names) = (server.store.clone(), chosen.logs.clone());
+    let merged = aside(move || stored_lines(&store, &names, &query)).await?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let mut lines = Lines { merged, cursor: LogCursor::default(), sse };
     tokio::spawn(async move {
         loop {
             watch.get_ref().0.arm();
-            let Ok(Some(piece)) = lines.next() else {
+            let Ok((next, rest)) = aside(move || Ok((lines.next(), lines))).await else { return };
+            lines = rest;
+            let piece = match next {
+                Ok(piece) => piece,
+                Err(error) => {
+                    // Who has gone away needs no reason.
+                    let _ = sender.send(last_piece(sse, error)).await;
+                    return;
+                }
+            };
+            let Some(piece) = piece else {
                 if !follow {
                     return;
                 }
@@ -118,6 +130,22 @@ pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Respon
         }
     });
     Ok(stream(sse, receiver))
+}
+
+/// Tells why a stream ends.
+fn last_piece(sse: bool, error: ApiError) -> Bytes {
+    let body = error.body("");
+    Bytes::from(if sse { sse_error(&body) } else { json_line(&body) })
+}
+
+/// Reads logs where it holds up no other client: a search may have to look through all that is kept.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(ApiError::new(ErrorCode::Internal, format!("the search failed: {error}")))
+    })
 }
 
 /// The logs that a stream is about.
@@ -185,30 +213,6 @@ async fn names(server: &Server, wanted: &[String]) -> Result<Vec<String>, ApiErr
     Ok(logs)
 }
 
-fn merged(store: &Store, names: &[String], query: LogQuery) -> Result<Merged, ganger_logs::Error> {
-    let nanos = |time: Time| i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX);
-    let wanted = Query {
-        since: query.since.map(nanos),
-        until: query.until.map(nanos),
-        last: query.lines.map(|lines| lines as usize),
-        follow: query.follow,
-        ..Query::default()
-    };
-    let wanted = match &query.grep {
-        Some(text) => wanted.grep(text),
-        None => wanted,
-    };
-    let Some(cursor) = query.after else { return Merged::new(store, names, wanted) };
-    let seen =
-        |log: &str| cursor.0.iter().find(|(name, _)| name.to_string() == log).map(|(_, position)| *position);
-    let from = |log: &String| (log.clone(), seen(log).map_or(From::Start, From::Position));
-    Merged::resume(store, &names.iter().map(from).collect::<Vec<_>>(), wanted)
-}
-
-fn internal(error: &ganger_logs::Error) -> ApiError {
-    ApiError { hint: error.hint(), ..ApiError::new(ErrorCode::Internal, error.to_string()) }
-}
-
 /// Lines of logs as pieces of a body.
 struct Lines {
     merged: Merged,
@@ -218,12 +222,12 @@ struct Lines {
 
 impl Lines {
     /// The next piece; none if there is nothing now.
-    fn next(&mut self) -> Result<Option<Bytes>, ganger_logs::Error> {
-        let batch = self.merged.next_batch(PIECE_BYTES)?;
-        let last = batch.len().saturating_sub(1);
+    fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        let batch = self.merged.next_batch(PIECE_BYTES).map_err(|error| unreadable(&error))?;
+        let Some(last) = batch.len().checked_sub(1) else { return Ok(None) };
         let mut text = String::new();
         for (index, line) in batch.iter().enumerate() {
-            let Some(item) = log_line(line) else { continue };
+            let Some(item) = api_line(line) else { continue };
             self.cursor.0.insert(item.log.clone(), item.position);
             if self.sse {
                 text.push_str(&sse_log_line((index == last).then_some(&self.cursor), &item));
@@ -231,16 +235,6 @@ impl Lines {
                 text.push_str(&json_line(&item));
             }
         }
-        Ok((!text.is_empty()).then(|| Bytes::from(text)))
+        Ok(Some(Bytes::from(text)))
     }
-}
-
-fn log_line(line: &Line) -> Option<LogLine> {
-    Some(LogLine {
-        log: LogName::try_from(line.log.to_string()).ok()?,
-        time: Time::from_unix_nanos(i128::from(line.time))?,
-        run: (line.run != 0).then_some(line.run),
-        position: line.position + line.text.len() as u64 + 1,
-        text: Text::new(&line.text),
-    })
 }

@@ -21,6 +21,8 @@ fn every_request() -> Vec<Request> {
         until: time("2026-11-22T11:00:00Z"),
         lines: Some(10),
         grep: Some("50% & more".to_owned()),
+        ignore_case: true,
+        invert: true,
         follow: true,
         after: "web.1@7;worker.2@9".parse::<LogCursor>().ok(),
         sse: true,

@@ -42,6 +42,8 @@ fn query(args: &LogsArgs, now: &Zoned) -> Result<LogQuery, Failure> {
         until: moment(&args.until)?,
         lines: args.lines,
         grep: args.grep.clone(),
+        ignore_case: args.ignore_case,
+        invert: args.invert_match,
         follow: args.follow,
         after: None,
         sse: args.follow,
@@ -57,7 +59,8 @@ struct Sink {
 
 impl Sink {
     fn new(args: &LogsArgs) -> Self {
-        let printer = LogPrinter::new(Style::of_stdout(), TimeZone::system(), args.timestamps, args.raw);
+        let (zone, stamp) = (TimeZone::system(), args.timestamps.clone());
+        let printer = LogPrinter::new(Style::of_stdout(), zone, stamp, !args.no_names);
         Self { output: Output::new(), printer, json: args.json }
     }
 

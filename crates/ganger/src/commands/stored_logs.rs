@@ -1,7 +1,8 @@
 //! The logs of an app that does not run, from the files that it left.
 
-use ganger_api::{LogLine, LogQuery, Place, Text, Time};
-use ganger_logs::{From, Line, Merged, Query, Store};
+use ganger_api::{LogLine, LogQuery, Place};
+use ganger_logs::Store;
+use ganger_overseer::{api_line, stored_lines};
 use ganger_spec::LogName;
 
 use crate::failure::Failure;
@@ -22,22 +23,14 @@ pub(crate) fn each(
     }
     let store = Store::open(&logs).map_err(Failure::new)?;
     let chosen = chosen(&query.names, store.logs())?;
-    let mut merged = merged(&store, &chosen, query).map_err(Failure::new)?;
+    let mut merged = stored_lines(&store, &chosen, query)?;
     loop {
         let batch = merged.next_batch(BATCH_BYTES).map_err(Failure::new)?;
         if batch.is_empty() {
             return Ok(());
         }
-        batch.iter().filter_map(to_line).try_for_each(|line| each(&line))?;
+        batch.iter().filter_map(api_line).try_for_each(|line| each(&line))?;
     }
-}
-
-/// The lines of these logs, after what was seen of each.
-fn merged(store: &Store, logs: &[String], query: &LogQuery) -> Result<Merged, ganger_logs::Error> {
-    let Some(cursor) = &query.after else { return Merged::new(store, logs, to_query(query)) };
-    let seen = |log: &str| cursor.0.iter().find(|(name, _)| name.to_string() == log).map(|(_, at)| *at);
-    let from = |log: &String| (log.clone(), seen(log).map_or(From::Start, From::Position));
-    Merged::resume(store, &logs.iter().map(from).collect::<Vec<_>>(), to_query(query))
 }
 
 /// The logs that patterns name; all if there are none.
@@ -64,32 +57,6 @@ fn chosen(patterns: &[String], known: Vec<String>) -> Result<Vec<String>, Failur
     Ok(known.into_iter().filter(|log| patterns.iter().any(|pattern| fits(pattern, log))).collect())
 }
 
-fn to_query(query: &LogQuery) -> Query {
-    let nanos = |time: Time| i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX);
-    let wanted = Query {
-        since: query.since.map(nanos),
-        until: query.until.map(nanos),
-        last: query.lines.map(|lines| lines as usize),
-        ..Query::default()
-    };
-    match &query.grep {
-        Some(text) => wanted.grep(text),
-        None => wanted,
-    }
-}
-
-/// A line as the API has it; none of a log that no worker has.
-fn to_line(line: &Line) -> Option<LogLine> {
-    let length = u64::try_from(line.text.len()).ok()?;
-    Some(LogLine {
-        log: LogName::try_from(line.log.to_string()).ok()?,
-        time: Time::from_unix_nanos(line.time.into())?,
-        run: (line.run != 0).then_some(line.run),
-        position: line.position + length + 1,
-        text: Text::new(&line.text),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,14 +76,5 @@ mod tests {
         assert_eq!(failure.hint.as_deref(), Some("there are logs of web.1, web.2, web.2.err, worker.1"));
         let none_yet = chosen(&["web".to_owned()], Vec::new()).unwrap_err();
         assert_eq!(none_yet.hint.as_deref(), Some("no worker has written anything yet"));
-    }
-
-    #[test]
-    fn a_stored_line_is_a_line_of_the_api() {
-        let stored =
-            Line { log: "web.1".into(), time: 1_000_000_000, run: 0, position: 10, text: b"hello".to_vec() };
-        let line = to_line(&stored).unwrap();
-        assert_eq!((line.run, line.position, line.text.text.as_str()), (None, 16, "hello"));
-        assert_eq!(line.time.to_string(), "1970-01-01T00:00:01Z");
     }
 }

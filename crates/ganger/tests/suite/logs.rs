@@ -36,6 +36,16 @@ fn all_choices(sandbox: &Sandbox) {
     assert_eq!(raw(sandbox, &["web", "--grep", "line 2"]), ["line 2", "line 20"]);
     assert_eq!(raw(sandbox, &["web", "--grep", "line", "-n", "2"]), ["line 19", "line 20"]);
     assert_eq!(raw(sandbox, &["--grep", "from"]), ["from job"]);
+    assert_eq!(
+        raw(sandbox, &["web", "--grep", "^LINE 1.$", "-i", "-n", "3"]),
+        ["line 17", "line 18", "line 19"]
+    );
+    assert_eq!(raw(sandbox, &["--grep", "^line", "-v", "web"]), ["ready", "after"]);
+    let stamped = sandbox.run(["logs", "job", "-n", "1", "--timestamps=year %Y", "--no-names"]).success();
+    assert!(stamped.starts_with("year 20") && stamped.ends_with(" ready\n"), "{stamped:?}");
+    assert!(
+        sandbox.run(["logs", "job", "-n", "1", "--no-names", "--names"]).success().starts_with("job.1 |")
+    );
     assert_eq!(raw(sandbox, &["--grep", "nothing like this"]), [""; 0]);
     assert_eq!(raw(sandbox, &["--since", "1h"]).len(), 24);
     assert_eq!(raw(sandbox, &["--until", "1h"]), [""; 0]);
@@ -74,6 +84,12 @@ fn what_cannot_be_chosen_is_an_error_while_the_app_runs_and_afterwards() {
     let refuse = || {
         sandbox.run(["logs", "web", "--since", "soon"]).error(&["soon"]);
         sandbox.run(["logs", "nosuch"]).error(&["nosuch"]);
+        sandbox.run(["logs", "--grep", "a[b"]).error(&["a[b", "unclosed character class", "backslash"]);
+        for (word, said) in [("-v", "--grep"), ("-t=soon", "clock, iso, unix")] {
+            let finished = sandbox.run(["logs", word]);
+            finished.expect_code(2);
+            assert_said(&finished, &[said]);
+        }
     };
     let running = started(&sandbox, 1);
     refuse();

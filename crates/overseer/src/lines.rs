@@ -1,0 +1,118 @@
+//! Stored lines as clients ask for them: for the server's streams, and for commands that read the files of an app
+//! that does not run.
+
+use ganger_api::{ApiError, ErrorCode, LogLine, LogQuery, Text, Time};
+use ganger_logs::{Filter, From, Line, Merged, Query, Store};
+use ganger_spec::LogName;
+use regex::bytes::RegexBuilder;
+
+/// So much memory a compiled expression may take, and as much again while it searches.
+const EXPRESSION_BYTES: usize = 1 << 20;
+
+/// The lines of these logs that are asked for, after what was seen of each.
+pub fn stored_lines(store: &Store, logs: &[String], query: &LogQuery) -> Result<Merged, ApiError> {
+    let wanted = wanted(query)?;
+    let merged = match &query.after {
+        None => Merged::new(store, logs, wanted),
+        Some(cursor) => {
+            let seen =
+                |log: &str| cursor.0.iter().find(|(name, _)| name.to_string() == log).map(|(_, at)| *at);
+            let from = |log: &String| (log.clone(), seen(log).map_or(From::Start, From::Position));
+            Merged::resume(store, &logs.iter().map(from).collect::<Vec<_>>(), wanted)
+        }
+    };
+    merged.map_err(|error| unreadable(&error))
+}
+
+/// A line as the API has it; none of a log that is no worker's.
+pub fn api_line(line: &Line) -> Option<LogLine> {
+    Some(LogLine {
+        log: LogName::try_from(line.log.to_string()).ok()?,
+        time: Time::from_unix_nanos(line.time.into())?,
+        run: (line.run != 0).then_some(line.run),
+        position: line.position + line.text.len() as u64 + 1,
+        text: Text::new(&line.text),
+    })
+}
+
+/// Why stored lines cannot be given.
+pub(crate) fn unreadable(error: &ganger_logs::Error) -> ApiError {
+    ApiError { hint: error.hint(), ..ApiError::new(ErrorCode::Internal, error.to_string()) }
+}
+
+fn wanted(query: &LogQuery) -> Result<Query, ApiError> {
+    let nanos = |time: Time| i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX);
+    Ok(Query {
+        since: query.since.map(nanos),
+        until: query.until.map(nanos),
+        last: query.lines.map(|lines| lines as usize),
+        filter: query.grep.as_deref().map(|grep| filter(grep, query)).transpose()?,
+        follow: query.follow,
+    })
+}
+
+fn filter(grep: &str, query: &LogQuery) -> Result<Filter, ApiError> {
+    let expression = RegexBuilder::new(grep)
+        .case_insensitive(query.ignore_case)
+        .size_limit(EXPRESSION_BYTES)
+        .dfa_size_limit(EXPRESSION_BYTES)
+        .build();
+    let expression = expression.map_err(|error| no_expression(grep, &error))?;
+    let invert = query.invert;
+    Ok(Box::new(move |line| expression.is_match(line) != invert))
+}
+
+fn no_expression(grep: &str, error: &regex::Error) -> ApiError {
+    let why = match error {
+        regex::Error::CompiledTooBig(limit) => format!("compiled it takes more than {limit} bytes"),
+        other => {
+            let text = other.to_string();
+            // The lines before the last one draw where it is.
+            let last = text.lines().last().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+    };
+    ApiError::new(ErrorCode::BadRequest, format!("{grep:?} is no regular expression: {why}"))
+        .with_hint(r"a sign that is meant as it is wants a backslash: \[ \( \* \. \\")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grep(grep: &str) -> LogQuery {
+        LogQuery { grep: Some(grep.to_owned()), ..LogQuery::default() }
+    }
+
+    fn fits(query: &LogQuery, line: &[u8]) -> bool {
+        wanted(query).unwrap().filter.unwrap()(line)
+    }
+
+    #[test]
+    fn lines_are_chosen_by_an_expression_over_bytes() {
+        assert!(fits(&grep("^a.*b$"), b"a - b") && !fits(&grep("^a.*b$"), b"xa - b"));
+        assert!(fits(&grep("b$"), b"\xff b"), "bytes that are no text do not hide the rest");
+        assert!(!fits(&grep("error"), b"ERROR"));
+        assert!(fits(&LogQuery { ignore_case: true, ..grep("error") }, b"ERROR"));
+        assert!(fits(&LogQuery { invert: true, ..grep("error") }, b"fine"));
+        assert!(!fits(&LogQuery { invert: true, ..grep("error") }, b"an error"));
+    }
+
+    #[test]
+    fn what_is_no_expression_or_too_large_a_one_is_refused() {
+        let refused = |text: &str| wanted(&grep(text)).err().unwrap();
+        let error = refused("a[b");
+        assert_eq!(error.code, ErrorCode::BadRequest);
+        assert_eq!(error.message, "\"a[b\" is no regular expression: unclosed character class");
+        assert!(refused(r"(\w{100}){100}").message.ends_with("more than 1048576 bytes"));
+    }
+
+    #[test]
+    fn a_stored_line_is_a_line_of_the_api() {
+        let stored =
+            Line { log: "web.1".into(), time: 1_000_000_000, run: 0, position: 10, text: b"hello".to_vec() };
+        let line = api_line(&stored).unwrap();
+        assert_eq!((line.run, line.position, line.text.text.as_str()), (None, 16, "hello"));
+        assert_eq!(line.time.to_string(), "1970-01-01T00:00:01Z");
+    }
+}
