@@ -26,6 +26,8 @@ pub enum Data {
     Env(EnvInfo),
     /// To [`crate::Request::Ports`].
     Ports(PortsInfo),
+    /// To [`crate::Request::Forwards`].
+    Forwards(ForwardsInfo),
     /// To [`crate::Request::Why`].
     Why(WhyInfo),
     /// An item of [`crate::Request::Logs`].
@@ -55,6 +57,7 @@ impl Data {
             Operation::Reload => from_slice(json).map(Self::Plan),
             Operation::Env => from_slice(json).map(Self::Env),
             Operation::Ports => from_slice(json).map(Self::Ports),
+            Operation::Forwards => from_slice(json).map(Self::Forwards),
             Operation::Why => from_slice(json).map(Self::Why),
             Operation::Logs => from_slice(json).map(Self::LogLine),
             Operation::Events => from_slice(json).map(Self::Event),
@@ -358,6 +361,55 @@ pub struct WhyInfo {
     pub runs: Vec<EndedRunInfo>,
     /// What happened to it lately, the oldest first.
     pub events: Vec<EventInfo>,
+}
+
+/// What is forwarded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForwardsInfo {
+    /// In the order of their names.
+    pub forwards: Vec<ForwardInfo>,
+}
+
+/// A place that lines are sent to. Counts are those since the overseer started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForwardInfo {
+    /// Its name.
+    pub name: String,
+    /// Where to: `journald:///PATH`, `syslog:///PATH`, `syslog+udp://HOST:PORT` or `syslog+tcp://HOST:PORT`.
+    pub to: String,
+    /// Only what these groups write; all if empty.
+    pub groups: Vec<String>,
+    /// Whether it takes lines.
+    pub state: ForwardState,
+    /// Why it takes none.
+    pub why: Option<String>,
+    /// Lines that were sent; one that is sent again counts again.
+    pub sent_lines: u64,
+    /// The bytes of all messages.
+    pub sent_bytes: u64,
+    /// Bytes of logs that are not sent yet.
+    pub waiting_bytes: u64,
+    /// Bytes of logs that the store removed before they were sent.
+    pub dropped_bytes: u64,
+}
+
+/// Whether a place takes lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ForwardState {
+    /// It does, as far as is known.
+    Up,
+    /// It does not; it is tried again.
+    Failing,
+}
+
+impl fmt::Display for ForwardState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Up => "up",
+            Self::Failing => "failing",
+        })
+    }
 }
 
 /// A line that a worker wrote.

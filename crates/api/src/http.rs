@@ -112,6 +112,7 @@ pub fn parse(parts: &HttpParts<'_>) -> Result<Request, ApiError> {
         Operation::Reload => Ok(Request::Reload { dry_run: optional_body::<ReloadBody>(body)?.dry_run }),
         Operation::Env => Ok(Request::Env { name: checked(query.all("name"))?.pop() }),
         Operation::Ports => Ok(Request::Ports),
+        Operation::Forwards => Ok(Request::Forwards),
         Operation::Why => {
             let name = checked(path_value.into_iter().collect())?.pop();
             name.map(|name| Request::Why { name }).ok_or_else(|| bad("no worker is named"))
@@ -133,7 +134,7 @@ pub fn encode(request: &Request) -> HttpRequest {
     let mut accept = "application/json";
     let mut last_event_id = None;
     match request {
-        Request::App | Request::Ports | Request::OpenApi | Request::Version => {}
+        Request::App | Request::Ports | Request::Forwards | Request::OpenApi | Request::Version => {}
         Request::Workers { names } => query.extend(names.iter().map(|name| ("name", name.clone()))),
         Request::Start { names } | Request::Stop { names } | Request::Restart { names } => {
             body = json(&NamesBody { names: names.clone() });

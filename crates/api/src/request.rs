@@ -58,6 +58,8 @@ pub enum Request {
     },
     /// The ports of all workers.
     Ports,
+    /// What is forwarded.
+    Forwards,
     /// Why a worker is as it is.
     Why {
         /// Which: a worker, or a group of one.
@@ -129,6 +131,7 @@ impl Request {
             Self::Reload { .. } => Operation::Reload,
             Self::Env { .. } => Operation::Env,
             Self::Ports => Operation::Ports,
+            Self::Forwards => Operation::Forwards,
             Self::Why { .. } => Operation::Why,
             Self::Logs(_) => Operation::Logs,
             Self::Events(_) => Operation::Events,

@@ -3,8 +3,8 @@
 use schemars::{Schema, SchemaGenerator};
 
 use crate::data::{
-    AppInfo, EnvInfo, EventInfo, LogLine, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo, VersionInfo, WhyInfo,
-    WorkersInfo,
+    AppInfo, EnvInfo, EventInfo, ForwardsInfo, LogLine, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
+    VersionInfo, WhyInfo, WorkersInfo,
 };
 use crate::http::{NamesBody, QuitBody, ReloadBody, ScaleBody, SignalBody};
 
@@ -41,6 +41,7 @@ pub enum Operation {
     Reload,
     Env,
     Ports,
+    Forwards,
     Why,
     Logs,
     Events,
@@ -232,6 +233,12 @@ pub const ROUTES: &[Route] = &[
         "/v1/ports",
         "The port of each worker, why it is that one, and who else listens on it.",
         Answer::Json(SchemaGenerator::subschema_for::<PortsInfo>),
+    ),
+    get(
+        Operation::Forwards,
+        "/v1/forwards",
+        "Where lines are sent to beside the store, and how far that is.",
+        Answer::Json(SchemaGenerator::subschema_for::<ForwardsInfo>),
     ),
     with(
         get(

@@ -120,6 +120,7 @@ fn spec(count: u32) -> Spec {
         env: Vec::new(),
         groups: vec![web],
         logs_max_total: None,
+        forwards: Vec::new(),
     }
 }
 

@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Env(EnvArgs),
     /// Show the port of each worker and who holds it
     Ports(JsonArgs),
+    /// Show where lines are forwarded to, and how far that is
+    Forwards(JsonArgs),
     /// Tell why a worker is as it is
     Why(WhyArgs),
     /// Show what happened
@@ -121,6 +123,9 @@ pub(crate) struct SpecArgs {
     /// These groups, or all, are started again whenever they end
     #[arg(long, value_name = "GROUP,…")]
     pub(crate) auto_restart: Option<String>,
+    /// Send lines there too: journald or a syslog server, as `to` of ganger.toml names them
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) forward: Vec<String>,
 }
 
 /// `ganger start`.

@@ -28,6 +28,7 @@ pub(crate) fn to_options(
         can_die: args.can_die.clone(),
         any_can_die: args.any_can_die,
         auto_restart: args.auto_restart.clone(),
+        forward: args.forward.clone(),
         without_groups: false,
         again: false,
         inherited: environment.into_iter().collect(),

@@ -40,12 +40,17 @@ impl Style {
         self.paint(NAMES[place % NAMES.len()], text)
     }
 
+    /// Text that needs somebody.
+    pub(crate) fn failure(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
     /// Text that belongs to a state: green is well, yellow is on its way, red needs somebody.
     pub(crate) fn state(self, state: WorkerState, text: &str) -> String {
         match state {
             WorkerState::Running => self.paint("32", text),
             WorkerState::Starting | WorkerState::Stopping | WorkerState::Backoff => self.paint("33", text),
-            WorkerState::Fatal => self.paint("31", text),
+            WorkerState::Fatal => self.failure(text),
             WorkerState::Stopped | WorkerState::Exited => text.to_owned(),
         }
     }

@@ -34,6 +34,7 @@ pub use protocol::{
 };
 pub use sys::descriptors::raise_descriptor_limit;
 pub use sys::signals::{Signals, ignore_terminal_signals};
+pub use sys::sockets::outstanding;
 pub use sys::users::{LookupError, lookup_group, lookup_user};
 
 /// The variable that marks every process of a run.

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::commands::Owed;
 use crate::config::Load;
+use crate::forward::Forwards;
 use crate::hands::{self, Hands};
 use crate::launch::{self, Launcher};
 use crate::lease::Lease;
@@ -34,6 +35,8 @@ pub(crate) enum Message {
     Drained(WorkerName, u64),
     /// The store has something to say.
     Logs(ganger_logs::Event),
+    /// A forwarder has something to say.
+    Forward(String),
     /// The terminal is gone, or nobody reads our output any more.
     OutputBroken(io::Error),
 }
@@ -51,6 +54,7 @@ pub(crate) struct Engine {
     core: Core,
     hands: Hands,
     capture: Capture,
+    forwards: Forwards,
     narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
     ledger: Ledger,
@@ -205,6 +209,7 @@ impl Engine {
         match message {
             Message::Drained(worker, position) => self.narrator.drained(&worker, position),
             Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
+            Message::Forward(text) => self.narrator.notice(text),
             Message::OutputBroken(error) => {
                 if self.core.shutting_down().is_none() {
                     self.shut_down(false, format!("the output is closed ({error})"));
@@ -241,9 +246,10 @@ impl Engine {
         let signal = |tag: &str| self.hands.stop_signal(&groups, tag).number();
         let killed = ganger_keeper::end_orphans(&self.launcher.prefix(), signal, patience);
         self.narrator.killed(None, &killed);
-        let Self { capture, narrator, hands, .. } = self;
+        let Self { capture, forwards, narrator, hands, .. } = self;
         capture.stop();
         narrator.finish();
+        forwards.finish();
         hands.outputs.forget_pipes();
         lease.end();
         Error::Keeper(error)
@@ -251,9 +257,10 @@ impl Engine {
 
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.
     async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
-        let Self { capture, narrator, mut hands, .. } = self;
+        let Self { capture, forwards, narrator, mut hands, .. } = self;
         capture.stop();
         narrator.finish();
+        forwards.finish();
         hands.outputs.forget_pipes();
         lease.end();
         hands.ask(ganger_keeper::Request::Quit { status });

@@ -1,6 +1,7 @@
 //! The overseer: runs the decider against the keeper and the logs, and serves the control API.
 //!
-//! One thread decides (`engine`), one moves the workers' output (in `ganger-logs`), one serves the API (`server`).
+//! One thread decides (`engine`), one moves the workers' output (in `ganger-logs`), one serves the API (`server`), and one
+//! sends lines to each place that they are forwarded to (`forward`).
 //! Only the first touches the decider and the keeper, so that neither a slow client nor a loud worker delays a
 //! restart. Any of it may die at any instant: the keeper holds the runs and their output, the ledger holds the
 //! decisions, and the next overseer goes on from both.
@@ -10,6 +11,7 @@ mod commands;
 mod config;
 mod engine;
 mod error;
+mod forward;
 mod hands;
 mod journal;
 mod launch;

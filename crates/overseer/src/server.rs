@@ -169,6 +169,7 @@ impl Server {
             | Data::Plan(_)
             | Data::Env(_)
             | Data::Ports(_)
+            | Data::Forwards(_)
             | Data::LogLine(_)
             | Data::Event(_)
             | Data::Quit(_)

@@ -22,6 +22,7 @@ pub(crate) fn spec(random: &mut Random) -> Spec {
         env: Vec::new(),
         groups: groups.map(|(name, timeout)| group(random, name, *timeout)).collect(),
         logs_max_total: None,
+        forwards: Vec::new(),
     }
 }
 

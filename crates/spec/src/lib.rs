@@ -9,6 +9,7 @@ mod dotenv;
 mod environment;
 mod foreman;
 mod formation;
+mod forward;
 mod groups;
 mod input;
 mod load;
@@ -31,6 +32,9 @@ pub use argv::{Argv, SHELL};
 pub use changes::{Change, ChangeKind, Field};
 pub use dotenv::{MAX_ENV_BYTES, MAX_VALUE_BYTES, quote};
 pub use environment::{Explained, GANGER_WORKER, PORT, PS};
+pub use forward::{
+    Facility, Forward, JOURNALD_SOCKET, MAX_FORWARD_NAME, MAX_FORWARDS, SyslogFormat, SyslogSocket, Target,
+};
 pub use groups::MAX_GROUPS;
 pub use input::MAX_FILE_BYTES;
 pub use load::{MAX_WORKERS, load};

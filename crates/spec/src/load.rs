@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::environment::{GANGER_WORKER, PORT, PS};
 use crate::formation::{BadFormation, Formation};
+use crate::forward::forwards;
 use crate::groups::drafts;
 use crate::policy::Policy;
 use crate::ports::{DEFAULT_PORT, MAX_PORT};
@@ -65,8 +66,16 @@ fn assemble(
     let app = app.unwrap_or_else(|| {
         sources.root.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned())
     });
-    let spec =
-        Spec { app, root: sources.root, sources: sources.list, env: sources.env, groups, logs_max_total };
+    let forwards = forwards(options, &sources, &names, findings);
+    let spec = Spec {
+        app,
+        root: sources.root,
+        sources: sources.list,
+        env: sources.env,
+        groups,
+        logs_max_total,
+        forwards,
+    };
     check_reserved(&spec, findings);
     if !findings.has_errors() {
         check_ports(&spec, findings);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Logs, Signal};
+use crate::{Forward, Logs, Signal};
 
 /// What should run of one app. One numbered version of it is a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Spec {
     /// All logs of the app together take at most so many bytes.
     #[serde(default)]
     pub logs_max_total: Option<u64>,
+    /// Where lines are sent to, beside the store.
+    #[serde(default)]
+    pub forwards: Vec<Forward>,
 }
 
 /// A file that was looked for while a spec was loaded.

@@ -8,7 +8,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use reference::{reference_page, schema};
-pub(crate) use tables::{AppTable, BackoffTable, BudgetTable, EnvTable, GroupTable, LimitsTable, LogsTable};
+pub(crate) use tables::{
+    AppTable, BackoffTable, BudgetTable, EnvTable, ForwardTable, GroupTable, LimitsTable, LogsTable,
+};
 pub(crate) use values::{PortRule, parse_duration};
 
 use crate::problem::Problem;

@@ -32,6 +32,8 @@ pub struct Options {
     pub any_can_die: bool,
     /// `--auto-restart worker,…` or `all`: these are started again whenever they end.
     pub auto_restart: Option<String>,
+    /// `--forward journald`: lines are sent there too, beside where the files say.
+    pub forward: Vec<String>,
     /// An app without groups will do, also one without a Procfile: only its environment is asked for.
     pub without_groups: bool,
     /// The app runs and its files are read again: a group that the command line names and that is gone is told of, and

@@ -39,6 +39,7 @@ fn every_request() -> Vec<Request> {
         Request::Env { name: Some("web.1".to_owned()) },
         Request::Env { name: None },
         Request::Ports,
+        Request::Forwards,
         Request::Why { name: "web 1".to_owned() },
         Request::Logs(logs),
         Request::Logs(LogQuery::default()),

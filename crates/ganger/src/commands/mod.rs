@@ -6,6 +6,7 @@ mod completions;
 mod doctor;
 mod env;
 mod events;
+mod forwards;
 mod logs;
 mod overseer;
 mod ports;
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Logs(args) => logs::run(place, &args),
         Command::Env(args) => env::run(place, &args),
         Command::Ports(args) => ports::run(place, &args),
+        Command::Forwards(args) => forwards::run(place, &args),
         Command::Why(args) => why::run(place, args),
         Command::Events(args) => events::run(place, &args),
         Command::Reload(args) => reload::run(place, &args),

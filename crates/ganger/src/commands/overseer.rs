@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ganger_api::{Environment, Place};
-use ganger_logs::{From, Limits, Store};
+use ganger_logs::{From, Limits, Marks, Store};
 use ganger_overseer::{Config, Line, Messenger, Reading, Start, Viewer};
 use ganger_spec::{Group, Loaded, LogName, Settings, Spec, Stderr, WorkerName};
 
@@ -16,7 +16,7 @@ use crate::ask::directory;
 use crate::cli::{self, Command, StartArgs};
 use crate::failure::{Failure, Outcome};
 use crate::load;
-use crate::printer::{Marks, Options, Printer, System};
+use crate::printer::{Options, Printer, System};
 
 /// So many rotated files of each worker are kept where the spec says nothing.
 const LOG_BACKUPS: u32 = 5;

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use ganger_logs::{Read, Reader, Result};
+use ganger_logs::{Marks, Read, Reader, Result};
 
 use super::System;
-use super::marks::Marks;
 use super::output::Output;
 use super::prefix::{Prefix, Prefixes};
 

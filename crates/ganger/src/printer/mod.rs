@@ -5,7 +5,6 @@
 
 mod follower;
 mod inbox;
-mod marks;
 mod output;
 mod prefix;
 mod prompt;
@@ -20,10 +19,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use ganger_logs::{From, Store, Waker};
+use ganger_logs::{From, Marks, Store, Waker};
 
 use inbox::{Inbox, Message};
-pub(crate) use marks::Marks;
 
 /// How lines are printed.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use ganger_logs::{Capture, From, Limits, create_pipe};
+use ganger_logs::{Capture, From, Limits, Marks, create_pipe};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
-use super::{Marks, Options, Printer, System};
+use super::{Options, Printer, System};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

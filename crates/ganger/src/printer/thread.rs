@@ -6,11 +6,10 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ganger_logs::{Reader, Watch};
+use ganger_logs::{Marks, Reader, Watch};
 
 use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
-use super::marks::Marks;
 use super::output::Output;
 use super::prefix::Prefixes;
 use super::{Options, System, prompt};

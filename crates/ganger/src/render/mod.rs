@@ -1,5 +1,6 @@
 //! How things look to people: pure functions from data to text.
 
+mod forwards;
 mod human;
 mod log_line;
 mod outcome;
@@ -7,6 +8,7 @@ mod table;
 mod top;
 mod workers;
 
+pub(crate) use forwards::forwards;
 pub(crate) use human::count;
 pub(crate) use log_line::LogPrinter;
 pub(crate) use outcome::{Verb, any_failed, outcomes, plan, quit};

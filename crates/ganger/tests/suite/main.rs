@@ -9,6 +9,7 @@ mod death;
 mod examples;
 mod faulty_kernel;
 mod foreground;
+mod forward;
 mod full_disk;
 mod leaving;
 mod life;

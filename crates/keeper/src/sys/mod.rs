@@ -9,6 +9,7 @@ mod clone;
 pub(crate) mod descriptors;
 pub(crate) mod probes;
 pub(crate) mod signals;
+pub(crate) mod sockets;
 pub(crate) mod spawn;
 pub(crate) mod users;
 pub(crate) mod wait;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ganger_api::{ApiError, Data, ErrorCode, PlanInfo, Request, WhyInfo, WorkersInfo};
+use ganger_api::{ApiError, Data, ErrorCode, ForwardsInfo, PlanInfo, Request, WhyInfo, WorkersInfo};
 use ganger_core::{Command, Input, WorkerView};
 use ganger_spec::{LoadError, Loaded};
 
@@ -51,6 +51,7 @@ impl Engine {
                 let spec = self.spec();
                 Ok(Data::Ports(views::ports(&spec, &views::ordered(&self.core, &spec))))
             }
+            Request::Forwards => Ok(Data::Forwards(ForwardsInfo { forwards: self.forwards.infos() })),
             Request::Logs(_) | Request::Events(_) | Request::OpenApi | Request::Version => {
                 unreachable!("the server answers these itself")
             }
@@ -76,13 +77,15 @@ impl Engine {
     fn reload(&mut self, loaded: Loaded, dry_run: bool, answer: Answer) {
         let Loaded { spec, warnings, .. } = loaded;
         let warnings = warnings.iter().map(ToString::to_string).collect();
-        let lines: Vec<String> = self.core.plan(&spec).changes;
+        let mut lines: Vec<String> = self.core.plan(&spec).changes;
+        lines.extend(self.spec().forward_changes(&spec));
         if dry_run {
             let plan =
                 PlanInfo { lines, warnings, dry_run, release: self.core.release(), workers: Vec::new() };
             let _ = answer.send(Ok(Data::Plan(plan)));
             return;
         }
+        self.forwards.apply(&spec.app, &spec.forwards);
         let command = self.owe(Owed::Plan { answer, lines, warnings });
         self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle: true });
     }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::commands::Owed;
 use crate::config::{Messenger, Reading, Start};
+use crate::forward::{Forwards, Tell};
 use crate::hands::{self, Hands};
 use crate::journal::{Entry, Journal};
 use crate::launch::Launcher;
@@ -27,6 +28,8 @@ use crate::{Config, Error, clock, server, stats};
 const OWN_DESCRIPTORS: u64 = 40;
 /// A worker that writes needs so many: its pipe, its log and the log's index. A silent one needs the pipe.
 const LOUD_DESCRIPTORS: u64 = 3;
+/// Each forwarder needs so many for it: the log and its index.
+const FORWARD_DESCRIPTORS: u64 = 2;
 
 type Started = (Engine, Lease, mpsc::Receiver<Asked>, mpsc::UnboundedReceiver<Message>);
 
@@ -59,6 +62,7 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
         let _ = trouble.send(Message::Logs(event));
     });
     let capture = Capture::start(&place.logs(), limits, on_event)?;
+    let forwards = forwards(&place, &capture, &message_sender, &loaded.spec);
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, is_fresh, keeper_pid)?);
@@ -74,6 +78,7 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
         hands: Hands::new(link, Outputs::new(pipes, limits)).map_err(Error::Keeper)?,
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
+        forwards,
         journal,
         ledger,
         launcher: Launcher { inherited, tag: format!("{}/{keeper_pid}", place.id) },
@@ -131,13 +136,34 @@ fn make_room(spec: &Spec) -> Result<(), Error> {
     if workers == 0 {
         return Err(Error::NothingToStart);
     }
+    let each = LOUD_DESCRIPTORS + spec.forwards.len() as u64 * FORWARD_DESCRIPTORS;
     let failed = |source| Error::System { action: "raise the limit of open files", source };
-    let limit = raise_descriptor_limit(OWN_DESCRIPTORS + workers * LOUD_DESCRIPTORS).map_err(failed)?;
+    let limit = raise_descriptor_limit(OWN_DESCRIPTORS + workers * each).map_err(failed)?;
     let needed = OWN_DESCRIPTORS + workers;
     if limit < needed {
         return Err(Error::TooFewDescriptors { workers, needed, limit });
     }
     Ok(())
+}
+
+/// Lets the forwarders run, before any worker writes what they are to send.
+fn forwards(
+    place: &Place,
+    capture: &Capture,
+    messages: &mpsc::UnboundedSender<Message>,
+    spec: &Spec,
+) -> Forwards {
+    let messages = messages.clone();
+    let tell = move || -> Tell {
+        let messages = messages.clone();
+        Box::new(move |text| {
+            // It fails only when the engine has ended, and nobody listens then.
+            let _ = messages.send(Message::Forward(text));
+        })
+    };
+    let forwards = Forwards::new(place.state.join("forward"), capture.store(), Box::new(tell));
+    forwards.apply(&spec.app, &spec.forwards);
+    forwards
 }
 
 fn open_ledger(place: &Place, keeper_pid: u32) -> Result<(Ledger, Vec<Record>), Error> {

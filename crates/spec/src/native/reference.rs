@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::tables::AppTable;
 
 /// The tables of the page: the heading and the schema's definition, none for the file itself.
-const TABLES: [(&str, Option<&str>); 7] = [
+const TABLES: [(&str, Option<&str>); 8] = [
     ("The file", None),
     ("`[groups.NAME]`", Some("Group")),
     ("`[groups.NAME.stop]`", Some("Stop")),
@@ -15,6 +15,7 @@ const TABLES: [(&str, Option<&str>); 7] = [
     ("`[groups.NAME.budget]`", Some("Budget")),
     ("`[groups.NAME.limits]`", Some("Limits")),
     ("`[logs]` and `[groups.NAME.logs]`", Some("Logs")),
+    ("`[[forward]]`", Some("Forward")),
 ];
 
 /// Kinds of values that have words of their own.
@@ -89,6 +90,7 @@ fn kind(value: &Value, schema: &Value) -> String {
     match kind {
         Some("string") => "text".to_owned(),
         Some("integer" | "number") => "number".to_owned(),
+        Some("array") if value["items"]["$ref"].is_string() => "list of tables".to_owned(),
         Some("array") => "list of texts".to_owned(),
         Some("object") => "table".to_owned(),
         Some(other) => other.to_owned(),

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::values::{
     CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, PortRule, SizeValue, Umask,
 };
-use crate::{OnEnd, RestartMode, Signal, Stderr};
+use crate::{Facility, OnEnd, RestartMode, Signal, Stderr, SyslogFormat};
 
 /// Variables by name.
 pub(crate) type EnvTable = BTreeMap<Spanned<String>, EnvValue>;
@@ -46,6 +46,29 @@ pub(crate) struct AppTable {
     /// How output is kept, of groups that do not say otherwise.
     #[schemars(with = "Option<LogsTable>")]
     pub(crate) logs: Option<Spanned<LogsTable>>,
+    /// Where lines are sent to, beside the store; at most 16. The command line's `--forward` adds to them.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<ForwardTable>>")]
+    pub(crate) forward: Vec<ForwardTable>,
+}
+
+/// A place that lines are sent to: docs/logs.md tells how. What cannot be sent waits in the store.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Forward")]
+pub(crate) struct ForwardTable {
+    /// Where to: `"journald"`, `"journald:///PATH"`, `"syslog:///dev/log"`, `"syslog+udp://HOST:PORT"` or
+    /// `"syslog+tcp://HOST:PORT"`.
+    #[schemars(with = "String")]
+    pub(crate) to: Spanned<String>,
+    /// Under this name it keeps how far it has sent; at most 80 bytes. Default: the text of `to`.
+    pub(crate) name: Option<String>,
+    /// Only what workers of these groups write: names or globs. Default: all.
+    pub(crate) groups: Option<Vec<String>>,
+    /// How syslog messages are written. Default: `"rfc3164"` for a Unix socket, else `"rfc5424"`.
+    pub(crate) format: Option<SyslogFormat>,
+    /// The facility of syslog messages. Default: `"daemon"`.
+    pub(crate) facility: Option<Facility>,
 }
 
 /// A named command with a count.

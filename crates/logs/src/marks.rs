@@ -1,5 +1,5 @@
-//! How far each log was printed, kept where the next overseer finds it: when this one is killed, the next goes on
-//! with the first line that was not printed. A kill between printing and marking shows a few lines twice; none is
+//! How far a follower got with each log, kept where the next overseer finds it: when this one is killed, the next goes
+//! on with the first line that was not shown or sent. A kill between that and its mark gives a few lines twice; none is
 //! left out.
 
 use std::collections::BTreeMap;
@@ -17,15 +17,15 @@ const FILE_MAX_BYTES: u64 = 64 << 20;
 
 /// The file of marks, one of a fixed size for each log.
 #[derive(Debug)]
-pub(crate) struct Marks {
+pub struct Marks {
     file: File,
-    /// The number of each log's mark, and how far it was printed when the file was opened.
+    /// The number of each log's mark, and how far the follower was when the file was opened.
     known: BTreeMap<String, (u64, u64)>,
 }
 
 impl Marks {
     /// Opens the marks of the overseers before, or makes a file for them.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path) -> io::Result<Self> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let length = file.metadata()?.len();
@@ -44,19 +44,19 @@ impl Marks {
         Ok(Self { file, known })
     }
 
-    /// How far the overseers before had printed each log.
-    pub(crate) fn positions(&self) -> BTreeMap<String, u64> {
+    /// How far the follower of the overseers before was with each log.
+    pub fn positions(&self) -> BTreeMap<String, u64> {
         self.known.iter().map(|(log, (_, position))| (log.clone(), *position)).collect()
     }
 
     /// The number of a log's mark, which is made if there is none.
-    pub(super) fn number(&mut self, log: &str) -> u64 {
+    pub fn number(&mut self, log: &str) -> u64 {
         let next = self.known.len() as u64;
         self.known.entry(log.to_owned()).or_insert((next, 0)).0
     }
 
-    /// Marks how far a log is printed. What cannot be marked is printed again if need be.
-    pub(super) fn put(&self, number: u64, log: &str, position: u64) {
+    /// Marks how far the follower is. What cannot be marked is given again if need be.
+    pub fn put(&self, number: u64, log: &str, position: u64) {
         let mut mark = [0; MARK_BYTES];
         let name = log.as_bytes();
         if name.len() <= NAME_BYTES {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_overseer_finds_how_far_each_log_was_printed() {
+    fn the_next_overseer_finds_how_far_a_follower_was_with_each_log() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("printed");
         let mut marks = Marks::open(&path).unwrap();
