@@ -149,9 +149,22 @@ pub(crate) struct StartArgs {
     /// Do not colour the names
     #[arg(long, overrides_with = "color")]
     pub(crate) no_color: bool,
+    /// What lines look like: text for people, or a JSON object each
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) log_format: LogFormat,
     /// Print what came of it as JSON, while the app runs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What the lines of `ganger start` look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A name, a bar and the line
+    #[default]
+    Text,
+    /// An object with time, worker, run and text
+    Json,
 }
 
 impl StartArgs {

@@ -13,7 +13,7 @@ use ganger_overseer::{Config, Line, Messenger, Reading, Start, Viewer};
 use ganger_spec::{Group, Loaded, LogName, Settings, Spec, Stderr, WorkerName};
 
 use crate::ask::directory;
-use crate::cli::{self, Command, StartArgs};
+use crate::cli::{self, Command, LogFormat, StartArgs};
 use crate::failure::{Failure, Outcome};
 use crate::load;
 use crate::printer::{Options, Printer, System};
@@ -91,7 +91,8 @@ fn view(
 /// The command line counts before `.foreman`, and that before what suits the output.
 fn printing(args: &StartArgs, settings: Settings, name_width: usize, output: &OwnedFd) -> Options {
     let timestamps = args.wants_timestamps().or(settings.timestamps).unwrap_or(false);
-    let suiting = Options { name_width, ..Options::suiting(output, args.no_color, timestamps) };
+    let json = args.log_format == LogFormat::Json;
+    let suiting = Options { name_width, json, ..Options::suiting(output, args.no_color, timestamps) };
     match args.wants_color().or(settings.color) {
         Some(color) => Options { color, ..suiting },
         None => suiting,

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use ganger_logs::{Marks, Read, Reader, Result};
 
-use super::System;
 use super::output::Output;
 use super::prefix::{Prefix, Prefixes};
+use super::{System, json};
 
 /// A line that is longer than this is printed in pieces.
 pub(super) const LINE_BYTES: usize = 256 * 1024;
@@ -74,7 +74,7 @@ impl Follower {
             Read::Skipped(n) => {
                 self.end_partial(prefixes, out);
                 self.partial_at = self.reader.position();
-                self.line(format!("({n} bytes were removed before they could be shown)").as_bytes(), out);
+                self.own(&format!("({n} bytes were removed before they could be shown)"), prefixes, out);
             }
             Read::End => return Ok(false),
         }
@@ -103,6 +103,14 @@ impl Follower {
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', whole) {
             let at = if self.partial.is_empty() { begin + from as u64 } else { self.partial_at };
+            if prefixes.json() {
+                self.partial.extend_from_slice(&whole[from..end]);
+                let stamp = self.reader.stamp(at)?;
+                json::line(lines, self.reader.log(), stamp, &self.partial);
+                self.partial.clear();
+                from = end + 1;
+                continue;
+            }
             stamp(&mut self.reader, &mut self.prefix, prefixes, at)?;
             lines.extend_from_slice(self.prefix.bytes());
             if !self.partial.is_empty() {
@@ -138,10 +146,14 @@ impl Follower {
             return;
         }
         let partial = std::mem::take(&mut self.partial);
+        self.unshown_since = None;
         // A line without its time is better than none.
+        if prefixes.json() {
+            let stamp = self.reader.stamp(self.partial_at).unwrap_or_default();
+            return json::line(out.lines(), self.reader.log(), stamp, &partial);
+        }
         let _ = stamp(&mut self.reader, &mut self.prefix, prefixes, self.partial_at);
         self.line(&partial, out);
-        self.unshown_since = None;
     }
 
     fn print_system(&mut self, prefixes: &Prefixes, out: &mut Output) {
@@ -152,7 +164,16 @@ impl Follower {
         if prefixes.timed() {
             prefixes.set_time(&mut self.prefix, now());
         }
-        self.line(line.text.as_bytes(), out);
+        self.own(&line.text, prefixes, out);
+    }
+
+    /// Prints a line of ganger's own.
+    fn own(&self, text: &str, prefixes: &Prefixes, out: &mut Output) {
+        if prefixes.json() {
+            json::own(out.lines(), Some(self.reader.log()), now(), text);
+        } else {
+            self.line(text.as_bytes(), out);
+        }
     }
 
     fn line(&self, text: &[u8], out: &mut Output) {

@@ -5,6 +5,7 @@
 
 mod follower;
 mod inbox;
+mod json;
 mod output;
 mod prefix;
 mod prompt;
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) color: bool,
     /// Put `HH:MM:SS` before each line.
     pub(crate) timestamps: bool,
+    /// Print objects instead of text: their time and name are in them.
+    pub(crate) json: bool,
     /// Names are padded to this, or to the longest name that was added.
     pub(crate) name_width: usize,
 }
@@ -38,7 +41,7 @@ impl Options {
     /// What suits an output: colour on a terminal unless `no_color` (the flag) or `NO_COLOR` says otherwise.
     pub(crate) fn suiting(output: &OwnedFd, no_color: bool, timestamps: bool) -> Self {
         let unwanted = no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { color: !unwanted && output.is_terminal(), timestamps, name_width: 0 }
+        Self { color: !unwanted && output.is_terminal(), timestamps, ..Self::default() }
     }
 }
 

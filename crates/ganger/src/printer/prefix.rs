@@ -64,6 +64,11 @@ impl Prefixes {
         self.width + " | ".len() + if self.options.timestamps { "HH:MM:SS ".len() } else { 0 }
     }
 
+    /// Are lines objects?
+    pub(super) fn json(&self) -> bool {
+        self.options.json
+    }
+
     /// Are lines to bear their time?
     pub(super) fn timed(&self) -> bool {
         self.options.timestamps

@@ -85,7 +85,7 @@ fn lines_bear_padded_names_and_system_lines_come_after_the_bytes_before_them() {
 fn only_the_prefix_is_coloured_and_a_group_has_one_colour() {
     let bench = Bench::new();
     let out = bench.dir.path().join("out");
-    let printer = bench.printer(Options { color: true, name_width: 8, timestamps: false }, file(&out));
+    let printer = bench.printer(Options { color: true, name_width: 8, ..Options::default() }, file(&out));
     for log in ["web.1", "web.2", "queue.1"] {
         let mut worker = bench.worker(&printer, log);
         worker.write_all(b"hi\n").unwrap();
@@ -101,6 +101,29 @@ fn only_the_prefix_is_coloured_and_a_group_has_one_colour() {
     ] {
         assert!(text.contains(line), "{text:?}");
     }
+}
+
+#[test]
+fn lines_are_objects_if_that_is_wanted() {
+    let bench = Bench::new();
+    let out = bench.dir.path().join("out");
+    let printer = bench.printer(Options { json: true, ..Options::default() }, file(&out));
+    let mut web = bench.worker(&printer, "web.1");
+    web.write_all(b"one\ntwo\nlast words").unwrap();
+    let at = bench.drain("web.1");
+    printer.system(system("web.1", at, "exited with code 3", true));
+    printer.system(system("system", 0, "bye", false));
+    assert!(printer.finish(DEADLINE));
+    let text = std::fs::read_to_string(&out).unwrap();
+    let value = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let (of_app, of_web): (Vec<_>, Vec<_>) = text.lines().map(value).partition(|line| line["log"].is_null());
+    let texts: Vec<_> = of_web.iter().filter_map(|line| line["text"].as_str()).collect();
+    assert_eq!(texts, ["one", "two", "last words"]);
+    assert!(of_web.iter().all(|line| line["time"].as_str().is_some_and(|time| time.ends_with('Z'))));
+    assert_eq!(
+        (of_web[3]["ganger"].as_str(), of_app[0]["ganger"].as_str()),
+        (Some("exited with code 3"), Some("bye"))
+    );
 }
 
 #[test]

@@ -12,12 +12,14 @@ use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
 use super::output::Output;
 use super::prefix::Prefixes;
-use super::{Options, System, prompt};
+use super::{Options, System, json, prompt};
 
 /// So much of one log is read at once.
 const READ_BYTES: usize = 128 * 1024;
 /// A partial line is shown on a terminal after this.
 const PROMPT_AFTER: Duration = Duration::from_millis(50);
+/// The name of lines about the app.
+const SYSTEM: &str = "system";
 
 type OnBroken = Box<dyn FnOnce(io::Error) + Send>;
 
@@ -48,7 +50,7 @@ impl Thread {
         on_broken: OnBroken,
     ) -> Self {
         let output = Output::new(output);
-        let terminal = output.is_terminal();
+        let terminal = output.is_terminal() && !options.json;
         Self {
             watch,
             inbox,
@@ -126,6 +128,10 @@ impl Thread {
     fn system(&mut self, line: System) {
         if let Some(&place) = self.places.get(line.log.as_str()) {
             return self.followers[place].push_system(line);
+        }
+        if self.prefixes.json() {
+            let log = Some(line.log.as_str()).filter(|log| *log != SYSTEM);
+            return json::own(self.output.lines(), log, now(), &line.text);
         }
         let mut prefix = self.prefixes.of(&line.log);
         if self.prefixes.timed() {
