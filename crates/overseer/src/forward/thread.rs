@@ -103,6 +103,7 @@ impl Thread {
         self.choose();
         let (merged, dropped) = book.rest(&self.store, &self.logs).map_err(io::Error::other)?;
         self.dropped(dropped);
+        self.status.sent((0, 0), merged.positions());
         let (outbox, batch) = (VecDeque::new(), (0, 0));
         let mut work = Work { book, merged, link: None, outbox, batch, looks: 0, is_last: false };
         loop {
@@ -175,6 +176,7 @@ impl Thread {
     fn fill(&mut self, work: &mut Work<'_>) -> io::Result<bool> {
         for log in self.choose() {
             work.merged.add(&self.store, &log).map_err(io::Error::other)?;
+            self.status.sent((0, 0), work.merged.positions());
         }
         let lines = work.merged.next_batch(BATCH_BYTES).map_err(io::Error::other)?;
         let skipped = work.merged.take_skipped();
