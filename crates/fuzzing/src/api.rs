@@ -93,8 +93,8 @@ fn same_again(request: &Request) {
         Method::Get => "GET",
         Method::Post => "POST",
     };
-    let parts =
-        HttpParts { method, path, query, accept: Some(http.accept), last_event_id: None, body: &http.body };
+    let last_event_id = http.last_event_id.as_deref();
+    let parts = HttpParts { method, path, query, accept: Some(http.accept), last_event_id, body: &http.body };
     match parse(&parts) {
         Ok(again) => assert_eq!(&again, request, "asked as {http:?}"),
         Err(error) => panic!("{request:?} is refused when it is encoded: {error:?}"),

@@ -92,7 +92,7 @@ fn view(
 fn printing(args: &StartArgs, settings: Settings, name_width: usize, output: &OwnedFd) -> Options {
     let timestamps = args.wants_timestamps().or(settings.timestamps).unwrap_or(false);
     let json = args.log_format == LogFormat::Json;
-    let suiting = Options { name_width, json, ..Options::suiting(output, args.no_color, timestamps) };
+    let suiting = Options { json, name_width, ..Options::suiting(output, args.no_color, timestamps) };
     match args.wants_color().or(settings.color) {
         Some(color) => Options { color, ..suiting },
         None => suiting,
