@@ -50,6 +50,33 @@ pub fn wait_for_file(
     }
 }
 
+/// A directory that is watched from now on.
+pub struct Watched(std::os::fd::OwnedFd);
+
+impl Watched {
+    /// Watches what happens to the names in it.
+    pub fn new(directory: impl AsRef<Path>) -> Self {
+        let directory = directory.as_ref();
+        let found = watch(directory);
+        Self(found.unwrap_or_else(|error| panic!("cannot watch {}: {error}", directory.display())))
+    }
+
+    /// Blocks until something has happened to a name that is `wanted`, since it is watched or since the last call;
+    /// false when the deadline passed first.
+    pub fn wait_name(&self, deadline: Deadline, wanted: impl Fn(&str) -> bool) -> bool {
+        while wait_readable(&self.0, deadline) {
+            let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
+            let mut reader = inotify::Reader::new(&self.0, &mut buffer);
+            while let Ok(event) = reader.next() {
+                if event.file_name().and_then(|name| name.to_str().ok()).is_some_and(&wanted) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
 fn watch(directory: &Path) -> io::Result<std::os::fd::OwnedFd> {
     let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let flags = WatchFlags::CREATE | WatchFlags::MODIFY | WatchFlags::MOVED_TO | WatchFlags::DELETE;
@@ -84,6 +111,16 @@ mod tests {
         let text = wait_for_file(&path, Deadline::generous(), |text| text.ends_with("whole"));
         writer.join().expect("the writer ends");
         assert_eq!(text.as_deref(), Ok("half whole"));
+    }
+
+    #[test]
+    fn a_name_that_appears_in_a_watched_directory_is_seen_also_afterwards() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let watched = Watched::new(dir.path());
+        fs::write(dir.path().join("other"), "").expect("written");
+        fs::write(dir.path().join("wanted"), "").expect("written");
+        assert!(watched.wait_name(Deadline::generous(), |name| name == "wanted"));
+        assert!(!watched.wait_name(Deadline::after(Duration::ZERO), |name| name == "other"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub mod transcript;
 pub use binaries::dummy_beside;
 pub use census::{Process, children_of, command_line, is_alive, kill_nine, parent_of, signal, wait_gone};
 pub use deadline::Deadline;
-pub use events::{wait_for_file, wait_readable};
+pub use events::{Watched, wait_for_file, wait_readable};
 pub use launch::Launch;
 pub use ports::{free_port, free_port_run};
 pub use running::{Exit, Finished, Running};

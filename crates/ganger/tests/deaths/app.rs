@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
-use ganger_testkit::{Deadline, Finished, Running, Sandbox, kill_nine, parent_of, wait_for_file};
+use ganger_testkit::{
+    Deadline, Finished, Running, Sandbox, kill_nine, parent_of, signal, wait_for_file, wait_gone,
+};
 use rustix::process::Signal;
 
 use crate::books::{self, Start};
@@ -24,16 +27,26 @@ pub(crate) enum Life {
     Forking,
 }
 
+/// Who dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    /// The overseer is killed.
+    Overseer,
+    /// The overseer stands still, and whoever minds that kills it.
+    StillOverseer,
+}
+
 /// The app, running.
 pub(crate) struct App {
     pub(crate) sandbox: Sandbox,
+    victim: Victim,
     pub(crate) life: Life,
     running: Option<Running>,
 }
 
 impl App {
     /// An app that is not started yet.
-    pub(crate) fn new(life: Life) -> Self {
+    pub(crate) fn new(victim: Victim, life: Life) -> Self {
         let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_ganger"));
         for name in ["alone", "tally"] {
             fs::create_dir(sandbox.path(name)).expect("a directory");
@@ -51,10 +64,11 @@ impl App {
             "ganger.toml",
             &format!(
                 "[groups.w]\ncount = {WORKERS}\nrestart = \"always\"\n\
-                 backoff = {{ initial = \"50ms\", max = \"400ms\" }}\n"
+                 backoff = {{ initial = \"50ms\", max = \"400ms\" }}\n\
+                 logs = {{ max_size = 20_000, keep = 1000 }}\n"
             ),
         );
-        Self { sandbox, life, running: None }
+        Self { sandbox, victim, life, running: None }
     }
 
     /// Starts the app, without waiting for its workers.
@@ -98,9 +112,21 @@ impl App {
         pids.iter().copied().filter(is_main).collect()
     }
 
-    /// Kills the overseer.
-    pub(crate) fn kill_overseer(&self) {
-        kill_nine(self.running().child_with("overseer"), Deadline::generous());
+    /// Lets the victim die.
+    pub(crate) fn strike(&self) {
+        let overseer = self.running().child_with("overseer");
+        match self.victim {
+            Victim::Overseer => kill_nine(overseer, Deadline::generous()),
+            Victim::StillOverseer => {
+                signal(overseer, Signal::STOP);
+                assert!(wait_gone(overseer, Deadline::generous()), "nobody minds that it stands still");
+            }
+        }
+    }
+
+    /// Where the logs are.
+    pub(crate) fn logs(&self) -> PathBuf {
+        books::state(&self.sandbox).join("logs")
     }
 
     /// Blocks until an overseer answers, and demands that `count` workers are up and no other process of theirs is.

@@ -28,15 +28,15 @@ pub(crate) fn audit(sandbox: &Sandbox, starts: &[Start]) -> Vec<String> {
     if let Ok(doubled) = fs::read_to_string(sandbox.path("alone").join("doubled")) {
         wrong.push(format!("two runs of a worker at once: {doubled}"));
     }
-    let state = only_directory(&sandbox.root().join("state"));
+    let state = state(sandbox);
     lines(sandbox, &state.join("logs"), starts, &mut wrong);
     runs(&state.join("events.jsonl"), &mut wrong);
     wrong
 }
 
-/// The one directory in `parent`: that of the app.
-fn only_directory(parent: &Path) -> PathBuf {
-    let mut found = fs::read_dir(parent).expect("a directory").filter_map(Result::ok);
+/// The app's directory of state.
+pub(crate) fn state(sandbox: &Sandbox) -> PathBuf {
+    let mut found = fs::read_dir(sandbox.root().join("state")).expect("a directory").filter_map(Result::ok);
     found.next().expect("the app has a directory").path()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ganger_testkit::{Deadline, Running, wait_gone};
+use ganger_testkit::{Deadline, Running, Watched, wait_gone};
 
 use crate::app::{App, Life, WORKERS};
 
@@ -19,13 +19,15 @@ pub(crate) enum Moment {
     Reload,
     /// Workers come and go as their number changes.
     Scale,
+    /// A log is being rotated.
+    Rotation,
 }
 
 /// How many workers have changed when the death comes, in each round.
 const REACHED: [usize; 3] = [1, 9, 16];
 
 impl Moment {
-    /// Lets the overseer die at this moment, and demands that all ends as if it had not.
+    /// Lets somebody die at this moment, and demands that all ends as if it had not.
     pub(crate) fn strike(self, app: &mut App, round: usize) {
         let reached = REACHED[round % REACHED.len()];
         match self {
@@ -34,6 +36,7 @@ impl Moment {
             Self::Stop => stop(app, reached),
             Self::Reload => reload(app, reached, round),
             Self::Scale => scale(app, reached),
+            Self::Rotation => rotation(app, reached),
         }
     }
 }
@@ -49,7 +52,7 @@ fn steady(app: &mut App, round: usize) {
         Life::Crashing => app.wait_starts(before.1 + 1 + 3 * round),
         Life::Quiet => {}
     }
-    app.kill_overseer();
+    app.strike();
     app.settled(WORKERS);
     if app.life != Life::Crashing {
         assert_eq!((app.alive(), app.starts().len()), before, "died, or was started again");
@@ -61,7 +64,7 @@ fn start(app: &mut App, reached: usize, round: usize) {
     if round == 0 {
         app.launch();
         app.wait_starts(reached);
-        app.kill_overseer();
+        app.strike();
         done(app, app.sandbox.start(["start", "w"]), &["start", "w"]);
         app.wait_starts(WORKERS);
         app.settled(WORKERS);
@@ -72,7 +75,7 @@ fn start(app: &mut App, reached: usize, round: usize) {
     let before = app.starts().len();
     let asked = app.sandbox.start(["start", "w"]);
     app.wait_starts(before + reached);
-    app.kill_overseer();
+    app.strike();
     done(app, asked, &["start", "w"]);
     app.wait_starts(before + WORKERS);
     app.settled(WORKERS);
@@ -86,7 +89,7 @@ fn stop(app: &mut App, reached: usize) {
     if let Some(victim) = victims.get(reached) {
         assert!(wait_gone(*victim, Deadline::generous()));
     }
-    app.kill_overseer();
+    app.strike();
     done(app, asked, &["stop", "w"]);
     app.settled(0);
     assert_eq!(app.alive(), BTreeSet::new(), "stopped, and alive");
@@ -103,7 +106,7 @@ fn reload(app: &mut App, reached: usize, round: usize) {
     app.sandbox.file(".env", &format!("COLOUR=of round {round}\n"));
     let asked = app.sandbox.start(["reload"]);
     app.wait_starts(before + reached);
-    app.kill_overseer();
+    app.strike();
     done(app, asked, &["start", "w"]);
     app.wait_starts(before + WORKERS);
     app.settled(WORKERS);
@@ -118,13 +121,26 @@ fn scale(app: &mut App, reached: usize) {
     let more = format!("w={}", 2 * WORKERS);
     let asked = app.sandbox.start(["scale", &more]);
     app.wait_starts(before + reached);
-    app.kill_overseer();
+    app.strike();
     done(app, asked, &["scale", &more]);
     app.wait_starts(before + WORKERS);
     app.settled(2 * WORKERS);
     started_since(app, before, WORKERS);
     app.sandbox.run(["scale", &format!("w={WORKERS}")]).expect_code(0);
     app.settled(WORKERS);
+}
+
+fn rotation(app: &mut App, reached: usize) {
+    app.up();
+    let before = (app.alive(), app.starts().len());
+    let watched = Watched::new(app.logs());
+    let begins = |name: &str| name.ends_with(".log.new");
+    for _ in 0..reached {
+        assert!(watched.wait_name(Deadline::generous(), begins), "no log is rotated");
+    }
+    app.strike();
+    app.settled(WORKERS);
+    assert_eq!((app.alive(), app.starts().len()), before, "died, or was started again");
 }
 
 /// The command that was under way ended; the same command again changes nothing but waits for its effect.
