@@ -18,7 +18,12 @@ cargo xtask check             format, lints, unit tests, the simulator, tidiness
 cargo xtask test              all of that and the whole program against the kernel
 cargo xtask bench [NAME …]    measures against their floors: start, stop, restart, dev, lines, idle, curve
 cargo xtask soak --minutes N  the simulator under as many seeds as fit
+cargo xtask soak --real [--minutes N]
+                              the whole program under deeds and deaths at random; 30 minutes
 cargo xtask tidy              rules about the sources themselves: seconds";
+
+/// How long a soak of the whole program takes.
+const REAL_MINUTES: &str = "30";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +42,8 @@ fn run(words: &[&str]) -> Result<()> {
         ["test"] => test::run(),
         ["bench", names @ ..] => bench(names),
         ["soak", "--minutes", minutes] => soak(minutes),
+        ["soak", "--real"] => soak_really(REAL_MINUTES),
+        ["soak", "--real", "--minutes", minutes] => soak_really(minutes),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
@@ -51,6 +58,16 @@ fn bench(names: &[&str]) -> Result<()> {
     cargo(&["build", "--release", "--package", "ganger"])?;
     let arguments = [&["run", "--release", "--quiet", "--package", "benches", "--"], names].concat();
     cargo(&arguments)
+}
+
+/// The whole program against the kernel; `GANGER_SEED` plays what was played before.
+fn soak_really(minutes: &str) -> Result<()> {
+    let _: f64 = minutes.parse().with_context(|| format!("{minutes:?} is no number of minutes"))?;
+    cargo(&["build", "--package", "ganger", "--package", "ganger-dummy"])?;
+    let minutes = format!("GANGER_SOAK_MINUTES={minutes}");
+    let test = ["test", "--package", "ganger", "--test", "deaths", "--"];
+    let which = ["--exact", "soak::the_books_balance_after_a_soak", "--nocapture"];
+    command::run("env", &[&[&*minutes, "cargo"], &test[..], &which].concat())
 }
 
 fn soak(minutes: &str) -> Result<()> {

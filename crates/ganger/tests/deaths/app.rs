@@ -1,7 +1,6 @@
 //! An app of 20 workers that keep books of their own.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 
 use ganger_testkit::{
@@ -48,9 +47,7 @@ impl App {
     /// An app that is not started yet.
     pub(crate) fn new(victim: Victim, life: Life) -> Self {
         let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_ganger"));
-        for name in ["alone", "tally"] {
-            fs::create_dir(sandbox.path(name)).expect("a directory");
-        }
+        books::keep(&sandbox);
         let dummy = sandbox.dummy();
         let does = match life {
             Life::Writing => "--lines 1000000000 --line-length 100 --rate 250",
@@ -58,8 +55,7 @@ impl App {
             Life::Crashing => "--lines 5 --line-length 100 --rate 500 --exit 1",
             Life::Forking => "--straggler --lines 1000000000 --line-length 100 --rate 50",
         };
-        sandbox.procfile(&format!("w: {dummy} --alone alone --stamp starts --tally tally {does}"));
-        sandbox.file("starts", "");
+        sandbox.procfile(&format!("w: {dummy} {} {does}", books::FLAGS));
         sandbox.file(
             "ganger.toml",
             &format!(

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use ganger_testkit::Sandbox;
 use serde_json::Value;
 
+/// The flags by which a worker keeps its own books: lines have 100 bytes.
+pub(crate) const FLAGS: &str = "--alone alone --stamp starts --tally tally";
 /// The length of every line.
 const LENGTH: usize = 100;
 
@@ -14,6 +16,14 @@ const LENGTH: usize = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start {
     pub(crate) pid: i32,
+}
+
+/// Makes what the workers write their books into.
+pub(crate) fn keep(sandbox: &Sandbox) {
+    for name in ["alone", "tally"] {
+        fs::create_dir(sandbox.path(name)).expect("a directory");
+    }
+    sandbox.file("starts", "");
 }
 
 /// The starts in the file of stamps.

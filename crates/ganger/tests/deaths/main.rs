@@ -10,6 +10,7 @@
 mod app;
 mod books;
 mod moments;
+mod soak;
 
 use crate::app::{App, Life, Victim};
 use crate::moments::Moment;

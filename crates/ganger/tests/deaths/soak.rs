@@ -1,0 +1,225 @@
+//! A soak: workers crash, are killed, scaled, restarted and reloaded, and the overseer is killed, at random, for as long
+//! as one likes. At the end the books balance, and nothing has leaked.
+//!
+//! `GANGER_SOAK_MINUTES` says how long; without it a few deeds are done. `GANGER_SEED` says which.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ganger_testkit::{Deadline, Running, Sandbox, Watched, kill_nine, wait_for_file};
+use rustix::process::Signal;
+
+use crate::books;
+
+/// Deeds of a soak that has no time.
+const FEW: u32 = 25;
+/// What is there at first is measured after so many deeds.
+const WARM: u32 = 10;
+/// Writes to logs between two deeds.
+const WRITES: u32 = 100;
+/// Workers of the loud group whenever something is measured.
+const LOUD: usize = 12;
+/// Workers that have a child in a session of its own, and those that crash.
+const OTHERS: usize = 2;
+/// A keeper may grow by this much over any time: what its allocator holds varies.
+const KEEPER_GROWTH_KIB: u64 = 512;
+/// An overseer remembers the latest 10,000 events, and no more.
+const OVERSEER_GROWTH_KIB: u64 = 12 << 10;
+/// An overseer without workers, and what each worker that writes needs of it.
+const OVERSEER_DESCRIPTORS: usize = 40 + 3 * (LOUD + 2 * OTHERS);
+
+/// What ganger's processes hold while the same workers run.
+#[derive(Clone, Copy, Debug)]
+struct Holdings {
+    keeper_descriptors: usize,
+    keeper_kib: u64,
+    overseer_descriptors: usize,
+    overseer_kib: u64,
+}
+
+struct Soak {
+    sandbox: Sandbox,
+    running: Running,
+    seed: u64,
+    deaths: u32,
+}
+
+#[test]
+fn the_books_balance_after_a_soak() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<f64>().ok());
+    let end =
+        number("GANGER_SOAK_MINUTES").map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
+    let seed = std::env::var("GANGER_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    eprintln!("GANGER_SEED={seed}");
+    let mut soak = Soak::new(seed);
+    let (mut deeds, mut first) = (0, None);
+    while end.map_or(deeds < FEW, |end| Instant::now() < end || deeds < FEW) {
+        soak.deed();
+        deeds += 1;
+        if deeds == WARM {
+            first = Some(soak.holdings());
+        }
+    }
+    let (first, last) = (first.expect("it was warm"), soak.holdings());
+    eprintln!("{deeds} deeds, {} deaths of the overseer\n{first:?}\n{last:?}", soak.deaths);
+    soak.finish();
+    assert_eq!(last.keeper_descriptors, first.keeper_descriptors, "the keeper's descriptors");
+    assert!(last.overseer_descriptors <= OVERSEER_DESCRIPTORS, "the overseer's descriptors: {last:?}");
+    assert!(last.keeper_kib <= first.keeper_kib + KEEPER_GROWTH_KIB, "the keeper grows: {first:?} {last:?}");
+    assert!(
+        last.overseer_kib <= first.overseer_kib + OVERSEER_GROWTH_KIB,
+        "the overseer grows: {first:?} {last:?}"
+    );
+}
+
+impl Soak {
+    fn new(seed: u64) -> Self {
+        let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_ganger"));
+        books::keep(&sandbox);
+        let books = format!("{} {}", sandbox.dummy(), books::FLAGS);
+        let endless = "--lines 1000000000 --line-length 100 --rate 50";
+        sandbox.procfile(&format!(
+            "loud: {books} {endless}\nfork: {books} --straggler {endless}\n\
+             crash: {books} --lines 5 --line-length 100 --rate 500 --exit 1"
+        ));
+        let group = |name: &str, count: usize| {
+            format!(
+                "[groups.{name}]\ncount = {count}\nrestart = \"always\"\n\
+                 backoff = {{ initial = \"100ms\", max = \"2s\" }}\n"
+            )
+        };
+        let groups = [group("loud", LOUD), group("fork", OTHERS), group("crash", OTHERS)].concat();
+        sandbox.file("ganger.toml", &format!("[logs]\nmax_size = 100_000\nkeep = 1000\n{groups}"));
+        // Half an hour of lines is in the files; what is printed of it is not needed.
+        let unheard = ["sh", "-c", "exec \"$@\" > /dev/null", "sh"];
+        let running = sandbox.ganger(["start"]).through(unheard).start();
+        let up = |text: &str| text.lines().count() >= LOUD + 2 * OTHERS;
+        let started = wait_for_file(sandbox.path("starts"), Deadline::generous(), up);
+        assert!(started.is_ok(), "{started:?}");
+        Self { sandbox, running, seed, deaths: 0 }
+    }
+
+    /// A number below `bound`.
+    fn chance(&mut self, bound: usize) -> usize {
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        usize::try_from((mixed >> 33) % (bound as u64)).expect("below the bound")
+    }
+
+    /// Runs a command to its end. One of a worker that crashes may fail.
+    fn told(&self, words: &[&str]) {
+        let finished = self.sandbox.ganger_with(words).run();
+        let excused = finished.errors.is_empty();
+        assert!(finished.code() == 0 || excused, "{words:?}: {finished}");
+    }
+
+    /// Something that happens to an app.
+    fn deed(&mut self) {
+        match self.chance(9) {
+            0 => {
+                let count = 1 + self.chance(2 * LOUD);
+                self.told(&["scale", &format!("loud={count}")]);
+            }
+            1 => {
+                self.sandbox.file(".env", &format!("COLOUR={}\n", self.seed));
+                self.told(&["reload"]);
+            }
+            2 => self.told(&["restart", "fork"]),
+            3 => {
+                self.told(&["stop", "loud"]);
+                self.told(&["start", "loud"]);
+            }
+            4 | 5 => self.kill_worker(),
+            6 | 7 => {
+                self.deaths += 1;
+                kill_nine(self.running.child_with("overseer"), Deadline::generous());
+            }
+            _ => self.told(&["restart", "loud.1"]),
+        }
+        self.wait_for_lines();
+    }
+
+    fn kill_worker(&mut self) {
+        let alive: Vec<i32> = self
+            .sandbox
+            .census()
+            .iter()
+            .filter(|process| process.command.contains("--rate 50"))
+            .map(|p| p.pid)
+            .collect();
+        if let Some(pid) = alive.get(self.chance(alive.len().max(1))) {
+            ganger_testkit::signal(*pid, Signal::KILL);
+        }
+    }
+
+    /// The next deed comes when so much was written: in half a second or so.
+    fn wait_for_lines(&self) {
+        let watched = Watched::new(books::state(&self.sandbox).join("logs"));
+        for _ in 0..WRITES {
+            assert!(watched.wait_name(Deadline::generous(), |name| name.ends_with(".log")), "nobody writes");
+        }
+    }
+
+    /// What ganger holds once the same workers run as at any other time.
+    fn holdings(&self) -> Holdings {
+        self.told(&["stop", "crash"]);
+        self.told(&["scale", &format!("loud={LOUD}")]);
+        self.told(&["start", "loud", "fork"]);
+        let all = self.sandbox.run(["ps", "--json"]).json();
+        let workers = all["workers"].as_array().expect("workers");
+        let up = workers.iter().filter(|worker| worker["pid"].is_number()).count();
+        assert_eq!(up, LOUD + OTHERS, "{all:#}");
+        let (keeper, overseer) = (self.running.pid(), self.running.child_with("overseer"));
+        let holdings = Holdings {
+            keeper_descriptors: descriptors(keeper),
+            keeper_kib: pss(keeper),
+            overseer_descriptors: descriptors(overseer),
+            overseer_kib: pss(overseer),
+        };
+        self.told(&["start", "crash"]);
+        holdings
+    }
+
+    fn finish(self) {
+        let Self { sandbox, mut running, .. } = self;
+        running.signal(Signal::INT);
+        running.wait_exit(Deadline::generous());
+        sandbox.assert_nothing_left();
+        let left = cgroups(running.pid());
+        let finished = running.finish(Deadline::generous());
+        finished.expect_code(0);
+        let wrong = books::audit(&sandbox, &books::starts(&sandbox.read("starts")));
+        assert!(wrong.is_empty(), "the books do not balance: {wrong:#?}\n{finished}");
+        assert_eq!(left, Vec::<PathBuf>::new(), "cgroups are left");
+    }
+}
+
+fn descriptors(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+fn pss(pid: i32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// Directories for the runs of this keeper.
+fn cgroups(keeper: i32) -> Vec<PathBuf> {
+    let (mut found, mut directories) = (Vec::new(), vec![PathBuf::from("/sys/fs/cgroup")]);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == format!("ganger.{keeper}") || name.starts_with(&format!("ganger.{keeper}.")) {
+                found.push(entry.path());
+            }
+            directories.push(entry.path());
+        }
+    }
+    found
+}
