@@ -4,7 +4,7 @@
 //! `GANGER_SOAK_MINUTES` says how long; without it a few deeds are done. `GANGER_SEED` says which.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ganger_testkit::{Deadline, Running, Sandbox, Watched, kill_nine, wait_for_file};
@@ -22,6 +22,8 @@ const WRITES: u32 = 100;
 const LOUD: usize = 12;
 /// Workers that have a child in a session of its own, and those that crash.
 const OTHERS: usize = 2;
+/// A keeper makes some descriptors when it first needs them, and holds a run that ended until that is accounted.
+const KEEPER_DESCRIPTORS: usize = 4;
 /// A keeper may grow by this much over any time: what its allocator holds varies.
 const KEEPER_GROWTH_KIB: u64 = 512;
 /// An overseer remembers the latest 10,000 events, and no more.
@@ -65,7 +67,8 @@ fn the_books_balance_after_a_soak() {
     let (first, last) = (first.expect("it was warm"), soak.holdings());
     eprintln!("{deeds} deeds, {} deaths of the overseer\n{first:?}\n{last:?}", soak.deaths);
     soak.finish();
-    assert_eq!(last.keeper_descriptors, first.keeper_descriptors, "the keeper's descriptors");
+    let may_hold = first.keeper_descriptors + KEEPER_DESCRIPTORS;
+    assert!(last.keeper_descriptors <= may_hold, "the keeper's descriptors: {first:?} {last:?}");
     assert!(last.overseer_descriptors <= OVERSEER_DESCRIPTORS, "the overseer's descriptors: {last:?}");
     assert!(last.keeper_kib <= first.keeper_kib + KEEPER_GROWTH_KIB, "the keeper grows: {first:?} {last:?}");
     assert!(
@@ -158,7 +161,7 @@ impl Soak {
     fn wait_for_lines(&self) {
         let watched = Watched::new(books::state(&self.sandbox).join("logs"));
         for _ in 0..WRITES {
-            assert!(watched.wait_name(Deadline::generous(), |name| name.ends_with(".log")), "nobody writes");
+            assert!(watched.wait_name(Deadline::generous(), is_log), "nobody writes");
         }
     }
 
@@ -194,6 +197,11 @@ impl Soak {
         assert!(wrong.is_empty(), "the books do not balance: {wrong:#?}\n{finished}");
         assert_eq!(left, Vec::<PathBuf>::new(), "cgroups are left");
     }
+}
+
+/// Whether a file is one that a log is written to now.
+fn is_log(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "log")
 }
 
 fn descriptors(pid: i32) -> usize {
