@@ -11,6 +11,7 @@ use crate::ledger::Record;
 use crate::plan;
 use crate::tickets::Goal;
 use crate::why::Motive;
+use crate::wishes::WishedCount;
 use crate::worker::{Stimulus, WorkerRecord};
 use crate::{Core, Formed, Release};
 
@@ -36,6 +37,8 @@ impl Core {
         }
         self.round.after.push(Record::Release { number, spec, finish_when_idle });
         self.round.after.extend(undone);
+        let resumed = self.scales_resumed();
+        self.round.after.extend(resumed);
         self.round.actions.push(Action::Event(Event::Released { number, changes }));
         self.promise(id, Vec::new(), goals);
     }
@@ -96,10 +99,12 @@ impl Core {
         for number in 1..=count {
             let name = WorkerName::new(group, number);
             let stimulus = match self.workers.get_mut(&name) {
+                None if self.wishes.stopped.contains(&name) => {
+                    self.enter(&name, WorkerRecord::stopped_before(now));
+                    continue;
+                }
                 None => {
-                    let worker = WorkerRecord::new(now, Wanted::Up);
-                    self.index.add(&name, &worker.life);
-                    self.workers.insert(name.clone(), worker);
+                    self.enter(&name, WorkerRecord::new(now, Wanted::Up));
                     Stimulus::Start(motive)
                 }
                 Some(worker) => match worker.wanted {
@@ -120,6 +125,13 @@ impl Core {
             self.step(now, &name, stimulus);
         }
         goals
+    }
+
+    /// A new worker.
+    fn enter(&mut self, name: &WorkerName, worker: WorkerRecord) {
+        self.index.add(name, &worker.life);
+        self.workers.insert(name.clone(), worker);
+        self.round.changed.insert(name.clone());
     }
 
     /// Lets those go that are beyond these counts; also those that were taken over when there was no release.
@@ -170,7 +182,10 @@ impl Core {
 
     fn counts_after(&self, spec: &Spec) -> BTreeMap<String, u32> {
         let old = |name: &str| self.spec()?.groups.iter().find(|group| group.name == name);
-        let count = |group: &Group| plan::count_after(old(&group.name), group, self.group_count(&group.name));
+        let count = |group: &Group| match &self.release {
+            Some(_) => plan::count_after(old(&group.name), group, self.group_count(&group.name)),
+            None => self.wishes.count(group),
+        };
         spec.groups.iter().map(|group| (group.name.clone(), count(group))).collect()
     }
 
@@ -186,6 +201,16 @@ impl Core {
             }
         });
         undone.collect()
+    }
+
+    /// Records of the counts that hold from before the first release. They are taken into account once.
+    fn scales_resumed(&mut self) -> Vec<Record> {
+        let wishes = std::mem::take(&mut self.wishes);
+        let resumed = wishes.counts.into_iter().filter(|(group, wished)| {
+            self.group_count(group) == Some(wished.count) && self.spec_count(group) == wished.instead_of
+        });
+        let record = |(group, WishedCount { count, instead_of })| Record::Scale { group, count, instead_of };
+        resumed.map(record).collect()
     }
 
     /// The count of a group as the release in force says it; 0 if it has no such group.

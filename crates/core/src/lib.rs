@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Where to read on: [the rules of a worker](life), the [restart policy](restart), what a [reload](plan) does,
-//! what is in the [ledger].
+//! what is in the [ledger], what [operators ask for](wishes).
 
 mod commands;
 mod connect;
@@ -32,6 +32,7 @@ mod shutdown;
 mod span;
 mod tickets;
 mod why;
+mod wishes;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -44,6 +45,7 @@ pub use io::*;
 pub use ledger::{Record, Shutdown};
 pub use plan::Plan;
 pub use random::Random;
+pub use wishes::{WishedCount, Wishes};
 pub use worker::{STUCK_AFTER, WorkerRecord};
 
 use ledger::Ledger;
@@ -61,6 +63,8 @@ pub struct Core {
     groups: BTreeMap<String, Formed>,
     workers: BTreeMap<WorkerName, WorkerRecord>,
     shutdown: Option<Shutdown>,
+    /// Of before the first release, which takes them into account.
+    wishes: Wishes,
     finished: bool,
     next_run: u64,
     reserved_runs: u64,
@@ -128,6 +132,7 @@ impl Core {
             groups: BTreeMap::new(),
             workers: ledger.workers,
             shutdown: ledger.shutdown,
+            wishes: Wishes::default(),
             finished: false,
             next_run: ledger.next_run.max(1),
             reserved_runs: ledger.next_run,

@@ -1,7 +1,8 @@
 //! The end of the app: who calls for it, and when it has come.
 //!
 //! 1. The first call decides the exit status: a worker that ended for good where its group says so, an operator, or
-//!    the end of the last worker of an app that is to finish then. A second call can only hasten it.
+//!    the end of the last worker of an app that is to finish then: one in the foreground. One in the background is
+//!    ended by an operator alone. A second call can only hasten it.
 //! 2. Everything is stopped, each worker by its own rules; what does not die of KILL is reported and left behind.
 //! 3. When no worker can be waited for any more, every command that is still owed a reply has got it, and the
 //!    app finishes.

@@ -26,6 +26,7 @@ pub(crate) enum Motive {
 }
 
 pub(crate) const UP: &str = "up";
+pub(crate) const STOPPED_BEFORE: &str = "stopped by a command before the app was started";
 pub(crate) const TAKEN_OVER: &str = "up: its run was found, which the ledger had lost";
 pub(crate) const STRAY: &str = "its run has ended, and no release says what follows";
 

@@ -98,6 +98,11 @@ impl WorkerRecord {
         }
     }
 
+    /// A worker that never ran, since an operator had stopped it before the app was started.
+    pub(crate) fn stopped_before(now: Instant) -> Self {
+        Self { why: why::STOPPED_BEFORE.to_owned(), ..Self::new(now, Wanted::Down) }
+    }
+
     /// What every surface shows of it.
     pub(crate) fn view(&self, name: &WorkerName) -> WorkerView {
         let process = self.life.process();

@@ -29,6 +29,7 @@ pub(crate) fn to_options(
         any_can_die: args.any_can_die,
         auto_restart: args.auto_restart.clone(),
         forward: args.forward.clone(),
+        background: false,
         without_groups: false,
         again: false,
         inherited: environment.into_iter().collect(),

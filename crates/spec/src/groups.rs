@@ -191,7 +191,7 @@ impl Draft<'_> {
     }
 
     fn on_end(&self, table: &GroupTable, exits: &BTreeMap<u8, OnExit>, policy: &Policy) -> OnEnd {
-        if policy.can_die(self.name) {
+        if policy.outlives(self.name) {
             return OnEnd::Stay;
         }
         let own = table.restart.is_some() || !exits.is_empty() || policy.auto_restarts(self.name);
@@ -205,7 +205,7 @@ impl Draft<'_> {
         policy: &Policy,
         findings: &mut Findings,
     ) -> Restart {
-        let said = table.restart.unwrap_or(RestartMode::Never);
+        let said = table.restart.unwrap_or_else(|| policy.usual_restart(self.name));
         let mode = if policy.auto_restarts(self.name) { RestartMode::Always } else { said };
         let restarts = mode != RestartMode::Never || exits.values().any(|exit| *exit == OnExit::Restart);
         let usual = if restarts { Duration::from_secs(1) } else { Duration::ZERO };

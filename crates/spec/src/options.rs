@@ -8,6 +8,7 @@ use crate::{Spec, Warning};
 
 /// What the command line says. Plain data: nothing is read from the process's own environment or directory.
 /// Relative paths are relative to `dir`.
+#[expect(clippy::struct_excessive_bools, reason = "each is said by itself")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Where to look. Absolute.
@@ -34,6 +35,9 @@ pub struct Options {
     pub auto_restart: Option<String>,
     /// `--forward journald`: lines are sent there too, beside where the files say.
     pub forward: Vec<String>,
+    /// The app runs without a terminal: no end of a worker is the app's, and a group of which nothing is said is
+    /// started again whenever it ends.
+    pub background: bool,
     /// An app without groups will do, also one without a Procfile: only its environment is asked for.
     pub without_groups: bool,
     /// The app runs and its files are read again: a group that the command line names and that is gone is told of, and

@@ -1,13 +1,14 @@
-//! What the command line says of ends and stops: Foreman's rule and Overmind's exceptions.
+//! What the command line says of ends and stops: Foreman's rule, Overmind's exceptions, and the background, where the
+//! end of a worker is never the app's.
 
 use std::time::Duration;
 
-use crate::Options;
 use crate::native::parse_duration;
 use crate::problem::{Findings, Problem};
 use crate::select::ALL;
 use crate::suggest::hint_for;
 use crate::wishes::Wishes;
+use crate::{Options, RestartMode};
 
 /// How long a stop may take where nothing is said.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -15,6 +16,8 @@ pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the command line says of ends and stops.
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
+    /// The app runs without a terminal.
+    background: bool,
     any_can_die: bool,
     can_die: Vec<String>,
     auto_restart: Vec<String>,
@@ -40,11 +43,26 @@ impl Policy {
                 wish.place.problem(&message).hinted("write seconds, or a duration such as `1m30s`")
             }))
         });
-        Self { any_can_die: options.any_can_die, can_die, auto_restart, timeout }
+        Self {
+            background: options.background,
+            any_can_die: options.any_can_die,
+            can_die,
+            auto_restart,
+            timeout,
+        }
     }
 
-    /// Whether the end of this group is not the app's.
-    pub(crate) fn can_die(&self, group: &str) -> bool {
+    /// Whether the end of this group is not the app's: in the background none is.
+    pub(crate) fn outlives(&self, group: &str) -> bool {
+        self.background || self.can_die(group)
+    }
+
+    /// Which ends of this group are followed by a restart where its table does not say it.
+    pub(crate) fn usual_restart(&self, group: &str) -> RestartMode {
+        if self.background && !self.can_die(group) { RestartMode::Always } else { RestartMode::Never }
+    }
+
+    fn can_die(&self, group: &str) -> bool {
         self.any_can_die || self.can_die.iter().any(|name| name == ALL || name == group)
     }
 

@@ -186,6 +186,22 @@ fn the_exit_policy_is_foremans_until_somebody_says_otherwise() {
 }
 
 #[test]
+fn in_the_background_what_is_not_said_is_restarted_and_no_end_is_the_apps() {
+    let ends = |app: &App| -> Vec<(RestartMode, OnEnd)> {
+        app.load().spec.groups.iter().map(|group| (group.restart.mode, group.on_end)).collect()
+    };
+    let again = (RestartMode::Always, OnEnd::Stay);
+    let dies = (RestartMode::Never, OnEnd::Stay);
+    let background = |app: App| app.with(|options| options.background = true);
+    assert_eq!(ends(&background(three())), [again; 3]);
+    let but_web = background(three()).with(|options| options.can_die = Some("web".to_owned()));
+    assert_eq!(ends(&but_web), [dies, again, again]);
+    let own = "[groups.web]\nrestart = 'on-failure'\n[groups.worker]\nrestart = 'never'\n[groups.clock]\non_end = 'shutdown'";
+    let app = background(App::new(&[THREE, ("ganger.toml", own)]));
+    assert_eq!(ends(&app), [(RestartMode::OnFailure, OnEnd::Stay), dies, again]);
+}
+
+#[test]
 fn bad_names_in_the_exit_policy_are_errors() {
     let (message, hint) = three()
         .with(|options| {
