@@ -36,6 +36,8 @@ pub enum Data {
     Event(EventInfo),
     /// To [`crate::Request::Quit`].
     Quit(QuitInfo),
+    /// To [`crate::Request::Apps`], and to adding and removing one.
+    Apps(AppsInfo),
     /// To [`crate::Request::OpenApi`].
     OpenApi(serde_json::Value),
     /// To [`crate::Request::Version`].
@@ -62,6 +64,7 @@ impl Data {
             Operation::Logs => from_slice(json).map(Self::LogLine),
             Operation::Events => from_slice(json).map(Self::Event),
             Operation::Quit => from_slice(json).map(Self::Quit),
+            Operation::Apps | Operation::AddApp | Operation::RemoveApp => from_slice(json).map(Self::Apps),
             Operation::OpenApi => from_slice(json).map(Self::OpenApi),
             Operation::Version => from_slice(json).map(Self::Version),
         }
@@ -502,6 +505,51 @@ pub struct QuitInfo {
     /// Those whose processes had to be killed.
     #[schemars(with = "Vec<String>")]
     pub killed: Vec<WorkerName>,
+}
+
+/// How an app of a daemon is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AppState {
+    /// It is overseen.
+    Running,
+    /// It could not be started.
+    Failed,
+    /// It was asked to quit; the next start of the daemon starts it again.
+    Ended,
+    /// The daemon does not run.
+    Waiting,
+}
+
+impl fmt::Display for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Running => "running",
+            Self::Failed => "failed",
+            Self::Ended => "ended",
+            Self::Waiting => "waiting",
+        })
+    }
+}
+
+/// An app of a daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AddedApp {
+    /// `app/deployment`.
+    pub name: String,
+    /// Its directory.
+    pub root: PathBuf,
+    /// How it is.
+    pub state: AppState,
+    /// Why it is so: a sentence.
+    pub why: String,
+}
+
+/// The apps of a daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AppsInfo {
+    /// In the order of their names.
+    pub apps: Vec<AddedApp>,
 }
 
 /// The versions of the program and the API.

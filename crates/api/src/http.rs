@@ -1,6 +1,7 @@
 //! HTTP onto [`Request`] and back: pure functions, so that servers and clients are thin.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ganger_spec::Signal;
 use schemars::JsonSchema;
@@ -90,6 +91,25 @@ pub(crate) struct QuitBody {
     now: bool,
 }
 
+/// An app to oversee.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddAppBody {
+    /// Its directory: absolute.
+    dir: PathBuf,
+    /// `app/deployment`, or `app` for its main deployment; the directory's name if none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+/// An app to oversee no more.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoveAppBody {
+    /// `app/deployment`, or `app` for its main deployment.
+    name: String,
+}
+
 /// What is asked.
 pub fn parse(parts: &HttpParts<'_>) -> Result<Request, ApiError> {
     if parts.path.len() + parts.query.len() > MAX_TARGET_BYTES {
@@ -120,6 +140,16 @@ pub fn parse(parts: &HttpParts<'_>) -> Result<Request, ApiError> {
         Operation::Logs => log_query(&query, parts).map(Request::Logs),
         Operation::Events => event_query(&query, parts).map(Request::Events),
         Operation::Quit => Ok(Request::Quit { now: optional_body::<QuitBody>(body)?.now }),
+        Operation::Apps => Ok(Request::Apps),
+        Operation::AddApp => {
+            let AddAppBody { dir, name } = needed_body(body)?;
+            checked(name.iter().cloned().collect())?;
+            Ok(Request::AddApp { dir, name })
+        }
+        Operation::RemoveApp => {
+            let name = checked(vec![needed_body::<RemoveAppBody>(body)?.name])?.pop();
+            name.map(|name| Request::RemoveApp { name }).ok_or_else(|| bad("no app is named"))
+        }
         Operation::OpenApi => Ok(Request::OpenApi),
         Operation::Version => Ok(Request::Version),
     }
@@ -134,7 +164,14 @@ pub fn encode(request: &Request) -> HttpRequest {
     let mut accept = "application/json";
     let mut last_event_id = None;
     match request {
-        Request::App | Request::Ports | Request::Forwards | Request::OpenApi | Request::Version => {}
+        Request::App
+        | Request::Ports
+        | Request::Forwards
+        | Request::Apps
+        | Request::OpenApi
+        | Request::Version => {}
+        Request::AddApp { dir, name } => body = json(&AddAppBody { dir: dir.clone(), name: name.clone() }),
+        Request::RemoveApp { name } => body = json(&RemoveAppBody { name: name.clone() }),
         Request::Workers { names } => query.extend(names.iter().map(|name| ("name", name.clone()))),
         Request::Start { names } | Request::Stop { names } | Request::Restart { names } => {
             body = json(&NamesBody { names: names.clone() });

@@ -31,7 +31,7 @@ pub use explain::port_reason;
 pub use holder::Listening;
 pub use http::{HttpParts, HttpRequest, check_version, encode, parse, request_id};
 pub use openapi::openapi;
-pub use place::{AppFile, Environment, Place, PlaceError};
+pub use place::{AppFile, Environment, MAIN_DEPLOYMENT, Place, PlaceError};
 pub use request::{EventQuery, LogQuery, Request};
 pub use routes::{Answer, Method, Operation, Parameter, ParameterKind, ROUTES, Route, SchemaOf};
 pub use running::running;

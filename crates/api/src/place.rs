@@ -57,6 +57,11 @@ impl Environment {
     }
 }
 
+/// The deployment of an app of which nothing else is said.
+pub const MAIN_DEPLOYMENT: &str = "main";
+/// The id of the daemon's own place; an app's has a hash at its end.
+pub(crate) const DAEMON_ID: &str = "daemon";
+
 /// Where the things of one app are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -153,7 +158,29 @@ impl Place {
     pub fn of(app_dir: &Path, environment: &Environment) -> Result<Self, PlaceError> {
         let root =
             app_dir.canonicalize().map_err(|source| PlaceError::Root { path: app_dir.to_owned(), source })?;
-        let id = id_of(&root);
+        Self::named(id_of(&root), environment)
+    }
+
+    /// The place of another deployment of the app in this directory. It has its own state, logs and socket.
+    pub fn of_deployment(
+        app_dir: &Path,
+        deployment: &str,
+        environment: &Environment,
+    ) -> Result<Self, PlaceError> {
+        let main = Self::of(app_dir, environment)?;
+        if deployment == MAIN_DEPLOYMENT {
+            return Ok(main);
+        }
+        let id = format!("{}.{deployment}", main.id);
+        Self::named(id, environment)
+    }
+
+    /// The place of the daemon that oversees several apps.
+    pub fn of_daemon(environment: &Environment) -> Result<Self, PlaceError> {
+        Self::named(DAEMON_ID.to_owned(), environment)
+    }
+
+    fn named(id: String, environment: &Environment) -> Result<Self, PlaceError> {
         let place = Self {
             runtime: environment.runtime_base().join(&id),
             state: environment.state_base()?.join(&id),
@@ -164,6 +191,11 @@ impl Place {
             return Err(PlaceError::SocketPath { path: socket });
         }
         Ok(place)
+    }
+
+    /// Whether it is that of the main deployment of the app in this directory.
+    pub(crate) fn is_main_of(&self, root: &Path) -> bool {
+        self.id == id_of(root)
     }
 
     /// Where the API listens.
@@ -184,6 +216,16 @@ impl Place {
     /// What happened: a line of JSON for each event, the oldest first.
     pub fn events(&self) -> PathBuf {
         self.state.join("events.jsonl")
+    }
+
+    /// What runs: the record by which an overseer goes on where another ended.
+    pub fn ledger(&self) -> PathBuf {
+        self.state.join("ledger")
+    }
+
+    /// What operators asked for beside the files, of an app in the background.
+    pub fn wishes(&self) -> PathBuf {
+        self.state.join("wishes")
     }
 
     /// Makes the directories, for nobody but the owner, and refuses those that somebody else could change.

@@ -1,6 +1,7 @@
 //! What can be asked.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ganger_spec::Signal;
 
@@ -74,6 +75,20 @@ pub enum Request {
         /// Kill at once.
         now: bool,
     },
+    /// The apps of a daemon.
+    Apps,
+    /// Oversee another app, from now on and after each start of the daemon.
+    AddApp {
+        /// Its directory.
+        dir: PathBuf,
+        /// `app/deployment`, or `app` for its main deployment; the directory's name if none is given.
+        name: Option<String>,
+    },
+    /// Stop an app and oversee it no more.
+    RemoveApp {
+        /// `app/deployment`, or `app` for its main deployment.
+        name: String,
+    },
     /// The `OpenAPI` document.
     OpenApi,
     /// The versions of the program and the API.
@@ -136,6 +151,9 @@ impl Request {
             Self::Logs(_) => Operation::Logs,
             Self::Events(_) => Operation::Events,
             Self::Quit { .. } => Operation::Quit,
+            Self::Apps => Operation::Apps,
+            Self::AddApp { .. } => Operation::AddApp,
+            Self::RemoveApp { .. } => Operation::RemoveApp,
             Self::OpenApi => Operation::OpenApi,
             Self::Version => Operation::Version,
         }

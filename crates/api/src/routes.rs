@@ -3,10 +3,10 @@
 use schemars::{Schema, SchemaGenerator};
 
 use crate::data::{
-    AppInfo, EnvInfo, EventInfo, ForwardsInfo, LogLine, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
+    AppInfo, AppsInfo, EnvInfo, EventInfo, ForwardsInfo, LogLine, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
     VersionInfo, WhyInfo, WorkersInfo,
 };
-use crate::http::{NamesBody, QuitBody, ReloadBody, ScaleBody, SignalBody};
+use crate::http::{AddAppBody, NamesBody, QuitBody, ReloadBody, RemoveAppBody, ScaleBody, SignalBody};
 
 /// The methods that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub enum Operation {
     Logs,
     Events,
     Quit,
+    Apps,
+    AddApp,
+    RemoveApp,
     OpenApi,
     Version,
 }
@@ -166,6 +169,8 @@ const fn with(route: Route, parameters: &'static [Parameter]) -> Route {
 const NAMES_BODY: SchemaOf = SchemaGenerator::subschema_for::<NamesBody>;
 const OUTCOME: Answer = Answer::Json(SchemaGenerator::subschema_for::<OutcomeInfo>);
 
+const APPS: Answer = Answer::Json(SchemaGenerator::subschema_for::<AppsInfo>);
+
 /// What can be asked.
 pub const ROUTES: &[Route] = &[
     get(
@@ -273,6 +278,26 @@ pub const ROUTES: &[Route] = &[
         "Stop every worker and end.",
         SchemaGenerator::subschema_for::<QuitBody>,
         Answer::Json(SchemaGenerator::subschema_for::<QuitInfo>),
+    ),
+    get(
+        Operation::Apps,
+        "/v1/apps",
+        "The apps of a daemon, in the order of their names. Its own socket answers this and the next two.",
+        APPS,
+    ),
+    post(
+        Operation::AddApp,
+        "/v1/apps/add",
+        "Oversee another app, from now on and after each start of the daemon.",
+        SchemaGenerator::subschema_for::<AddAppBody>,
+        APPS,
+    ),
+    post(
+        Operation::RemoveApp,
+        "/v1/apps/remove",
+        "Stop an app and oversee it no more.",
+        SchemaGenerator::subschema_for::<RemoveAppBody>,
+        APPS,
     ),
     get(Operation::OpenApi, "/v1/openapi.json", "This document.", Answer::Document),
     get(

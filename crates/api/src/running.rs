@@ -6,13 +6,15 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use crate::limits::{MAX_APP_FILE_BYTES, MAX_APPS};
-use crate::{AppFile, Environment, Place, PlaceError};
+use crate::place::DAEMON_ID;
+use crate::{AppFile, Environment, MAIN_DEPLOYMENT, Place, PlaceError};
 
 /// The apps of this user that run, in the order of their ids.
 pub fn running(environment: &Environment) -> Vec<(Place, AppFile)> {
     let (base, Ok(state)) = (environment.runtime_base(), environment.state_base()) else { return Vec::new() };
     let Ok(entries) = base.read_dir() else { return Vec::new() };
     let ids = entries.take(MAX_APPS).filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let ids = ids.filter(|id| id != DAEMON_ID);
     let places = ids.map(|id| Place { runtime: base.join(&id), state: state.join(&id), id });
     let mut apps: Vec<_> = places.filter_map(|place| Some((read_app_file(&place)?, place))).collect();
     apps.retain(|(file, place)| is_alive(place, file));
@@ -38,7 +40,9 @@ impl Place {
 
 fn by_directory(cwd: &Path, apps: Vec<(Place, AppFile)>) -> Result<(Place, AppFile), PlaceError> {
     let here = cwd.canonicalize().unwrap_or_else(|_| cwd.to_owned());
-    let depth = |(_, file): &(Place, AppFile)| file.root.components().count();
+    // Of several deployments the main one is meant.
+    let depth =
+        |(place, file): &(Place, AppFile)| (file.root.components().count(), place.is_main_of(&file.root));
     let hint = hint(&apps);
     let above = apps.into_iter().filter(|(_, file)| here.starts_with(&file.root));
     above.max_by_key(depth).ok_or_else(|| PlaceError::NotFound {
@@ -55,7 +59,9 @@ fn by_name(app: &str, cwd: &Path, apps: Vec<(Place, AppFile)>) -> Result<(Place,
     if let Some(found) = apps.iter().find(|app| exact(app)) {
         return Ok(found.clone());
     }
-    let mut named: Vec<_> = apps.into_iter().filter(|(_, file)| file.name == app).collect();
+    let main = app.strip_suffix(MAIN_DEPLOYMENT).and_then(|name| name.strip_suffix('/'));
+    let is_meant = |name: &str| name == app || main == Some(name);
+    let mut named: Vec<_> = apps.into_iter().filter(|(_, file)| is_meant(&file.name)).collect();
     match (named.pop(), named.len()) {
         (Some(found), 0) => Ok(found),
         (Some(_), others) => not_found(format!("{} running apps are named {app:?}", others + 1)),

@@ -55,6 +55,11 @@ pub(crate) struct LongProcfile {
 pub(crate) enum Command {
     /// Start the app in this terminal; or, while it runs, bring workers up
     Start(StartArgs),
+    /// Run the app, or all that were added, without a terminal until told to end: for systemd and containers
+    Daemon(DaemonArgs),
+    /// Add, remove and list the apps that one daemon oversees
+    #[command(subcommand)]
+    App(AppCommand),
     /// Run one command or one worker in this terminal with the app's environment
     Run(RunArgs),
     /// Check the files and show what would run
@@ -96,7 +101,10 @@ pub(crate) enum Command {
     Version(JsonArgs),
     /// The process that decides; the keeper starts it
     #[command(hide = true)]
-    Overseer(OverseerArgs),
+    Overseer(InnerArgs),
+    /// The process that holds the workers of an app in the background; `start -D` starts it
+    #[command(hide = true)]
+    Keeper(InnerArgs),
 }
 
 /// What is said about the spec beside its files.
@@ -137,6 +145,9 @@ pub(crate) struct StartArgs {
     pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
+    /// Start it in the background and return when it is up
+    #[arg(short = 'D', long)]
+    pub(crate) daemon: bool,
     /// Begin each line with the time
     #[arg(long, alias = "timestamp", overrides_with = "no_timestamps")]
     pub(crate) timestamps: bool,
@@ -183,9 +194,69 @@ fn said(yes: bool, no: bool) -> Option<bool> {
     (yes || no).then_some(yes)
 }
 
-/// `ganger overseer`.
+/// `ganger daemon`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DaemonArgs {
+    /// Groups to start, all if none
+    #[arg(value_name = "GROUP")]
+    pub(crate) groups: Vec<String>,
+    /// The Procfile, or a file in the native form if it ends in .toml; as -f
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Print what workers write on stdout, as `start` does
+    #[arg(long)]
+    pub(crate) output: bool,
+}
+
+impl DaemonArgs {
+    /// Which app it is about: `-c` says it as `-f` does.
+    pub(crate) fn place(&self, place: &Where) -> Where {
+        Where { procfile: self.config.clone().or_else(|| place.procfile.clone()), ..place.clone() }
+    }
+}
+
+/// `ganger app`.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum AppCommand {
+    /// Oversee one more app, from now on and after each start of the daemon
+    Add(AppAddArgs),
+    /// Stop an app and oversee it no more; its logs and its state stay
+    Remove(AppRemoveArgs),
+    /// List the apps
+    #[command(visible_alias = "ls")]
+    List(JsonArgs),
+}
+
+/// `ganger app add`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AppAddArgs {
+    /// Its directory
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// app/deployment, or app for its main deployment; else the directory's name
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger app remove`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AppRemoveArgs {
+    /// app/deployment, or app for its main deployment
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger overseer` and `ganger keeper`.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct OverseerArgs {
+pub(crate) struct InnerArgs {
     /// The words that the user typed
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<OsString>,

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod failure;
 mod load;
+mod notes;
 mod output;
 mod printer;
 mod render;

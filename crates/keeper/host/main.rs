@@ -60,7 +60,7 @@ fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
     }
     let program = std::env::current_exe().unwrap_or_else(|_| exit(65));
     let args = [OsString::from(mode)].into_iter().chain(args).collect();
-    let overseer = OverseerCommand { program, args };
+    let overseer = OverseerCommand { program, args, background: false };
     ExitCode::from(match std::env::var_os("KEEPER_HOST_HASTY") {
         Some(_) => keep_patiently(overseer, HASTY),
         None => keep(overseer),

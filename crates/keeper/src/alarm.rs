@@ -22,12 +22,19 @@ pub(crate) struct Due {
 /// Signals that came and were not yet told, or not yet taken.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm {
+    /// A hang-up asks for no stop.
+    background: bool,
     untold: BTreeSet<i32>,
     untaken: BTreeMap<i32, Instant>,
     hurry: bool,
 }
 
 impl Alarm {
+    /// For an app in the background, or for one in a terminal, which stops when that is gone.
+    pub(crate) fn new(background: bool) -> Self {
+        Self { background, ..Self::default() }
+    }
+
     /// A signal came.
     pub(crate) fn raise(&mut self, signal: i32, now: Instant) {
         self.untold.insert(signal);
@@ -55,7 +62,8 @@ impl Alarm {
 
     /// When, and for which signal, the keeper stops the runs itself unless the overseer speaks up.
     pub(crate) fn due(&self, patience: &Patience) -> Option<Due> {
-        let stopping = self.untaken.iter().filter(|(signal, _)| STOPPING.contains(signal));
+        let stops = |signal: i32| STOPPING.contains(&signal) && !(self.background && signal == libc::SIGHUP);
+        let stopping = self.untaken.iter().filter(|(signal, _)| stops(**signal));
         let due = stopping.map(|(signal, since)| {
             let kill = self.hurry && *signal == libc::SIGINT;
             Due { at: *since + if kill { patience.hurried } else { patience.taken }, signal: *signal, kill }
@@ -103,6 +111,15 @@ mod tests {
         alarm.taken(libc::SIGUSR1);
         alarm.tell_again();
         assert_eq!((alarm.next_untold(), alarm.next_untold()), (Some(libc::SIGTERM), None));
+    }
+
+    #[test]
+    fn a_hang_up_stops_the_runs_of_a_terminal_and_no_others() {
+        for background in [false, true] {
+            let mut alarm = Alarm::new(background);
+            alarm.raise(libc::SIGHUP, Instant::now());
+            assert_eq!(alarm.due(&Patience::default()).is_none(), background);
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn run_attached(launch: &Launch) -> Result<Ended, SpawnError> {
 }
 
 /// What the system says, without the number.
-fn errno_words(errno: Errno) -> String {
+pub(crate) fn errno_words(errno: Errno) -> String {
     let text = std::io::Error::from(errno).to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

@@ -13,6 +13,7 @@ use crate::alarm::Alarm;
 use crate::capabilities::{self, Capabilities};
 use crate::cgroup::Cgroups;
 use crate::link::{Letter, Message};
+use crate::manager::Manager;
 use crate::overseer::{Overseer, OverseerCommand};
 use crate::patience::Patience;
 use crate::processes;
@@ -90,6 +91,7 @@ struct Keeper {
     /// More children may have ended than were reaped.
     unreaped: bool,
     alarm: Alarm,
+    manager: Manager,
     course: Course,
     patience: Patience,
 }
@@ -104,6 +106,7 @@ impl Keeper {
         let spare_from = descriptors::limit().saturating_sub(SPARE);
         let cgroups = capabilities::wants_cgroup().and_then(|()| Cgroups::create());
         let capabilities = capabilities::probe(&cgroups);
+        let alarm = Alarm::new(command.background);
         let mut keeper = Self {
             signals,
             spawner: Spawner::new()?,
@@ -114,7 +117,8 @@ impl Keeper {
             overseer: Overseer::new(command, open_files, patience.farewell)?,
             news: VecDeque::new(),
             unreaped: false,
-            alarm: Alarm::default(),
+            alarm,
+            manager: Manager::of_environment(),
             course: Course::Keep,
             patience,
         };
@@ -133,6 +137,7 @@ impl Keeper {
                 return status;
             }
             self.tell_news();
+            self.manager.flush();
             self.wait();
             self.hear();
             self.take_requests();
@@ -159,6 +164,9 @@ impl Keeper {
         let watcher = self.trees.cgroups.as_ref().and_then(Cgroups::watcher);
         if let Some(watcher) = &watcher {
             waited.push(PollFd::new(watcher, PollFlags::IN));
+        }
+        if let Some(socket) = self.manager.interest() {
+            waited.push(PollFd::new(socket, PollFlags::OUT));
         }
         let timeout = if self.unreaped || self.overseer.has_request() {
             Some(Timespec::default())
@@ -372,6 +380,7 @@ impl Keeper {
                 let killed: Vec<Process> = self.trees.sweep();
                 self.overseer.tell(Event::Swept { id, killed });
             }
+            Request::Notify { state } => self.manager.tell(state),
             Request::Quit { status } => {
                 self.course = Course::Quit { status, until: Instant::now() + self.patience.quit };
             }

@@ -9,10 +9,13 @@ mod backoff;
 mod capabilities;
 mod cgroup;
 mod codec;
+mod detached;
 mod keeper;
 mod link;
+mod manager;
 mod orphans;
 mod overseer;
+mod partner;
 mod patience;
 mod processes;
 mod protocol;
@@ -23,10 +26,13 @@ mod trees;
 pub use attached::{Ended, SpawnError, run_attached};
 pub use capabilities::{Capabilities, capabilities};
 pub use cgroup::RunCgroups;
+pub use detached::{Detached, Happened, detach};
 pub use keeper::{keep, keep_patiently};
 pub use link::{DESCRIPTOR_VARIABLE, Link};
+pub use manager::SOCKET_VARIABLE;
 pub use orphans::end_orphans;
 pub use overseer::OverseerCommand;
+pub use partner::Partner;
 pub use patience::Patience;
 pub use protocol::{
     BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, KEPT_MAX, Launch, Limit, NAMES_MAX, Process,

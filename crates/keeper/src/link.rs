@@ -97,6 +97,12 @@ impl From<OwnedFd> for Link {
     }
 }
 
+impl From<Socket> for Link {
+    fn from(socket: Socket) -> Self {
+        Self { socket, inbox: Inbox::default(), kept: Vec::new() }
+    }
+}
+
 /// Either end.
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);

@@ -27,6 +27,8 @@ pub struct OverseerCommand {
     pub program: PathBuf,
     /// Its arguments, without the program's own name.
     pub args: Vec<OsString>,
+    /// The app lives in the background: a hang-up is a request to read its files again, and none to stop.
+    pub background: bool,
 }
 
 /// The overseer and the conversation with it.

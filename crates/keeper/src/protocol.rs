@@ -118,6 +118,14 @@ pub enum Request {
         #[n(0)]
         status: u8,
     },
+    /// Tell the service manager that started the keeper: it listens to no other process. Nothing happens where there
+    /// is none, that is without `NOTIFY_SOCKET`.
+    #[n(8)]
+    Notify {
+        /// Lines of `NAME=value`, as `sd_notify(3)` has them.
+        #[n(0)]
+        state: String,
+    },
 }
 
 impl Request {
@@ -129,6 +137,7 @@ impl Request {
             | Self::Acknowledge { .. }
             | Self::Release { .. }
             | Self::Taken { .. }
+            | Self::Notify { .. }
             | Self::Quit { .. } => 0,
         }
     }

@@ -11,6 +11,10 @@ use tokio::sync::mpsc;
 
 /// What an overseer is given.
 pub struct Config {
+    /// Under which name an office oversees it; none if it is the only app.
+    pub name: Option<String>,
+    /// How the app lives.
+    pub life: Life,
     /// Where the app's socket, ledger and logs are.
     pub place: Place,
     /// What of the environment decides where things are.
@@ -23,6 +27,17 @@ pub struct Config {
     pub limits: Limits,
     /// Makes the viewer in the terminal.
     pub viewer: Box<MakeViewer>,
+}
+
+/// How an app lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It belongs to a terminal: it starts as its files say, and ends with its workers, with the terminal, with its
+    /// output.
+    Foreground,
+    /// It belongs to the machine: it starts as operators left it, and ends when it is told to. A hang-up is a request
+    /// to read its files again.
+    Background,
 }
 
 /// Reads and checks the app's files.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ganger_api::{ApiError, Data, EventKind, Request, Time};
 use ganger_core::{Command, CommandId, Core, Input};
-use ganger_keeper::Event;
+use ganger_keeper::{Event, Link};
 use ganger_logs::Capture;
 use ganger_spec::{Signal, Spec, WorkerName};
 use tokio::sync::{mpsc, oneshot};
@@ -22,11 +22,14 @@ use crate::commands::Owed;
 use crate::config::Load;
 use crate::forward::Forwards;
 use crate::hands::{self, Hands};
+use crate::herald::Herald;
+pub(crate) use crate::herald::Watchdog;
 use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::narrator::Narrator;
-use crate::{Config, Error, clock};
+use crate::wishes::WishFile;
+use crate::{Config, Error, Life, clock};
 
 /// What other threads tell the engine.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub(crate) const REQUESTS_MAX: usize = 256;
 const EVENTS_PER_TURN: usize = 256;
 
 pub(crate) struct Engine {
+    life: Life,
     core: Core,
     hands: Hands,
     capture: Capture,
@@ -58,6 +62,11 @@ pub(crate) struct Engine {
     narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
     ledger: Ledger,
+    /// Where operators' wishes are kept; none in the foreground.
+    wishes: Option<WishFile>,
+    /// An operator asked for something since the wishes were last kept.
+    wishes_stale: bool,
+    herald: Herald,
     launcher: Launcher,
     load: Box<Load>,
     owed: BTreeMap<CommandId, Owed>,
@@ -65,6 +74,7 @@ pub(crate) struct Engine {
     /// Ports that were reported as held, so that a worker that is tried again says so once.
     reported_ports: BTreeSet<WorkerName>,
     ledger_fails: bool,
+    wishes_fail: bool,
     /// Workers of which processes had to be killed.
     killed: BTreeSet<WorkerName>,
     app_id: String,
@@ -92,9 +102,27 @@ pub(crate) fn run(config: Config) -> Result<u8, Error> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
     runtime.block_on(async {
-        let (engine, lease, requests, messages) = start::start(config)?;
-        engine.oversee(lease, requests, messages).await
+        let link = Link::from_env().map_err(Error::Keeper)?;
+        let (_, life) = begin(config, link, keeper_pid())?;
+        life.await
     })
+}
+
+/// Takes the app, which is overseen as long as what is given back is polled, over a line to the keeper with this
+/// PID. Requests may be sent beside those of clients.
+pub(crate) fn begin(
+    config: Config,
+    link: Link,
+    keeper_pid: u32,
+) -> Result<(mpsc::Sender<Asked>, impl Future<Output = Result<u8, Error>>), Error> {
+    let started = start::start(config, link, keeper_pid)?;
+    let start::Started { engine, lease, requests, asked, messages } = started;
+    Ok((requests, engine.oversee(lease, asked, messages)))
+}
+
+/// The process that started us.
+pub(crate) fn keeper_pid() -> u32 {
+    rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
 }
 
 impl Engine {
@@ -113,7 +141,9 @@ impl Engine {
             {
                 return self.finish(lease, status).await;
             }
+            self.beat();
             let deadline = self.core.next_deadline().map(|at| at.since(clock::now()));
+            let beat = self.herald.watchdog().next_beat().map(|at| at.since(clock::now()));
             tokio::select! {
                 biased;
                 ready = self.hands.ready() => {
@@ -124,6 +154,7 @@ impl Engine {
                 Some(message) = messages.recv() => self.message(message),
                 Some((request, answer)) = requests.recv(), if self.to_apply.is_none() => self.request(request, answer),
                 () = sleep_for(deadline) => self.decide(Input::Tick),
+                () = sleep_for(beat) => {}
             }
         }
     }
@@ -187,6 +218,7 @@ impl Engine {
         self.hands.ask(ganger_keeper::Request::Taken { signal: number });
         let Some(signal) = Signal::from_number(number) else { return };
         match signal {
+            Signal::HUP if self.life == Life::Background => self.reread(),
             Signal::INT | Signal::TERM | Signal::HUP | Signal::QUIT => {
                 // The second one means: now.
                 let now = self.core.shutting_down().is_some() && signal != Signal::HUP;
@@ -210,17 +242,19 @@ impl Engine {
             Message::Drained(worker, position) => self.narrator.drained(&worker, position),
             Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
             Message::Forward(text) => self.narrator.notice(text),
-            Message::OutputBroken(error) => {
-                if self.core.shutting_down().is_none() {
+            Message::OutputBroken(error) => match self.life {
+                Life::Foreground if self.core.shutting_down().is_none() => {
                     self.shut_down(false, format!("the output is closed ({error})"));
                 }
-            }
+                Life::Foreground | Life::Background => {}
+            },
         }
     }
 
     /// Asks the decider for something.
     fn command(&mut self, command: Command, owed: Owed) {
         let id = self.owe(owed);
+        self.wishes_stale = true;
         self.decide(Input::Command { id, command });
     }
 
@@ -275,7 +309,7 @@ impl Engine {
 }
 
 /// Until the delay is over; for ever where there is none: no timer is armed then.
-async fn sleep_for(delay: Option<Duration>) {
+pub(crate) async fn sleep_for(delay: Option<Duration>) {
     match delay {
         Some(delay) => tokio::time::sleep_until(tokio::time::Instant::now() + delay).await,
         None => std::future::pending().await,

@@ -88,6 +88,11 @@ impl Hands {
         self.spawns.pop_front()
     }
 
+    /// Whether a run was asked for that has not come to be yet, or failed to.
+    pub(crate) fn is_spawning(&self) -> bool {
+        !self.spawns.is_empty() || !self.under_way.is_empty()
+    }
+
     /// Captures what this run will write: its stdin, stdout and stderr.
     pub(crate) fn prepare(
         &mut self,

@@ -3,7 +3,11 @@
 //! The first line says whose ledger it is: the keeper's PID and start, and the boot. Only an overseer of that same
 //! keeper goes on with it. The last record of a subject counts; when the file has grown to several times what is
 //! live, it is written anew and renamed into place. A torn last line is the mark of a crash in the middle of an
-//! append: what it would have said was not done yet, so it is dropped.
+//! append: what it would have said was not done yet, so it is dropped. Any other line that makes no sense is damage:
+//! the file is put aside and said, and what comes before that line counts.
+//!
+//! What it says are facts about runs, and no run outlives a boot. So a loss of power may cost it its last lines;
+//! what operators asked for is kept more safely, in `wishes`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use ganger_core::Record;
 use serde::{Deserialize, Serialize};
+
+use crate::aside::{Damaged, set_aside};
 
 /// A ledger below this size is not worth writing anew.
 const COMPACT_MIN_BYTES: u64 = 256 * 1024;
@@ -38,14 +44,15 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger of this owner: what it says, or nothing where it is another's or none is there.
-    pub(crate) fn open(path: &Path, owner: Owner) -> io::Result<(Self, Vec<Record>)> {
-        let records = read(path, &owner)?;
+    /// Opens the ledger of this owner: what it says, or nothing where it is another's or none is there. Of a damaged
+    /// one what comes before the damage counts; the keeper knows what runs, so nothing is ever started twice for it.
+    pub(crate) fn open(path: &Path, owner: Owner) -> io::Result<(Self, Vec<Record>, Option<Damaged>)> {
+        let Found { records, damage } = read(path, &owner);
+        let damaged = damage.map(|why| set_aside(path, why));
         let (file, bytes) = write_whole(path, &owner, &records)?;
-        Ok((
-            Self { path: path.to_owned(), owner, file, pending: Vec::new(), bytes, whole_bytes: bytes },
-            records,
-        ))
+        let ledger =
+            Self { path: path.to_owned(), owner, file, pending: Vec::new(), bytes, whole_bytes: bytes };
+        Ok((ledger, records, damaged))
     }
 
     /// Adds a record; it is on disk after the next [`Ledger::flush`].
@@ -102,24 +109,46 @@ fn write_whole(path: &Path, owner: &Owner, records: &[Record]) -> io::Result<(Fi
     Ok((file, body.len() as u64))
 }
 
+/// What is found where a ledger should be.
+#[derive(Debug, Default)]
+struct Found {
+    records: Vec<Record>,
+    /// What is wrong with it.
+    damage: Option<String>,
+}
+
+impl Found {
+    fn damaged(records: Vec<Record>, why: impl Into<String>) -> Self {
+        Self { records, damage: Some(why.into()) }
+    }
+}
+
 /// The records of this owner's ledger. A line that cannot be read ends it: nothing after it can be trusted.
-fn read(path: &Path, owner: &Owner) -> io::Result<Vec<Record>> {
+fn read(path: &Path, owner: &Owner) -> Found {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
+        Err(error) => return Found::damaged(Vec::new(), error.to_string()),
     };
-    let mut lines = BufReader::new(file).split(b'\n');
-    let Some(first) = lines.next().transpose()? else { return Ok(Vec::new()) };
-    if serde_json::from_slice::<Owner>(&first).ok().as_ref() != Some(owner) {
-        return Ok(Vec::new());
+    let mut lines = BufReader::new(file).split(b'\n').enumerate().peekable();
+    match lines.next().map(|(_, line)| line.map(|line| serde_json::from_slice::<Owner>(&line))) {
+        Some(Ok(Ok(found))) if found == *owner => {}
+        Some(Ok(Ok(_))) => return Found::default(),
+        Some(Ok(Err(_))) => return Found::damaged(Vec::new(), "line 1 does not say whose it is"),
+        Some(Err(error)) => return Found::damaged(Vec::new(), error.to_string()),
+        None => return Found::damaged(Vec::new(), "it is empty"),
     }
     let mut records = Vec::new();
-    for line in lines {
-        let Ok(record) = serde_json::from_slice(&line?) else { break };
-        records.push(record);
+    while let Some((number, line)) = lines.next() {
+        match line.map(|line| serde_json::from_slice(&line)) {
+            Ok(Ok(record)) => records.push(record),
+            // The last line is torn: what it would have said was not done.
+            Ok(Err(_)) if lines.peek().is_none() => break,
+            Ok(Err(_)) => return Found::damaged(records, format!("line {} makes no sense", number + 1)),
+            Err(error) => return Found::damaged(records, error.to_string()),
+        }
     }
-    Ok(records)
+    Found { records, damage: None }
 }
 
 #[cfg(test)]
@@ -138,8 +167,8 @@ mod tests {
     fn what_was_flushed_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, records) = Ledger::open(&path, owner()).unwrap();
-        assert_eq!(records, []);
+        let (mut ledger, records, damaged) = Ledger::open(&path, owner()).unwrap();
+        assert!(records.is_empty() && damaged.is_none(), "{records:?} {damaged:?}");
         ledger.append(&scale(2)).unwrap();
         ledger.append(&scale(3)).unwrap();
         ledger.flush().unwrap();
@@ -151,7 +180,7 @@ mod tests {
     fn a_ledger_of_another_keeper_or_boot_is_not_ours() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
+        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
         ledger.append(&scale(2)).unwrap();
         ledger.flush().unwrap();
         let other = Owner { boot: "c".into(), ..owner() };
@@ -162,7 +191,7 @@ mod tests {
     fn a_torn_line_at_any_byte_costs_that_line_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
+        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
         ledger.append(&scale(2)).unwrap();
         ledger.flush().unwrap();
         let safe = ledger.bytes;
@@ -172,15 +201,47 @@ mod tests {
         // One byte short of the line is the line without its end: complete JSON, hence its record.
         for cut in usize::try_from(safe).unwrap()..whole.len() - 1 {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            assert_eq!(read(&path, &owner()).unwrap(), [scale(2)], "cut at {cut}");
+            assert_eq!(read(&path, &owner()).records, [scale(2)], "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn damage_is_kept_aside_and_what_comes_before_it_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger");
+        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
+        ledger.append(&scale(2)).unwrap();
+        ledger.flush().unwrap();
+        let good = std::fs::read(&path).unwrap();
+        let damages: [(Vec<u8>, &[Record]); 4] = [
+            (Vec::new(), &[]),
+            (vec![0; 5000], &[]),
+            (b"not a ledger\nat all\n".to_vec(), &[]),
+            ([&good, b"\xff\xfe\n".as_slice(), b"{}\n"].concat(), &[scale(2)]),
+        ];
+        for (body, expected) in damages {
+            std::fs::write(&path, &body).unwrap();
+            let (_, records, damaged) = Ledger::open(&path, owner()).unwrap();
+            assert_eq!(records, expected);
+            assert_eq!(std::fs::read(damaged.unwrap().kept.unwrap()).unwrap(), body);
+            assert!(Ledger::open(&path, owner()).unwrap().2.is_none(), "the next one is good");
+        }
+    }
+
+    #[test]
+    fn a_directory_in_its_place_is_moved_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger");
+        std::fs::create_dir(&path).unwrap();
+        let (_, records, damaged) = Ledger::open(&path, owner()).unwrap();
+        assert!(records.is_empty() && damaged.unwrap().kept.unwrap().is_dir());
     }
 
     #[test]
     fn it_is_written_anew_when_it_is_mostly_history() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
+        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
         while !ledger.is_bloated() {
             ledger.append(&scale(1)).unwrap();
             ledger.flush().unwrap();

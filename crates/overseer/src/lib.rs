@@ -6,6 +6,7 @@
 //! restart. Any of it may die at any instant: the keeper holds the runs and their output, the ledger holds the
 //! decisions, and the next overseer goes on from both.
 
+mod aside;
 mod clock;
 mod commands;
 mod config;
@@ -13,23 +14,27 @@ mod engine;
 mod error;
 mod forward;
 mod hands;
+mod herald;
 mod journal;
 mod launch;
 mod lease;
 mod ledger;
 mod lines;
 mod narrator;
+mod office;
 mod output;
 mod readiness;
 mod server;
 mod stats;
 mod streams;
 mod views;
+mod wishes;
 
-pub use config::{Config, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
+pub use config::{Config, Life, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
 pub use error::Error;
 pub use launch::{environment, launch_of};
 pub use lines::{api_line, stored_lines};
+pub use office::{Entry, MakeConfig, Office, edit, run_all};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.
 ///

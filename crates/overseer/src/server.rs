@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -48,7 +49,10 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
-/// Listens on the app's socket and serves from now on, until the process ends.
+/// Answers that are under way when the app has ended are given within this time.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Listens on the app's socket and serves from now on, until the engine or the process has ended.
 pub(crate) fn start(
     place: &Place,
     engine: mpsc::Sender<Asked>,
@@ -59,6 +63,7 @@ pub(crate) fn start(
     let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
     let listener = listen(&path).map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
+    let (closing, closed) = (engine.clone(), engine.clone());
     let server = Arc::new(Server { engine, journal, store, sampler: Sampler::new(&place.id), uid });
     let failed = |source| Error::System { action: "start the API's thread", source };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -68,8 +73,17 @@ pub(crate) fn start(
         runtime.block_on(async {
             let Ok(listener) = UnixListener::from_std(listener) else { return };
             let app = Router::new().fallback(handle).with_state(server);
-            // It never returns: errors of a connection are that client's.
-            let _ = axum::serve(listener, app.into_make_service_with_connect_info::<Peer>()).await;
+            let serving = axum::serve(listener, app.into_make_service_with_connect_info::<Peer>());
+            let serving = serving.with_graceful_shutdown(async move { closing.closed().await });
+            let mut serving = std::pin::pin!(serving.into_future());
+            // Errors of a connection are that client's.
+            tokio::select! {
+                _ = &mut serving => {}
+                () = closed.closed() => {
+                    // Who follows the app's output to its end finds the connection closed.
+                    let _ = tokio::time::timeout(ANSWERED_WITHIN, serving).await;
+                }
+            }
         });
     };
     std::thread::Builder::new().name("api".to_owned()).spawn(serve).map_err(failed)?;
@@ -173,6 +187,7 @@ impl Server {
             | Data::LogLine(_)
             | Data::Event(_)
             | Data::Quit(_)
+            | Data::Apps(_)
             | Data::OpenApi(_)
             | Data::Version(_) => {}
         }

@@ -46,6 +46,10 @@ fn every_request() -> Vec<Request> {
         Request::Events(EventQuery { follow: true, after: Some(17), sse: true }),
         Request::Events(EventQuery::default()),
         Request::Quit { now: true },
+        Request::Apps,
+        Request::AddApp { dir: "/srv/shop".into(), name: Some("shop/staging".to_owned()) },
+        Request::AddApp { dir: "/srv/shop".into(), name: None },
+        Request::RemoveApp { name: "shop".to_owned() },
         Request::OpenApi,
         Request::Version,
     ]

@@ -1,8 +1,11 @@
 //! One module for each command.
 
 mod act;
+mod app;
+mod background;
 mod check;
 mod completions;
+mod daemon;
 mod doctor;
 mod env;
 mod events;
@@ -30,6 +33,8 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
     let Some(command) = cli.command else { return welcome::run() };
     match command {
         Command::Start(args) => start::run(place, &args),
+        Command::App(command) => app::run(command),
+        Command::Daemon(args) => daemon::run(place, &args),
         Command::Run(args) => run::run(place, &args),
         Command::Check(args) => check::run(place, &args),
         Command::Ps(args) => ps::run(place, args),
@@ -50,5 +55,6 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Overseer(args) => overseer::run(args.words),
+        Command::Keeper(args) => daemon::keep(args.words, true),
     }
 }

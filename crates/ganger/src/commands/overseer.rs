@@ -7,16 +7,19 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ganger_api::{Environment, Place};
+use ganger_api::{Environment, MAIN_DEPLOYMENT, Place};
 use ganger_logs::{From, Limits, Marks, Store};
-use ganger_overseer::{Config, Line, Messenger, Reading, Start, Viewer};
-use ganger_spec::{Group, Loaded, LogName, Settings, Spec, Stderr, WorkerName};
+use ganger_overseer::{Config, Life, Line, Messenger, Office, Reading, Start, Viewer};
+use ganger_spec::{Group, Loaded, LogName, Options, Settings, Spec, Stderr, WorkerName};
 
+use super::background::tell_starter;
+use super::daemon::is_for_all;
 use crate::ask::directory;
-use crate::cli::{self, Command, LogFormat, StartArgs};
+use crate::cli::{self, Command, LogFormat, SpecArgs, StartArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::load;
-use crate::printer::{Options, Printer, System};
+use crate::notes::Notes;
+use crate::printer::{Options as Printing, Printer, System};
 
 /// So many rotated files of each worker are kept where the spec says nothing.
 const LOG_BACKUPS: u32 = 5;
@@ -24,6 +27,27 @@ const LOG_BACKUPS: u32 = 5;
 const UNREAD_BYTES: u64 = 64 << 20;
 /// A terminal that takes no output for this long is not waited for at the end.
 const PRINTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a worker gets from nobody but its own manager, and what is ganger's alone.
+const NOT_INHERITED: [&str; 4] =
+    [ganger_keeper::DESCRIPTOR_VARIABLE, ganger_keeper::SOCKET_VARIABLE, "WATCHDOG_USEC", "WATCHDOG_PID"];
+
+/// What is to be overseen, and how it is shown.
+struct Task {
+    place: Where,
+    groups: Vec<String>,
+    spec: SpecArgs,
+    life: Life,
+    shown: Shown,
+}
+
+/// What of the app is shown where.
+enum Shown {
+    /// All that workers write and what happens to them, on stdout.
+    Output(StartArgs),
+    /// What happens, on stderr.
+    Notes(Notes),
+}
 
 /// Oversees what these words say.
 pub(crate) fn run(words: Vec<OsString>) -> Outcome {
@@ -35,21 +59,73 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         Ok(cli) => cli,
         Err(shown) => return Ok(shown),
     };
-    let Some(Command::Start(args)) = cli.command else {
-        return Err(Failure::usage("only `start` has an overseer"));
-    };
     ganger_keeper::ignore_terminal_signals();
-    let options = load::options(&cli.place, &args.spec, &args.names)?;
+    match cli.command {
+        Some(Command::Start(args)) if args.daemon => {
+            let StartArgs { names, spec, .. } = args;
+            let (groups, shown) = (names, on_stderr()?);
+            let task = Task { place: cli.place, groups, spec, life: Life::Background, shown };
+            oversee(task).inspect_err(tell_starter)
+        }
+        Some(Command::Start(args)) => {
+            let (groups, spec, life) = (args.names.clone(), args.spec.clone(), Life::Foreground);
+            oversee(Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) })
+        }
+        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => oversee_all(),
+        Some(Command::Daemon(args)) => {
+            let place = args.place(&cli.place);
+            let shown = if args.output { Shown::Output(StartArgs::default()) } else { on_stderr()? };
+            oversee(Task { place, groups: args.groups, spec: args.spec, life: Life::Background, shown })
+        }
+        _ => Err(Failure::usage("only `start` and `daemon` have an overseer")),
+    }
+}
+
+fn oversee(task: Task) -> Outcome {
+    let Task { place: asked, groups, spec, life, shown } = task;
+    let mut options = load::options(&asked, &spec, &groups)?;
+    options.background = life == Life::Background;
     let environment = Environment::of_process();
+    let place = Place::of(&directory(&asked)?, &environment)?;
+    Ok(ExitCode::from(ganger_overseer::run(config(None, life, place, options, shown))?))
+}
+
+/// Oversees all apps that were added, each as if it had been started in its directory.
+fn oversee_all() -> Outcome {
+    let environment = Environment::of_process();
+    let notes = Notes::start(std::io::stderr());
+    let notes = notes.map_err(|error| Failure::new(format!("cannot print: {error}")))?;
+    let shown = notes.named(None);
+    let office = Office {
+        environment: environment.clone(),
+        make: Box::new(move |entry| {
+            let options = Options {
+                dir: entry.root.clone(),
+                background: true,
+                inherited: std::env::vars_os().collect(),
+                ..Options::default()
+            };
+            let place = entry.place(&environment)?;
+            let name = if entry.deployment == MAIN_DEPLOYMENT { entry.app.clone() } else { entry.name() };
+            let shown = Shown::Notes(notes.named(Some(&entry.name())));
+            Ok(config(Some(name), Life::Background, place, options, shown))
+        }),
+        say: Box::new(move |text| shown.note(text)),
+    };
+    Ok(ExitCode::from(ganger_overseer::run_all(office)?))
+}
+
+fn config(name: Option<String>, life: Life, place: Place, options: Options, shown: Shown) -> Config {
     let mut inherited = options.inherited.clone();
-    inherited.remove(std::ffi::OsStr::new(ganger_keeper::DESCRIPTOR_VARIABLE));
-    let place = Place::of(&directory(&cli.place)?, &environment)?;
+    inherited.retain(|name, _| NOT_INHERITED.iter().all(|one| name != *one));
     let marks = place.runtime.join("printed");
-    let config = Config {
+    Config {
+        name,
+        life,
         place,
-        environment,
+        environment: Environment::of_process(),
         load: Box::new(move |reading| {
-            ganger_spec::load(&ganger_spec::Options { again: reading == Reading::Again, ..options.clone() })
+            ganger_spec::load(&Options { again: reading == Reading::Again, ..options.clone() })
         }),
         inherited,
         limits: Limits {
@@ -58,9 +134,36 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             unread_bytes: UNREAD_BYTES,
             ..Limits::default()
         },
-        viewer: Box::new(move |store, loaded, messenger| view(&args, &marks, store, loaded, messenger)),
-    };
-    Ok(ExitCode::from(ganger_overseer::run(config)?))
+        viewer: Box::new(move |store, loaded, messenger| match &shown {
+            Shown::Output(args) => view(args, &marks, store, loaded, messenger),
+            Shown::Notes(notes) => Ok(note(notes, loaded)),
+        }),
+    }
+}
+
+/// What is to be said of the files before anything runs.
+fn remarks(loaded: &Loaded) -> Vec<String> {
+    let mut remarks: Vec<String> =
+        loaded.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+    if !loaded.left_out.is_empty() {
+        let names = loaded.left_out.join(", ");
+        remarks.push(format!("not started, as the formation does not name them: {names} (add all=1)"));
+    }
+    remarks
+}
+
+/// Plain lines on our own stderr.
+fn note(notes: &Notes, loaded: &Loaded) -> Box<dyn Viewer> {
+    for remark in remarks(loaded) {
+        notes.note(&remark);
+    }
+    Box::new(notes.named(None))
+}
+
+/// Lines go to our own stderr.
+fn on_stderr() -> Result<Shown, Failure> {
+    let notes = Notes::start(std::io::stderr());
+    notes.map(Shown::Notes).map_err(|error| Failure::new(format!("cannot print: {error}")))
 }
 
 /// The printer on our own stdout.
@@ -78,23 +181,19 @@ fn view(
     let left = marks.positions();
     let printer = Printer::start(store, options, output, marks, broken)?;
     let terminal = Terminal { printer, left };
-    for warning in &loaded.warnings {
-        terminal.system(format!("warning: {warning}"));
-    }
-    if !loaded.left_out.is_empty() {
-        let names = loaded.left_out.join(", ");
-        terminal.system(format!("not started, as the formation does not name them: {names} (add all=1)"));
+    for remark in remarks(loaded) {
+        terminal.system(remark);
     }
     Ok(Box::new(terminal))
 }
 
 /// The command line counts before `.foreman`, and that before what suits the output.
-fn printing(args: &StartArgs, settings: Settings, name_width: usize, output: &OwnedFd) -> Options {
+fn printing(args: &StartArgs, settings: Settings, name_width: usize, output: &OwnedFd) -> Printing {
     let timestamps = args.wants_timestamps().or(settings.timestamps).unwrap_or(false);
     let json = args.log_format == LogFormat::Json;
-    let suiting = Options { json, name_width, ..Options::suiting(output, args.no_color, timestamps) };
+    let suiting = Printing { json, name_width, ..Printing::suiting(output, args.no_color, timestamps) };
     match args.wants_color().or(settings.color) {
-        Some(color) => Options { color, ..suiting },
+        Some(color) => Printing { color, ..suiting },
         None => suiting,
     }
 }

@@ -1,9 +1,11 @@
-//! `ganger start`: the app in this terminal; while it runs, its workers from another one.
+//! `ganger start`: the app in this terminal, or with `-D` in the background; while it runs, its workers from another
+//! terminal.
 
 use ganger_api::{AppFile, Environment, Place, Request};
-use ganger_keeper::OverseerCommand;
 
 use super::act::act;
+use super::background;
+use super::daemon::keep;
 use crate::ask::{directory, find_running};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -21,7 +23,8 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
         Some((running, _)) => {
             act(&running, Verb::Start, &Request::Start { names: args.names.clone() }, args.json)
         }
-        None => foreground(),
+        None if args.daemon => background::run(place, args),
+        None => keep(std::env::args_os().skip(1), false),
     }
 }
 
@@ -30,12 +33,4 @@ fn running_here(place: &Where) -> Result<Option<(Place, AppFile)>, Failure> {
     let here = Place::of(&directory(place)?, &Environment::of_process())?;
     let found = find_running(place)?;
     Ok(found.filter(|(running, _)| place.app.is_some() || running.id == here.id))
-}
-
-/// This process becomes the keeper, of an overseer that is given the same words.
-fn foreground() -> Outcome {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::new(format!("cannot find the program of this process: {error}")))?;
-    let args = std::iter::once("overseer".into()).chain(std::env::args_os().skip(1)).collect();
-    Ok(ganger_keeper::keep(OverseerCommand { program, args }).into())
 }

@@ -4,7 +4,10 @@
 //! user needs, not its exact text; exact texts stand in the transcripts.
 
 mod about;
+mod apps;
+mod background;
 mod bad_input;
+mod daemon;
 mod death;
 mod examples;
 mod faulty_kernel;

@@ -7,6 +7,7 @@ use ganger_spec::WorkerName;
 
 use super::{End, Engine, HELD};
 use crate::config::Start;
+use crate::herald::Standing;
 use crate::launch::Failure;
 use crate::ledger::Ledger;
 use crate::{clock, commands};
@@ -54,9 +55,49 @@ impl Engine {
             let records = self.core.records();
             self.keep_book(|ledger| ledger.rewrite(&records));
         }
+        self.keep_wishes();
+        let standing = Standing {
+            is_up: self.to_apply.is_none() && !self.hands.is_spawning(),
+            is_stopping: self.core.shutting_down().is_some(),
+            counts: self.core.counts(),
+        };
+        let news = self.herald.news(standing);
+        self.tell_manager(news);
         // An error shows again, and is dealt with, when the line is next read.
         let _ = self.hands.flush();
         self.narrator.write_down();
+    }
+
+    /// Puts on disk what operators ask for now. What cannot be written is tried again in each turn; said once.
+    fn keep_wishes(&mut self) {
+        if !self.wishes_stale {
+            return;
+        }
+        let (Some(file), Some(wishes)) = (&mut self.wishes, self.core.wishes()) else { return };
+        match file.hold(wishes) {
+            Ok(()) => (self.wishes_stale, self.wishes_fail) = (false, false),
+            Err(_) if self.wishes_fail => {}
+            Err(error) => {
+                self.wishes_fail = true;
+                let what = "what operators ask for is in force, but will not outlive the next stop of ganger";
+                self.narrator.notice(format!("{what}: it cannot be written: {error}"));
+            }
+        }
+    }
+
+    /// Lets the keeper tell the service manager.
+    pub(super) fn tell_manager(&mut self, state: Option<String>) {
+        if let Some(state) = state {
+            self.hands.ask(Request::Notify { state });
+        }
+    }
+
+    /// Tells the service manager that we live, if it is time.
+    pub(super) fn beat(&mut self) {
+        if let Some(state) = self.herald.watchdog().beat(clock::now()) {
+            self.tell_manager(Some(state));
+            let _ = self.hands.flush();
+        }
     }
 
     /// Writes to the ledger. What a full disk keeps from it is written later; said once.
@@ -80,7 +121,10 @@ impl Engine {
             Action::Reply { id, reply } => {
                 // Who gets the answer may rely on it, and ask for the events that led to it.
                 self.keep_book(Ledger::flush);
+                self.keep_wishes();
                 self.narrator.write_down();
+                let reloaded = self.herald.done(id);
+                self.tell_manager(reloaded);
                 if let Some(owed) = self.owed.remove(&id) {
                     commands::answer(&self.core, owed, reply, &self.killed);
                 }

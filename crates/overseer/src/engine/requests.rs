@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use ganger_api::{ApiError, Data, ErrorCode, ForwardsInfo, PlanInfo, Request, WhyInfo, WorkersInfo};
-use ganger_core::{Command, Input, WorkerView};
+use ganger_core::{Command, CommandId, Input, WorkerView};
 use ganger_spec::{LoadError, Loaded};
 
 use super::Engine;
 use crate::commands::{self, Answer, Owed};
 use crate::config::Reading;
-use crate::views;
+use crate::{Life, views};
 
 /// `why` shows so many of the latest events of a worker.
 const WHY_EVENTS: usize = 20;
@@ -52,6 +52,9 @@ impl Engine {
                 Ok(Data::Ports(views::ports(&spec, &views::ordered(&self.core, &spec))))
             }
             Request::Forwards => Ok(Data::Forwards(ForwardsInfo { forwards: self.forwards.infos() })),
+            Request::Apps | Request::AddApp { .. } | Request::RemoveApp { .. } => {
+                Err(ApiError::new(ErrorCode::BadRequest, "this is an app, and not the daemon"))
+            }
             Request::Logs(_) | Request::Events(_) | Request::OpenApi | Request::Version => {
                 unreachable!("the server answers these itself")
             }
@@ -85,9 +88,42 @@ impl Engine {
             let _ = answer.send(Ok(Data::Plan(plan)));
             return;
         }
+        self.renew(spec, Owed::Plan { answer, lines, warnings });
+    }
+
+    /// Somebody sent a hang-up: the files are read again.
+    pub(super) fn reread(&mut self) {
+        match (self.load)(Reading::Again) {
+            Ok(loaded) => {
+                self.narrator.notice("SIGHUP received: the files are read again".to_owned());
+                for warning in &loaded.warnings {
+                    self.narrator.notice(format!("warning: {warning}"));
+                }
+                self.renew(loaded.spec, Owed::Nobody);
+            }
+            Err(error) => {
+                self.narrator.notice(format!("SIGHUP received, but nothing changes: {error}"));
+                if let Some(hint) = error.hint() {
+                    self.narrator.notice(format!("hint: {hint}"));
+                }
+            }
+        }
+    }
+
+    /// Puts a release in force.
+    pub(super) fn renew(&mut self, spec: ganger_spec::Spec, owed: Owed) {
+        let command = self.owe(owed);
+        self.wishes_stale = true;
         self.forwards.apply(&spec.app, &spec.forwards);
-        let command = self.owe(Owed::Plan { answer, lines, warnings });
-        self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle: true });
+        let told = self.herald.reloading(command);
+        self.tell_manager(told);
+        self.apply(command, spec);
+    }
+
+    /// Gives the decider a release.
+    pub(super) fn apply(&mut self, command: CommandId, spec: ganger_spec::Spec) {
+        let finish_when_idle = self.life == Life::Foreground;
+        self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle });
     }
 
     fn workers(&self, names: &[String]) -> Result<Data, ApiError> {

@@ -12,17 +12,20 @@ use ganger_spec::{Loaded, Settings, Spec};
 use tokio::sync::mpsc;
 
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
+use crate::aside::Damaged;
 use crate::commands::Owed;
 use crate::config::{Messenger, Reading, Start};
 use crate::forward::{Forwards, Tell};
 use crate::hands::{self, Hands};
+use crate::herald::Herald;
 use crate::journal::{Entry, Journal};
 use crate::launch::Launcher;
 use crate::lease::Lease;
 use crate::ledger::{Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
-use crate::{Config, Error, clock, server, stats};
+use crate::wishes::WishFile;
+use crate::{Config, Error, Life, clock, server, stats};
 
 /// So many descriptors an overseer without workers gets by with, a few clients included.
 const OWN_DESCRIPTORS: u64 = 40;
@@ -31,30 +34,29 @@ const LOUD_DESCRIPTORS: u64 = 3;
 /// Each forwarder needs so many for it: the log and its index.
 const FORWARD_DESCRIPTORS: u64 = 2;
 
-type Started = (Engine, Lease, mpsc::Receiver<Asked>, mpsc::UnboundedReceiver<Message>);
+/// An engine that only has to be run, and what reaches it.
+pub(super) struct Started {
+    pub(super) engine: Engine,
+    pub(super) lease: Lease,
+    pub(super) requests: mpsc::Sender<Asked>,
+    pub(super) asked: mpsc::Receiver<Asked>,
+    pub(super) messages: mpsc::UnboundedReceiver<Message>,
+}
 
 /// Takes the app, and makes an engine that only has to be run.
-pub(super) fn start(config: Config) -> Result<Started, Error> {
-    let Config { place, environment, load, inherited, limits, viewer } = config;
-    let mut link = Link::from_env().map_err(Error::Keeper)?;
+pub(super) fn start(config: Config, mut link: Link, keeper_pid: u32) -> Result<Started, Error> {
+    let Config { name, life, place, environment, load, inherited, limits, viewer } = config;
     place.create(&environment)?;
     let lease = Lease::take(&place, link.take_kept().into_iter().next())?;
-    let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
-    let (ledger, records) = open_ledger(&place, keeper_pid)?;
-    let is_fresh = records.is_empty();
-    let released = restored_spec(&records);
+    let mut past = Past::recall(life, &place, keeper_pid)?;
+    let is_fresh = past.records.is_empty();
     // A ledger that was damaged may name workers and not say what is to run: the files do.
-    let is_unreleased = released.is_none();
-    let loaded = match released {
+    let is_unreleased = past.spec.is_none();
+    let loaded = match past.spec.take() {
         Some(spec) => as_loaded(spec),
         None => load(Reading::First)?,
     };
-    match make_room(&loaded.spec) {
-        Err(error) if is_fresh => return Err(error),
-        // What runs is not given up for it: what needs a descriptor is tried until there is one.
-        Ok(()) | Err(_) => {}
-    }
-
+    make_room(&loaded.spec, life, is_fresh)?;
     let (message_sender, messages) = mpsc::unbounded_channel();
     let trouble = message_sender.clone();
     let on_event = Box::new(move |event| {
@@ -66,27 +68,33 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, is_fresh, keeper_pid)?);
-    let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
-    server::start(&place, request_sender, journal.clone(), capture.store())?;
-    let started = announce(&lease, &loaded.spec, is_fresh, keeper_pid)?;
+    let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+    server::start(&place, requests.clone(), journal.clone(), capture.store())?;
+    let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
 
     let pipes = place.runtime.join("pipes");
     make_private(&pipes)?;
-    let seed = clock::now().0;
+    let core = past.decider(is_unreleased);
+    let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
-        core: if is_fresh { Core::new(seed) } else { Core::restore(seed, clock::now(), records) },
+        life,
+        core,
         hands: Hands::new(link, Outputs::new(pipes, limits)).map_err(Error::Keeper)?,
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         forwards,
         journal,
         ledger,
+        wishes,
+        wishes_stale: true,
+        herald: if name.is_some() { Herald::of_office() } else { Herald::of_environment(keeper_pid) },
         launcher: Launcher { inherited, tag: format!("{}/{keeper_pid}", place.id) },
         load,
         owed: BTreeMap::new(),
         next_command: 0,
         reported_ports: BTreeSet::new(),
         ledger_fails: false,
+        wishes_fail: false,
         killed: BTreeSet::new(),
         app_id: place.id,
         keeper_pid,
@@ -96,7 +104,10 @@ pub(super) fn start(config: Config) -> Result<Started, Error> {
     };
     let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
     engine.hands.greet(lock);
-    Ok((engine, lease, requests, messages))
+    for damaged in damaged {
+        engine.narrator.notice(damaged.to_string());
+    }
+    Ok(Started { engine, lease, requests, asked, messages })
 }
 
 impl Engine {
@@ -118,7 +129,7 @@ impl Engine {
         match self.to_apply.take() {
             Some(spec) => {
                 let command = self.owe(Owed::Nobody);
-                self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle: true });
+                self.apply(command, spec);
             }
             None => self.narrator.notice("the overseer was started again; the workers went on".to_owned()),
         }
@@ -130,17 +141,22 @@ fn as_loaded(spec: Spec) -> Loaded {
     Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
 }
 
-/// Whether there is something to start, and descriptors for it.
-fn make_room(spec: &Spec) -> Result<(), Error> {
+/// Whether there is something to start, and descriptors for it. What runs is not given up for them: what needs a
+/// descriptor is tried until there is one. In the background there may be nothing to do yet.
+fn make_room(spec: &Spec, life: Life, is_fresh: bool) -> Result<(), Error> {
     let workers: u64 = spec.groups.iter().map(|group| u64::from(group.count)).sum();
-    if workers == 0 {
+    if workers == 0 && is_fresh && life == Life::Foreground {
         return Err(Error::NothingToStart);
     }
     let each = LOUD_DESCRIPTORS + spec.forwards.len() as u64 * FORWARD_DESCRIPTORS;
     let failed = |source| Error::System { action: "raise the limit of open files", source };
-    let limit = raise_descriptor_limit(OWN_DESCRIPTORS + workers * each).map_err(failed)?;
+    let limit = match raise_descriptor_limit(OWN_DESCRIPTORS + workers * each) {
+        Ok(limit) => limit,
+        Err(error) if is_fresh => return Err(failed(error)),
+        Err(_) => return Ok(()),
+    };
     let needed = OWN_DESCRIPTORS + workers;
-    if limit < needed {
+    if limit < needed && is_fresh {
         return Err(Error::TooFewDescriptors { workers, needed, limit });
     }
     Ok(())
@@ -166,11 +182,43 @@ fn forwards(
     forwards
 }
 
-fn open_ledger(place: &Place, keeper_pid: u32) -> Result<(Ledger, Vec<Record>), Error> {
-    let path = place.runtime.join("ledger");
-    let owner =
-        Owner { keeper_pid, keeper_started: stats::started(keeper_pid).unwrap_or(0), boot: clock::boot_id() };
-    Ledger::open(&path, owner).map_err(|source| Error::File { action: "open", path, source })
+/// What was before this overseer.
+struct Past {
+    ledger: Ledger,
+    records: Vec<Record>,
+    /// What is in force, if the ledger says so.
+    spec: Option<Spec>,
+    /// None in the foreground.
+    wishes: Option<WishFile>,
+    damaged: Vec<Damaged>,
+}
+
+impl Past {
+    fn recall(life: Life, place: &Place, keeper_pid: u32) -> Result<Self, Error> {
+        let path = place.ledger();
+        let keeper_started = stats::started(keeper_pid).unwrap_or(0);
+        let owner = Owner { keeper_pid, keeper_started, boot: clock::boot_id() };
+        let opened = Ledger::open(&path, owner);
+        let (ledger, records, damaged) =
+            opened.map_err(|source| Error::File { action: "open", path, source })?;
+        let mut damaged: Vec<Damaged> = damaged.into_iter().collect();
+        let wishes = (life == Life::Background).then(|| WishFile::open(&place.wishes()));
+        let wishes = wishes.map(|(file, damage)| {
+            damaged.extend(damage);
+            file
+        });
+        Ok(Self { spec: restored_spec(&records), ledger, records, wishes, damaged })
+    }
+
+    /// The decider that goes on from it. What operators asked for is in the ledger too, once a release is.
+    fn decider(&mut self, is_unreleased: bool) -> Core {
+        let (now, records) = (clock::now(), std::mem::take(&mut self.records));
+        let core = Core::restore(now.0, now, records);
+        match &self.wishes {
+            Some(file) if is_unreleased => core.wishing(file.held().clone()),
+            Some(_) | None => core,
+        }
+    }
 }
 
 fn restored_spec(records: &[Record]) -> Option<Spec> {
@@ -197,10 +245,19 @@ fn open_journal(place: &Place, is_fresh: bool, keeper_pid: u32) -> Result<Journa
 }
 
 /// Says who oversees the app from now on; when the app was started.
-fn announce(lease: &Lease, spec: &Spec, is_fresh: bool, keeper_pid: u32) -> Result<Time, Error> {
+fn announce(
+    lease: &Lease,
+    name: Option<&String>,
+    spec: &Spec,
+    is_fresh: bool,
+    keeper_pid: u32,
+) -> Result<Time, Error> {
     let before = if is_fresh { None } else { lease.announced() };
     let started = before.unwrap_or(Time(jiff::Timestamp::now()));
-    let app = AppFile { name: spec.app.clone(), root: spec.root.clone(), keeper_pid, started };
+    // Who looks for it knows the directory by the one name that has no `..` and no links.
+    let root = spec.root.canonicalize().unwrap_or_else(|_| spec.root.clone());
+    let name = name.unwrap_or(&spec.app).clone();
+    let app = AppFile { name, root, keeper_pid, started };
     lease.announce(&app)?;
     Ok(started)
 }
