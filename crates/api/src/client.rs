@@ -4,8 +4,6 @@ mod connect;
 mod error;
 mod follow;
 
-use std::os::fd::OwnedFd;
-
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -26,7 +24,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub struct Client {
     sender: http1::SendRequest<Full<Bytes>>,
     /// The process that listens at the other end.
-    overseer: Option<OwnedFd>,
+    overseer: Option<connect::Overseer>,
     place: Place,
     asked: u32,
 }
@@ -65,7 +63,7 @@ impl Client {
     /// Connects to the next overseer.
     async fn reconnect(&mut self) -> Result<(), ClientError> {
         if let Some(overseer) = self.overseer.take() {
-            connect::gone(overseer).await;
+            connect::gone(&self.place, overseer).await;
         }
         (self.sender, self.overseer) = sender(&self.place).await?;
         Ok(())
@@ -133,9 +131,11 @@ impl Client {
 }
 
 /// A connection to the app's overseer, and that process.
-async fn sender(place: &Place) -> Result<(http1::SendRequest<Full<Bytes>>, Option<OwnedFd>), ClientError> {
+async fn sender(
+    place: &Place,
+) -> Result<(http1::SendRequest<Full<Bytes>>, Option<connect::Overseer>), ClientError> {
     let stream = connect::connect(place).await?;
-    let overseer = connect::overseer(&stream);
+    let overseer = connect::overseer(&stream, place);
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(|error| broken(place, &error))?;
     // It ends with the connection; what it has to say, the requests on it say too.

@@ -223,6 +223,11 @@ impl Place {
         self.state.join("ledger")
     }
 
+    /// Which processes run, for the day on which all of ganger's are killed.
+    pub fn runs(&self) -> PathBuf {
+        self.runtime.join("runs")
+    }
+
     /// What operators asked for beside the files, of an app in the background.
     pub fn wishes(&self) -> PathBuf {
         self.state.join("wishes")

@@ -86,7 +86,14 @@ pub(crate) fn read_app_file(place: &Place) -> Option<AppFile> {
 
 /// Whether the API answers, or will again: while the overseer is replaced, its keeper lives on.
 fn is_alive(place: &Place, file: &AppFile) -> bool {
-    UnixStream::connect(place.socket()).is_ok() || Path::new(&format!("/proc/{}", file.keeper_pid)).exists()
+    UnixStream::connect(place.socket()).is_ok() || lives(file.keeper_pid)
+}
+
+/// Whether a process does more than wait to be reaped.
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name may hold anything: what follows its last `)` begins with the state.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 #[cfg(test)]

@@ -148,6 +148,12 @@ pub(crate) struct StartArgs {
     /// Start it in the background and return when it is up
     #[arg(short = 'D', long)]
     pub(crate) daemon: bool,
+    /// Go on with the workers that survived when all of ganger was killed
+    #[arg(long, conflicts_with = "end_survivors")]
+    pub(crate) adopt: bool,
+    /// First end the workers that survived when all of ganger was killed
+    #[arg(long)]
+    pub(crate) end_survivors: bool,
     /// Begin each line with the time
     #[arg(long, alias = "timestamp", overrides_with = "no_timestamps")]
     pub(crate) timestamps: bool,

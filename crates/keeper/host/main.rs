@@ -8,6 +8,8 @@
 //! - `keeper-host fail STATUS`: a keeper whose overseer ends with this status before it says a word.
 //! - `keeper-host farewell STATUS`: a keeper whose overseer ends the conversation, prints `last words`, and ends with
 //!   this status.
+//! - `keeper-host adopt SOCKET CGROUP RUN WORKER PID STARTED TAG`: watches that run, reads its stdin to the end, and
+//!   becomes a keeper that is handed it. The CGROUP may be empty.
 //! - `keeper-host state`: prints its descriptors, blocked and ignored signals, session and process group.
 //! - `keeper-host limit NEEDED`: raises its limit of descriptors, prints the limit that it has then.
 //! - `keeper-host attached PROGRAM ARG…`: runs it in this terminal, prints whom it killed.
@@ -17,12 +19,13 @@ use std::io::{IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 use std::time::Duration;
 
 use ganger_keeper::{
-    KEPT_MAX, Launch, Link, OverseerCommand, Patience, keep, keep_patiently, raise_descriptor_limit,
-    run_attached,
+    HandedRun, Handover, KEPT_MAX, Launch, Link, OverseerCommand, Patience, RunId, Usage, keep,
+    keep_patiently, raise_descriptor_limit, run_attached, watch,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
@@ -34,6 +37,7 @@ const HASTY: Patience = Patience {
     stop: Duration::from_millis(100),
     quit: Duration::from_millis(100),
     farewell: Duration::from_millis(100),
+    stopped: Duration::from_millis(100),
 };
 
 fn main() -> ExitCode {
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = args.collect();
     match mode.to_str() {
         Some("keep") => keep_with("overseer", args),
+        Some("adopt") => adopt(&args),
         Some("fail") => keep_with("end", args),
         Some("end") => status(&args[0]),
         Some("farewell") => keep_with("leave", args),
@@ -65,6 +70,33 @@ fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
         Some(_) => keep_patiently(overseer, HASTY),
         None => keep(overseer),
     })
+}
+
+fn adopt(args: &[OsString]) -> ExitCode {
+    let text = |index: usize| args[index].to_string_lossy().into_owned();
+    let number = |index: usize| text(index).parse::<u64>().unwrap_or_else(|_| exit(64));
+    let (run, pid) = (RunId(number(2)), u32::try_from(number(4)).unwrap_or_else(|_| exit(64)));
+    let started = number(5);
+    let processes = watch(pid, started).map(|process| (run, process)).into_iter().collect();
+    let handed = HandedRun {
+        run,
+        worker: text(3),
+        pid,
+        started,
+        tag: text(6),
+        exit: None,
+        usage: Usage::default(),
+        leftovers: Vec::new(),
+    };
+    let cgroup = Some(args[1].clone().into()).filter(|path: &PathBuf| !path.as_os_str().is_empty());
+    let handover = Handover { runs: vec![handed], cgroup, processes, ..Handover::default() };
+    println!("watches");
+    // The test closes it when the world is as it should be.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    let program = std::env::current_exe().unwrap_or_else(|_| exit(65));
+    let error = handover.execute(&program, &["keep".into(), args[0].clone()]);
+    eprintln!("{error}");
+    ExitCode::from(69)
 }
 
 /// Makes the kernel answer as one that does not have clone3, to this process and all that it starts.

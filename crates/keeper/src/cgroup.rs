@@ -62,6 +62,31 @@ impl Cgroups {
         Err(format!("{}: too many directories of other keepers", own.display()))
     }
 
+    /// Goes on with the directory of a keeper that is gone: its runs are in there. The lock was that keeper's.
+    pub(crate) fn resume(root: &Path) -> Result<Self, String> {
+        let failed = |what: &str| format!("{}: {what}", root.display());
+        // With nothing in it, another keeper may have taken it for abandoned.
+        match fs::create_dir(root) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&error.to_string())),
+            Ok(()) | Err(_) => {}
+        }
+        let lock = lock(root).ok_or_else(|| failed("another keeper has it"))?;
+        Ok(Self { root: root.to_owned(), lock, watcher: None })
+    }
+
+    /// The directory of the keeper whose run this process is; none if no keeper put it into a cgroup.
+    pub(crate) fn root_of(pid: u32) -> Option<PathBuf> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let directory = locate(&mounts, &fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)?;
+        let is_root = |path: &&Path| path.file_name().and_then(OsStr::to_str).is_some_and(is_keepers);
+        directory.ancestors().skip(1).find(is_root).map(Path::to_owned)
+    }
+
+    /// Whether a run has a cgroup here.
+    pub(crate) fn has(&self, run: RunId) -> bool {
+        self.path(run).is_dir()
+    }
+
     /// Makes the cgroup of a run and opens it, for the clone.
     pub(crate) fn add(&self, run: RunId) -> io::Result<OwnedFd> {
         let name = run.to_string();
@@ -168,12 +193,18 @@ impl Drop for Cgroups {
 /// lock tells, not the PID in the name: that may be of another namespace.
 fn remove_stale(own: &Path) {
     for directory in directories(own) {
-        let name = directory.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(NAME));
-        let is_ours = name.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
-        if is_ours && let Some(_lock) = lock(&directory) {
+        let name = directory.file_name().and_then(OsStr::to_str);
+        if name.is_some_and(is_keepers)
+            && let Some(_lock) = lock(&directory)
+        {
             remove(&directory, DEPTH_MAX);
         }
     }
+}
+
+/// Whether a directory is some keeper's.
+fn is_keepers(name: &str) -> bool {
+    name.strip_prefix(NAME).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// Takes a directory, if no keeper has it.

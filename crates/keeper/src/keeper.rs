@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::alarm::Alarm;
 use crate::capabilities::{self, Capabilities};
 use crate::cgroup::Cgroups;
+use crate::handover::Handover;
 use crate::link::{Letter, Message};
 use crate::manager::Manager;
 use crate::overseer::{Overseer, OverseerCommand};
@@ -51,7 +52,20 @@ pub fn keep(overseer: OverseerCommand) -> u8 {
 
 /// The same with other bounds for its waits.
 pub fn keep_patiently(overseer: OverseerCommand, patience: Patience) -> u8 {
-    match Keeper::begin(overseer, patience) {
+    let begun = Handover::from_env().and_then(|handed| {
+        let (handover, open_files) = handed.unwrap_or_default();
+        Keeper::begin(overseer, patience, handover, open_files)
+    });
+    lived(begun)
+}
+
+/// The same for an app whose keeper and overseer are gone while some of its runs live.
+pub fn keep_on(overseer: OverseerCommand, handover: Handover) -> u8 {
+    lived(Keeper::begin(overseer, Patience::default(), handover, None))
+}
+
+fn lived(begun: io::Result<Keeper>) -> u8 {
+    match begun {
         Ok(mut keeper) => keeper.live(),
         Err(error) => {
             eprintln!("ganger: {error}");
@@ -97,14 +111,24 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn begin(command: OverseerCommand, patience: Patience) -> io::Result<Self> {
+    fn begin(
+        command: OverseerCommand,
+        patience: Patience,
+        handover: Handover,
+        open_files: Option<OpenFiles>,
+    ) -> io::Result<Self> {
         let set = Set::of(&HEARD);
         set.block();
         let signals = signals::Descriptor::open(&set)?;
         signals::become_subreaper()?;
-        let open_files = descriptors::raise_limit();
+        let open_files = open_files.unwrap_or_else(descriptors::limits_at_birth);
+        descriptors::raise_limit();
         let spare_from = descriptors::limit().saturating_sub(SPARE);
-        let cgroups = capabilities::wants_cgroup().and_then(|()| Cgroups::create());
+        let Handover { runs, cgroup, kept, outputs, processes } = handover;
+        let cgroups = match cgroup {
+            Some(root) => Cgroups::resume(&root),
+            None => capabilities::wants_cgroup().and_then(|()| Cgroups::create()),
+        };
         let capabilities = capabilities::probe(&cgroups);
         let alarm = Alarm::new(command.background);
         let mut keeper = Self {
@@ -114,7 +138,7 @@ impl Keeper {
             spare_from: RawFd::try_from(spare_from).unwrap_or(RawFd::MAX),
             capabilities,
             trees: Trees::new(cgroups.ok()),
-            overseer: Overseer::new(command, open_files, patience.farewell)?,
+            overseer: Overseer::new(command, open_files, patience, kept)?,
             news: VecDeque::new(),
             unreaped: false,
             alarm,
@@ -122,6 +146,12 @@ impl Keeper {
             course: Course::Keep,
             patience,
         };
+        // Runs that live already are not ended because their first overseer here never said a word.
+        keeper.overseer.ever_greeted = !runs.is_empty();
+        keeper.trees.take_over(runs, processes)?;
+        for (worker, output) in outputs {
+            keeper.trees.runs.keep_handed(&worker, output);
+        }
         match keeper.overseer.start(&mut keeper.spawner) {
             Ok(pid) => keeper.trees.overseer = Some(pid),
             Err(failure) => return Err(io::Error::other(keeper.overseer.explain(failure))),
@@ -161,6 +191,9 @@ impl Keeper {
             flags.set(PollFlags::OUT, writable);
             waited.push(PollFd::new(socket, flags));
         }
+        if let Some(adopted) = &self.trees.adopted {
+            waited.push(PollFd::new(adopted, PollFlags::IN));
+        }
         let watcher = self.trees.cgroups.as_ref().and_then(Cgroups::watcher);
         if let Some(watcher) = &watcher {
             waited.push(PollFd::new(watcher, PollFlags::IN));
@@ -186,8 +219,9 @@ impl Keeper {
             }
         }
         let orphans = self.unreaped && self.reap();
+        self.news.extend(self.trees.hear_adopted().into_iter().map(News::Exited));
         let watcher = self.trees.cgroups.as_ref().is_some_and(|cgroups| cgroups.watcher().is_some());
-        if orphans || watcher {
+        if orphans || watcher || self.trees.adopted.is_some() {
             let emptied = self.trees.recheck();
             self.news.extend(emptied.into_iter().map(News::Emptied));
         }
@@ -196,6 +230,7 @@ impl Keeper {
     /// Takes some of the children that ended. Whether one was an orphan of some run.
     fn reap(&mut self) -> bool {
         let mut orphans = false;
+        self.overseer.look();
         for _ in 0..REAPED_MAX {
             let Reaped::Ended(ended) = reap() else {
                 self.unreaped = false;
@@ -272,12 +307,14 @@ impl Keeper {
         let deadline = Instant::now() + GONE_WITHIN;
         let mut hit = HashSet::new();
         loop {
+            let adopted = self.trees.kill_adopted();
             self.trees.kill_everything(&mut hit);
             while self.signals.next().is_some() {}
             loop {
                 match reap() {
                     Reaped::Ended(_) => {}
                     Reaped::NoneYet => break,
+                    Reaped::NoChildren if adopted => break,
                     Reaped::NoChildren => return,
                 }
             }
@@ -285,7 +322,8 @@ impl Keeper {
             if now >= deadline {
                 return;
             }
-            let mut waited = [PollFd::new(&self.signals, PollFlags::IN)];
+            let mut waited = vec![PollFd::new(&self.signals, PollFlags::IN)];
+            waited.extend(self.trees.adopted.as_ref().map(|adopted| PollFd::new(adopted, PollFlags::IN)));
             // Interrupted or failed: the children are looked at again.
             let _ = poll(&mut waited, Some(&until(deadline)));
         }
@@ -425,10 +463,19 @@ impl Keeper {
         let pid = spawned.inspect_err(|_| self.unmake_cgroup(id, held))?;
         let started = processes::started_since(tick, pid);
         let tag = launch.tag.as_bytes().into();
-        let hold = if held { Hold::Cgroup } else { Hold::Walk { tag, seen: HashSet::new() } };
+        let hold = if held { Hold::Cgroup } else { Hold::Walk { seen: HashSet::new() } };
         let worker_name = worker.into();
-        let run =
-            Run { worker: worker_name, pid, started, hold, end: None, condemned: false, acknowledged: false };
+        let run = Run {
+            worker: worker_name,
+            pid,
+            started,
+            tag,
+            hold,
+            adopted: false,
+            end: None,
+            condemned: false,
+            acknowledged: false,
+        };
         self.trees.runs.add(id, run);
         self.trees.runs.keep(worker, stdout, stderr);
         Ok((pid, started))

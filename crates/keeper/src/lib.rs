@@ -3,6 +3,7 @@
 //! It spawns, reaps and holds, for an overseer that decides. This is the one home of `unsafe` and of process system
 //! calls: everything that knows the kernel is in `sys`, and a port to another system replaces that.
 
+mod adopted;
 mod alarm;
 mod attached;
 mod backoff;
@@ -10,6 +11,7 @@ mod capabilities;
 mod cgroup;
 mod codec;
 mod detached;
+mod handover;
 mod keeper;
 mod link;
 mod manager;
@@ -20,14 +22,18 @@ mod patience;
 mod processes;
 mod protocol;
 mod runs;
+mod survivors;
 mod sys;
+mod take_over;
 mod trees;
 
+pub use adopted::{lives, watch};
 pub use attached::{Ended, SpawnError, run_attached};
 pub use capabilities::{Capabilities, capabilities};
 pub use cgroup::RunCgroups;
 pub use detached::{Detached, Happened, detach};
-pub use keeper::{keep, keep_patiently};
+pub use handover::{HandedRun, Handover, is_handed_over};
+pub use keeper::{keep, keep_on, keep_patiently};
 pub use link::{DESCRIPTOR_VARIABLE, Link};
 pub use manager::SOCKET_VARIABLE;
 pub use orphans::end_orphans;
@@ -38,6 +44,7 @@ pub use protocol::{
     BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, KEPT_MAX, Launch, Limit, NAMES_MAX, Process,
     Request, Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
 };
+pub use survivors::{Survivor, cgroups_of, survivors};
 pub use sys::descriptors::raise_descriptor_limit;
 pub use sys::signals::{Signals, ignore_terminal_signals};
 pub use sys::sockets::outstanding;

@@ -350,7 +350,7 @@ where
 }
 
 /// The bytes in a memory file that nobody can change any more.
-fn sealed(body: &[u8]) -> io::Result<OwnedFd> {
+pub(crate) fn sealed(body: &[u8]) -> io::Result<OwnedFd> {
     let file = memfd_create("ganger", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut rest = body;
     while !rest.is_empty() {
@@ -360,7 +360,8 @@ fn sealed(body: &[u8]) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
-fn unsealed(file: &OwnedFd, length: usize) -> io::Result<Vec<u8>> {
+/// What [`sealed`] wrote.
+pub(crate) fn unsealed(file: &OwnedFd, length: usize) -> io::Result<Vec<u8>> {
     let size = u64::try_from(fstat(file)?.st_size).unwrap_or(0);
     if size != length as u64 || !fcntl_get_seals(file)?.contains(SEALS) {
         return Err(malformed("a body that is not sealed, or of another length"));

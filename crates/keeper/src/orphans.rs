@@ -2,14 +2,13 @@
 //! every process of a run, and as the descendants of those.
 
 use std::collections::HashSet;
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::processes::{Snapshot, variable, with_descendants};
+use crate::processes::{Snapshot, everybody, variable, with_descendants};
 use crate::{Process, TAG_VARIABLE};
 
 /// How long killed processes may take to be gone before they are left behind, stuck in the kernel.
@@ -52,14 +51,12 @@ pub fn end_orphans(prefix: &str, signal: impl Fn(&str) -> i32, patience: Duratio
 
 /// The live processes whose tag begins so, with their tags.
 fn tagged(prefix: &str) -> Vec<(String, Snapshot)> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let with_tag = |pid: u32| {
         let tag = String::from_utf8(variable(pid, TAG_VARIABLE)?).ok()?;
         let process = Snapshot::of(pid).filter(|process| !process.is_dead())?;
         tag.starts_with(prefix).then_some((tag, process))
     };
-    numbers.filter_map(with_tag).collect()
+    everybody().filter_map(with_tag).collect()
 }
 
 fn wait_for_all(prefix: &str, until: Instant) {

@@ -6,13 +6,16 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::backoff::Backoff;
+use crate::handover::HANDOVER_VARIABLE;
 use crate::link::{DESCRIPTOR_VARIABLE, Inbox, Letter, Socket};
+use crate::patience::Patience;
 use crate::protocol::{Event, Inheritance, Launch, Request, Step};
 use crate::sys::descriptors::OpenFiles;
 use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
+use crate::sys::wait::halted;
 use crate::sys::{Failure, signals};
 
 /// While this many answers wait to be read, no request is taken.
@@ -39,8 +42,7 @@ pub(crate) struct Overseer {
     /// What came with the latest hello.
     kept: Vec<OwnedFd>,
     backoff: Backoff,
-    /// How long one may live on once the conversation with it is over: it may have something to tell its user.
-    end_within: Duration,
+    patience: Patience,
     again_at: Option<Instant>,
     /// Any overseer ever said hello.
     pub(crate) ever_greeted: bool,
@@ -52,8 +54,10 @@ struct Living {
     /// None once the conversation is over: it is to end by itself.
     socket: Option<Socket>,
     inbox: Inbox<Request>,
-    /// When it is killed if it has not ended by then.
+    /// When it is killed if it has not ended by then: it may have something to tell its user.
     kill_at: Option<Instant>,
+    /// When it is killed if it has not gone on by then. A debugger's stop is none that we are told of.
+    halted_until: Option<Instant>,
     greeted: bool,
     /// Its number means nothing any more; what it said last is still to be read.
     reaped: bool,
@@ -72,9 +76,11 @@ impl Overseer {
     pub(crate) fn new(
         command: OverseerCommand,
         open_files: OpenFiles,
-        end_within: Duration,
+        patience: Patience,
+        kept: Vec<OwnedFd>,
     ) -> io::Result<Self> {
-        let unrelated = |(name, _): &(OsString, OsString)| name != DESCRIPTOR_VARIABLE;
+        let unrelated =
+            |(name, _): &(OsString, OsString)| name != DESCRIPTOR_VARIABLE && name != HANDOVER_VARIABLE;
         let entry = |(mut name, value): (OsString, OsString)| {
             name.push("=");
             name.push(value);
@@ -90,9 +96,9 @@ impl Overseer {
             launch,
             open_files,
             process: None,
-            kept: Vec::new(),
+            kept,
             backoff: Backoff::default(),
-            end_within,
+            patience,
             again_at: None,
             ever_greeted: false,
         })
@@ -134,6 +140,7 @@ impl Overseer {
             socket: Some(ours),
             inbox: Inbox::default(),
             kill_at: None,
+            halted_until: None,
             greeted: false,
             reaped: false,
             outbox,
@@ -157,15 +164,26 @@ impl Overseer {
         self.again_at
     }
 
-    /// When it is to be killed, since the conversation with it is over.
+    /// When it is to be killed, since the conversation with it is over, or since it stands still.
     pub(crate) fn kill_at(&self) -> Option<Instant> {
-        self.process.as_ref()?.kill_at
+        let process = self.process.as_ref()?;
+        process.kill_at.into_iter().chain(process.halted_until).min()
+    }
+
+    /// Some child changed: whether it is this one that stands still, or goes on.
+    pub(crate) fn look(&mut self) {
+        let Some(process) = self.process.as_mut().filter(|process| !process.reaped) else { return };
+        // It may have gone on and been stopped again: the last change counts.
+        while let Some(halted) = halted(process.pid) {
+            process.halted_until = halted.then(|| Instant::now() + self.patience.stopped);
+        }
     }
 
     /// Kills it.
     pub(crate) fn kill(&mut self) {
         if let Some(process) = self.process.as_mut().filter(|process| !process.reaped) {
             process.kill_at = None;
+            process.halted_until = None;
             // If it has ended already, that is what was wanted.
             let _ = signals::send(process.pid, libc::SIGKILL);
         }
@@ -253,7 +271,7 @@ impl Overseer {
     fn hang_up(&mut self) {
         if let Some(process) = &mut self.process {
             process.socket = None;
-            process.kill_at = Some(Instant::now() + self.end_within);
+            process.kill_at = Some(Instant::now() + self.patience.farewell);
             process.outbox.clear();
         }
     }

@@ -15,6 +15,8 @@ pub struct Patience {
     pub quit: Duration,
     /// An overseer ends after the conversation with it is over.
     pub farewell: Duration,
+    /// An overseer that was stopped goes on, before it is killed and another one started.
+    pub stopped: Duration,
 }
 
 impl Default for Patience {
@@ -25,6 +27,7 @@ impl Default for Patience {
             stop: Duration::from_secs(5),
             quit: Duration::from_secs(5),
             farewell: Duration::from_secs(2),
+            stopped: Duration::from_secs(2),
         }
     }
 }

@@ -106,6 +106,26 @@ fn parse(pid: u32, stat: &str) -> Option<Snapshot> {
     })
 }
 
+/// Every process that there is.
+pub(crate) fn everybody() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// A process, and its status as the kernel has it: a zero while it lives, or where that is not for us to see.
+pub(crate) fn unreaped(pid: u32) -> Option<(Snapshot, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let status = stat.trim_end().rsplit(' ').next()?.parse().ok()?;
+    Some((parse(pid, &stat)?, status))
+}
+
+/// The users whose rights a process has: real, effective, saved, for files.
+pub(crate) fn users(pid: u32) -> Option<Vec<u32>> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_whitespace().map(|user| user.parse().ok()).collect()
+}
+
 /// The children of a process, of all its threads.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
@@ -126,9 +146,7 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 
 /// The same where the kernel keeps no such list: every process is asked for its parent.
 fn children_by_search(parent: u32) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers.filter(|pid| Snapshot::of(*pid).is_some_and(|process| process.parent == parent)).collect()
+    everybody().filter(|pid| Snapshot::of(*pid).is_some_and(|process| process.parent == parent)).collect()
 }
 
 /// These processes and all below them that live, parents first.

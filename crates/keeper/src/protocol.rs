@@ -410,6 +410,10 @@ pub struct RunReport {
     /// Once the main process ended: processes of its tree that are still alive.
     #[n(6)]
     pub leftovers: Vec<Process>,
+    /// The tag in the environment of its processes.
+    #[n(7)]
+    #[cbor(default)]
+    pub tag: String,
 }
 
 /// How a process ended.
@@ -421,12 +425,16 @@ pub enum Exit {
     /// This signal ended it.
     #[n(1)]
     Signal(#[n(0)] i32),
+    /// Nobody saw how: its parent was killed, and the kernel does not keep it.
+    #[n(2)]
+    Unknown,
 }
 
 impl Exit {
-    /// As a shell reports it: the code, or 128 + the signal's number.
+    /// As a shell reports it: the code, or 128 + the signal's number; 255 where it is unknown.
     pub fn status(self) -> u8 {
         match self {
+            Self::Unknown => u8::MAX,
             Self::Code(code) => code,
             Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::fstat;
 use rustix::io::fcntl_dupfd_cloexec;
 
+use crate::processes::Snapshot;
 use crate::protocol::{Exit, NAMES_MAX, Process, RunId, RunReport, Usage};
 
 /// Descriptors that are kept get numbers from here on.
@@ -16,7 +17,11 @@ pub(crate) struct Run {
     pub(crate) worker: Box<str>,
     pub(crate) pid: u32,
     pub(crate) started: u64,
+    /// The value of the tag in the environment of its processes; empty if there is none.
+    pub(crate) tag: Box<[u8]>,
     pub(crate) hold: Hold,
+    /// Another keeper started it: neither it nor its orphans are children of ours.
+    pub(crate) adopted: bool,
     pub(crate) end: Option<End>,
     /// A kill was sent to the whole tree: whoever turns up late gets it too.
     pub(crate) condemned: bool,
@@ -29,8 +34,6 @@ pub(crate) enum Hold {
     Cgroup,
     /// By descent, session, group, the tag in their environment, or because they were seen before.
     Walk {
-        /// The value of the tag in the environment; empty if there is none.
-        tag: Box<[u8]>,
         /// Members at the end of the main process, and at each signal to the tree.
         seen: HashSet<(u32, u64)>,
     },
@@ -52,6 +55,11 @@ impl Run {
         self.end.as_ref().is_none_or(|end| !end.empty)
     }
 
+    /// Whether its number still is that of its main process: that of an adopted one may be a stranger's now.
+    pub(crate) fn is_same(&self) -> bool {
+        !self.adopted || Snapshot::of(self.pid).is_some_and(|process| process.started == self.started)
+    }
+
     fn report(&self, run: RunId) -> RunReport {
         let leftovers = match &self.end {
             Some(end) if !end.empty => end.leftovers.clone(),
@@ -65,6 +73,7 @@ impl Run {
             exit: self.end.as_ref().map(|end| end.exit),
             usage: self.end.as_ref().map(|end| end.usage).unwrap_or_default(),
             leftovers,
+            tag: String::from_utf8_lossy(&self.tag).into_owned(),
         }
     }
 }
@@ -94,7 +103,10 @@ impl Runs {
 
     /// Enters a run that lives.
     pub(crate) fn add(&mut self, id: RunId, run: Run) {
-        self.by_pid.insert(run.pid, id);
+        // The number of a process that is no child of ours may come back as a child's.
+        if !run.adopted && run.end.is_none() {
+            self.by_pid.insert(run.pid, id);
+        }
         self.latest.insert(run.worker.clone(), id);
         self.by_id.insert(id, run);
     }
@@ -104,6 +116,11 @@ impl Runs {
         let other = !same_file(&stdout, &stderr);
         let kept = Kept { _stdout: out_of_the_way(stdout), _stderr: other.then(|| out_of_the_way(stderr)) };
         self.kept.insert(worker.into(), kept);
+    }
+
+    /// Keeps a descriptor of the output of a worker that was handed over.
+    pub(crate) fn keep_handed(&mut self, worker: &str, output: OwnedFd) {
+        self.kept.insert(worker.into(), Kept { _stdout: output, _stderr: None });
     }
 
     /// Closes the descriptors that are kept for a worker.

@@ -12,9 +12,10 @@ use std::collections::{HashMap, HashSet};
 use rustix::io::Errno;
 
 use crate::TAG_VARIABLE;
+use crate::adopted::{self, Adopted, Change};
 use crate::cgroup::Cgroups;
 use crate::processes::{self, Snapshot};
-use crate::protocol::{Process, RunId};
+use crate::protocol::{Exit, Process, RunId, Usage};
 use crate::runs::{End, Hold, Run, Runs, named};
 use crate::sys::signals;
 use crate::sys::wait::{Ended, is_stopped};
@@ -38,6 +39,8 @@ pub(crate) struct Trees {
     pub(crate) cgroups: Option<Cgroups>,
     /// Not a stranger, though a child of ours.
     pub(crate) overseer: Option<u32>,
+    /// Watches what is no child of ours; none while there is nothing to watch.
+    pub(crate) adopted: Option<Adopted>,
     /// Cgroups in which nothing is listed any more, but which the kernel does not yet let go.
     litter: Vec<RunId>,
 }
@@ -45,7 +48,7 @@ pub(crate) struct Trees {
 impl Trees {
     /// None yet.
     pub(crate) fn new(cgroups: Option<Cgroups>) -> Self {
-        Self { runs: Runs::default(), cgroups, overseer: None, litter: Vec::new() }
+        Self { runs: Runs::default(), cgroups, overseer: None, adopted: None, litter: Vec::new() }
     }
 
     /// Our children that are neither a run nor the overseer: orphans of some run.
@@ -60,8 +63,13 @@ impl Trees {
         match (self.runs.get(id), &self.cgroups) {
             (Some(Run { hold: Hold::Cgroup, .. }), Some(cgroups)) => cgroups.members(id),
             (Some(run), _) => {
-                let main = run.end.is_none().then_some(run.pid);
-                let orphans = self.strangers().into_iter().filter(|stranger| belongs(run, stranger));
+                let main = run.end.is_none().then_some(run.pid).filter(|_| run.is_same());
+                let orphans = if run.adopted {
+                    processes::everybody().filter_map(Snapshot::of).collect()
+                } else {
+                    self.strangers()
+                };
+                let orphans = orphans.into_iter().filter(|stranger| belongs(run, stranger));
                 processes::with_descendants(main.into_iter().chain(orphans.map(|orphan| orphan.pid)))
             }
             (None, _) => Vec::new(),
@@ -70,7 +78,7 @@ impl Trees {
 
     /// Sends a signal to the main process alone.
     pub(crate) fn signal_main(&self, id: RunId, signal: i32) -> Reached {
-        match self.runs.get(id).filter(|run| run.end.is_none()) {
+        match self.runs.get(id).filter(|run| run.end.is_none() && run.is_same()) {
             Some(run) => deliver_to_main(run, signal),
             None => Reached { processes: Vec::new(), errno: Some(Errno::SRCH) },
         }
@@ -125,7 +133,7 @@ impl Trees {
         let Some(run) = self.runs.get_mut(id) else { return };
         run.condemned |= kill;
         let main = run.pid;
-        if let Hold::Walk { seen, .. } = &mut run.hold {
+        if let Hold::Walk { seen } = &mut run.hold {
             seen.extend(members.filter(|(pid, _)| *pid != main));
         }
     }
@@ -133,8 +141,22 @@ impl Trees {
     /// Notes the end of a child. The run, if it was the main process of one.
     pub(crate) fn ended(&mut self, ended: &Ended) -> Option<RunId> {
         let id = self.runs.take_pid(ended.pid)?;
-        let run = self.runs.get_mut(id)?;
         let Ended { exit, usage, .. } = *ended;
+        self.main_ended(id, exit, usage)
+    }
+
+    /// Notes what happened to processes that are no children of ours: runs whose main process ended.
+    pub(crate) fn hear_adopted(&mut self) -> Vec<RunId> {
+        let changes = self.adopted.as_mut().map(Adopted::changes).unwrap_or_default();
+        let ended = changes.into_iter().filter_map(|change| match change {
+            Change::Ended(run, exit) => self.main_ended(run, exit, Usage::default()),
+            Change::Left => None,
+        });
+        ended.collect()
+    }
+
+    pub(crate) fn main_ended(&mut self, id: RunId, exit: Exit, usage: Usage) -> Option<RunId> {
+        let run = self.runs.get_mut(id)?;
         run.end = Some(End { exit, usage, leftovers: Vec::new(), empty: false });
         let leftovers = self.leftovers(id);
         self.remember(id, false, leftovers.iter().map(Snapshot::identity));
@@ -150,7 +172,11 @@ impl Trees {
     /// What lives on of a run whose main process ended. An empty cgroup is removed, another one watched.
     fn leftovers(&mut self, id: RunId) -> Vec<Snapshot> {
         let held = self.runs.get(id).is_some_and(|run| matches!(run.hold, Hold::Cgroup));
-        let Some(cgroups) = self.cgroups.as_mut().filter(|_| held) else { return self.members(id) };
+        let Some(cgroups) = self.cgroups.as_mut().filter(|_| held) else {
+            let members = self.members(id);
+            self.watch_left(id, &members);
+            return members;
+        };
         if cgroups.remove(id) {
             return Vec::new();
         }
@@ -165,6 +191,15 @@ impl Trees {
             self.litter.push(id);
         }
         members
+    }
+
+    /// The end of an orphan that is no child of ours is not told: it is watched.
+    fn watch_left(&mut self, id: RunId, members: &[Snapshot]) {
+        if self.runs.get(id).is_some_and(|run| run.adopted)
+            && let Some(adopted) = &mut self.adopted
+        {
+            adopted.add_left(members);
+        }
     }
 
     /// Kills what turns up in a tree that was killed.
@@ -185,7 +220,11 @@ impl Trees {
             let held = self.runs.get(id).is_some_and(|run| matches!(run.hold, Hold::Cgroup));
             let gone = match &self.cgroups {
                 Some(cgroups) if held => cgroups.remove(id),
-                Some(_) | None => self.members(id).is_empty(),
+                Some(_) | None => {
+                    let members = self.members(id);
+                    self.watch_left(id, &members);
+                    members.is_empty()
+                }
             };
             if gone {
                 self.runs.emptied(id);
@@ -226,6 +265,17 @@ impl Trees {
         run.and_then(|id| self.runs.get(id)).is_some_and(Run::is_live)
     }
 
+    /// Kills every run that is no child of ours. Whether any main process of them lives.
+    pub(crate) fn kill_adopted(&mut self) -> bool {
+        for id in self.runs.live() {
+            if self.runs.get(id).is_some_and(|run| run.adopted) {
+                self.signal_tree(id, libc::SIGKILL);
+            }
+        }
+        self.hear_adopted();
+        self.adopted.as_ref().is_some_and(|adopted| !adopted.is_over())
+    }
+
     /// Kills all that is below this process, the overseer too, and everything in its cgroups. To be repeated until
     /// no child is left.
     pub(crate) fn kill_everything(&self, hit: &mut HashSet<(u32, u64)>) {
@@ -254,12 +304,25 @@ pub(crate) fn kill_descendants(hit: &mut HashSet<(u32, u64)>) -> Vec<Snapshot> {
     killed
 }
 
-/// Sends a signal to the main process of a run that has not ended: its number is its own until we reap it.
+/// Sends a signal to the main process of a run that has not ended. The number of a child is its own until we reap it;
+/// that of an adopted one may pass to a stranger at any time.
 fn deliver_to_main(main: &Run, signal: i32) -> Reached {
-    let stopped = ENDING.contains(&signal) && is_stopped(main.pid);
-    let sent = signals::send(main.pid, signal)
-        .and_then(|()| if stopped { signals::send(main.pid, libc::SIGCONT) } else { Ok(()) });
-    match sent {
+    let is_stopped = || {
+        if main.adopted {
+            Snapshot::of(main.pid).is_some_and(|now| now.is_stopped())
+        } else {
+            is_stopped(main.pid)
+        }
+    };
+    let send = |signal| {
+        if main.adopted {
+            adopted::send((main.pid, main.started), signal)
+        } else {
+            signals::send(main.pid, signal)
+        }
+    };
+    let wakes = ENDING.contains(&signal) && is_stopped();
+    match send(signal).and_then(|()| if wakes { send(libc::SIGCONT) } else { Ok(()) }) {
         Ok(()) => Reached { processes: vec![Process { pid: main.pid, name: String::new() }], errno: None },
         Err(errno) => Reached { processes: Vec::new(), errno: Some(errno) },
     }
@@ -267,17 +330,23 @@ fn deliver_to_main(main: &Run, signal: i32) -> Reached {
 
 /// Sends a signal to a process that was seen this very moment.
 fn deliver(process: &Snapshot, signal: i32) -> Result<(), Errno> {
-    signals::send(process.pid, signal)?;
+    // The number of a child is its own until we reap it; any other may pass to a stranger at any time.
+    let is_child = process.parent == std::process::id();
+    let send = |signal| {
+        if is_child { signals::send(process.pid, signal) } else { adopted::send(process.identity(), signal) }
+    };
+    send(signal)?;
     if ENDING.contains(&signal) && process.is_stopped() {
-        signals::send(process.pid, libc::SIGCONT)?;
+        send(libc::SIGCONT)?;
     }
     Ok(())
 }
 
 fn belongs(run: &Run, stranger: &Snapshot) -> bool {
-    let Hold::Walk { tag, seen } = &run.hold else { return false };
-    stranger.session == run.pid
-        || stranger.group == run.pid
+    let (Hold::Walk { seen }, tag) = (&run.hold, &run.tag) else { return false };
+    // The number of a run that is not ours to reap may have passed to a stranger, who leads a session by it.
+    let is_own = !run.adopted || Snapshot::of(run.pid).is_none_or(|main| main.started == run.started);
+    is_own && (stranger.session == run.pid || stranger.group == run.pid)
         || seen.contains(&stranger.identity())
         || (!tag.is_empty()
             && processes::variable(stranger.pid, TAG_VARIABLE).is_some_and(|value| *value == **tag))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 
 use ganger_api::{Environment, Place};
 use ganger_logs::{Limits, Store};
@@ -15,6 +16,9 @@ pub struct Config {
     pub name: Option<String>,
     /// How the app lives.
     pub life: Life,
+    /// What this process becomes when the keeper is killed: a program that calls [`ganger_keeper::keep`], and its
+    /// arguments. None for an app that ends with its keeper.
+    pub heir: Option<Heir>,
     /// Where the app's socket, ledger and logs are.
     pub place: Place,
     /// What of the environment decides where things are.
@@ -28,6 +32,9 @@ pub struct Config {
     /// Makes the viewer in the terminal.
     pub viewer: Box<MakeViewer>,
 }
+
+/// A program and its arguments.
+pub type Heir = (PathBuf, Vec<OsString>);
 
 /// How an app lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod start;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::narrator::Narrator;
 use crate::wishes::WishFile;
-use crate::{Config, Error, Life, clock};
+use crate::{Config, Error, Heir, Life, clock};
 
 /// What other threads tell the engine.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ const EVENTS_PER_TURN: usize = 256;
 
 pub(crate) struct Engine {
     life: Life,
+    /// None for an app that ends with its keeper.
+    heir: Option<Heir>,
     core: Core,
     hands: Hands,
     capture: Capture,
@@ -148,7 +151,10 @@ impl Engine {
                 biased;
                 ready = self.hands.ready() => {
                     if let Err(error) = ready.and_then(|()| self.hear()) {
-                        return Err(self.give_up(lease, error));
+                        return Err(match self.heir.take() {
+                            Some(heir) => self.succeed(&lease, &heir, error),
+                            None => self.give_up(lease, error),
+                        });
                     }
                 }
                 Some(message) = messages.recv() => self.message(message),
@@ -172,7 +178,10 @@ impl Engine {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Welcome { runs, .. } => self.connected(&runs),
+            Event::Welcome { runs, capabilities, .. } => {
+                self.hands.welcome(&runs, capabilities.cgroup.map(PathBuf::from));
+                self.connected(&runs);
+            }
             Event::Spawned { run, pid, .. } => {
                 let run = ganger_core::RunId(run.0);
                 self.hands.answered(run);
@@ -278,7 +287,7 @@ impl Engine {
         let groups = self.core.spec().map(|spec| spec.groups.clone()).unwrap_or_default();
         let patience = groups.iter().map(|group| group.stop.timeout).max().unwrap_or_default();
         let signal = |tag: &str| self.hands.stop_signal(&groups, tag).number();
-        let killed = ganger_keeper::end_orphans(&self.launcher.prefix(), signal, patience);
+        let killed = ganger_keeper::end_orphans(&format!("{}/", self.app_id), signal, patience);
         self.narrator.killed(None, &killed);
         let Self { capture, forwards, narrator, hands, .. } = self;
         capture.stop();
@@ -287,6 +296,29 @@ impl Engine {
         hands.outputs.forget_pipes();
         lease.end();
         Error::Keeper(error)
+    }
+
+    /// The keeper is gone, and the app is to go on: this process becomes the next one. Returns only if that fails; then
+    /// the next start finds the workers.
+    fn succeed(mut self, lease: &Lease, (program, args): &Heir, error: io::Error) -> Error {
+        self.narrator.notice("the keeper was killed: this overseer takes its place".to_owned());
+        // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
+        let _ = lease.inherit();
+        self.settle();
+        let Self { capture, narrator, hands, app_id, .. } = self;
+        let lock = match lease.descriptor() {
+            Ok(lock) => lock,
+            Err(source) => return Error::System { action: "hold the lock", source },
+        };
+        // The pipes are opened once more before capture lets go of them: nothing in them is lost.
+        let handover = hands.into_handover(&format!("{app_id}/"), lock);
+        capture.stop();
+        narrator.finish();
+        let source = handover.execute(program, args);
+        if source.raw_os_error().is_none() {
+            return Error::Keeper(error);
+        }
+        Error::System { action: "become the keeper", source }
     }
 
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.

@@ -23,6 +23,12 @@ pub enum Error {
         /// Its keeper, if it says so.
         keeper: Option<u32>,
     },
+    /// Workers live of which no keeper knows.
+    #[error("{workers} workers of this app survive an earlier ganger that was killed")]
+    Survivors {
+        /// How many.
+        workers: usize,
+    },
     /// The spec names no group that would run.
     #[error("nothing to start: no group has a worker")]
     NothingToStart,
@@ -74,6 +80,9 @@ impl Error {
             Self::TooFewDescriptors { needed, .. } => {
                 Some(format!("raise it (ulimit -n {needed}), or start fewer workers"))
             }
+            Self::Survivors { .. } => Some(
+                "`ganger start -D` in its directory goes on with them, `ganger start` names them".to_owned(),
+            ),
             Self::NothingToStart => Some("set a count with -m web=1, or name groups to start".to_owned()),
             Self::Logs(error) => error.hint(),
             Self::File { source, .. } | Self::System { source, .. } => hint_of(source),

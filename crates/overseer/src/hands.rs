@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
-use ganger_keeper::{Event, Launch, Link, Process, Request, RunReport};
+use ganger_keeper::{Event, Handover, Launch, Link, Process, Request, RunReport};
 use ganger_logs::Capture;
 use ganger_spec::{Group, Logs, Signal, WorkerName};
 use tokio::io::Interest;
@@ -19,6 +20,7 @@ use tokio::io::unix::AsyncFd;
 use crate::launch::Failure;
 use crate::output::Outputs;
 use crate::readiness::{Source, register};
+use crate::roster::Roster;
 
 /// So many spawns are asked of the keeper before one is answered.
 const SPAWNS_MAX: usize = 32;
@@ -39,10 +41,11 @@ pub(crate) struct Hands {
     next_id: u64,
     null: Rc<OwnedFd>,
     pub(crate) outputs: Outputs,
+    roster: Roster,
 }
 
 impl Hands {
-    pub(crate) fn new(link: Link, outputs: Outputs) -> io::Result<Self> {
+    pub(crate) fn new(link: Link, outputs: Outputs, roster: Roster) -> io::Result<Self> {
         Ok(Self {
             link: register(link, Interest::READABLE)?,
             full: None,
@@ -55,6 +58,7 @@ impl Hands {
             next_id: 1,
             null: Rc::new(File::open("/dev/null")?.into()),
             outputs,
+            roster,
         })
     }
 
@@ -111,6 +115,7 @@ impl Hands {
     pub(crate) fn spawn(&mut self, run: RunId, worker: &WorkerName, launch: Launch, stdio: Vec<Rc<OwnedFd>>) {
         let id = self.id();
         self.under_way.insert(run);
+        self.roster.asked(run, worker, &launch.tag);
         let run = ganger_keeper::RunId(run.0);
         self.send(Request::Spawn { id, run, worker: worker.to_string(), launch }, stdio);
     }
@@ -132,6 +137,7 @@ impl Hands {
     /// The end of this run is accounted.
     pub(crate) fn acknowledge(&mut self, run: RunId) {
         self.runs.remove(&run);
+        self.roster.forget(run);
         self.ask(Request::Acknowledge { run: ganger_keeper::RunId(run.0) });
     }
 
@@ -216,7 +222,27 @@ impl Hands {
     pub(crate) fn receive(&mut self) -> io::Result<Option<Event>> {
         let event = self.link.get_mut().0.receive()?.map(|(event, _)| event);
         self.heard = event.is_none();
+        if let Some(event) = &event {
+            self.roster.hear(event);
+        }
         Ok(event)
+    }
+
+    /// The keeper told all that it knows.
+    pub(crate) fn welcome(&mut self, runs: &[RunReport], cgroup: Option<PathBuf>) {
+        self.roster.welcome(runs, cgroup);
+    }
+
+    /// Writes down who runs.
+    pub(crate) fn write_roster(&mut self) -> io::Result<()> {
+        self.roster.flush()
+    }
+
+    /// The keeper is gone: what the next one begins with. What is in the pipes lives as long as that.
+    pub(crate) fn into_handover(self, prefix: &str, lock: OwnedFd) -> Handover {
+        let mut handover = self.roster.into_handover(prefix, lock);
+        handover.outputs = self.outputs.readers();
+        handover
     }
 
     /// Until the keeper says something, or takes something while it is behind.
@@ -253,6 +279,7 @@ pub(crate) fn exit(exit: ganger_keeper::Exit) -> Exit {
         ganger_keeper::Exit::Signal(number) => {
             Signal::from_number(number).map_or(Exit::Unknown, Exit::Signal)
         }
+        ganger_keeper::Exit::Unknown => Exit::Unknown,
     }
 }
 

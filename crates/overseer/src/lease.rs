@@ -59,6 +59,14 @@ impl Lease {
         write().map_err(|source| Error::File { action: "write", path: path.clone(), source })
     }
 
+    /// Says that this process is the keeper from now on.
+    pub(crate) fn inherit(&self) -> Result<(), Error> {
+        match holder_of(&self.place) {
+            Some(app) => self.announce(&AppFile { keeper_pid: std::process::id(), ..app }),
+            None => Ok(()),
+        }
+    }
+
     /// Clears away what only a running app has.
     pub(crate) fn end(self) {
         // What cannot be removed is found stale by the next start and replaced.

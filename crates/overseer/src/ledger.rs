@@ -94,6 +94,12 @@ impl Ledger {
     }
 }
 
+/// Whose ledger is there.
+pub(crate) fn owner(path: &Path) -> Option<Owner> {
+    let first = BufReader::new(File::open(path).ok()?).split(b'\n').next()?.ok()?;
+    serde_json::from_slice(&first).ok()
+}
+
 /// Puts a ledger with just these records in place of the one that is there; the file, open at its end, and its size.
 fn write_whole(path: &Path, owner: &Owner, records: &[Record]) -> io::Result<(File, u64)> {
     let fresh = path.with_extension("new");

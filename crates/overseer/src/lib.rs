@@ -6,6 +6,7 @@
 //! restart. Any of it may die at any instant: the keeper holds the runs and their output, the ledger holds the
 //! decisions, and the next overseer goes on from both.
 
+mod abort;
 mod aside;
 mod clock;
 mod commands;
@@ -24,21 +25,25 @@ mod narrator;
 mod office;
 mod output;
 mod readiness;
+mod roster;
 mod server;
 mod stats;
 mod streams;
+mod survivors;
 mod views;
 mod wishes;
 
-pub use config::{Config, Life, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
+pub use config::{Config, Heir, Life, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
 pub use error::Error;
 pub use launch::{environment, launch_of};
 pub use lines::{api_line, stored_lines};
 pub use office::{Entry, MakeConfig, Office, edit, run_all};
+pub use survivors::{Survivors, survivors};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.
 ///
 /// To be called in a process that a keeper started: see [`ganger_keeper::keep`].
 pub fn run(config: Config) -> Result<u8, Error> {
+    abort::on_panic();
     engine::run(config)
 }

@@ -102,6 +102,14 @@ impl Outputs {
         }
     }
 
+    /// The reading ends of all pipes, by the names of their logs: what is in them lives as long as these.
+    pub(crate) fn readers(&self) -> Vec<(String, OwnedFd)> {
+        let logs = self.captured.keys().flat_map(|worker| self.logs(worker)).map(|log| log.to_string());
+        // A pipe that cannot be opened again lives on with its worker alone.
+        logs.filter_map(|log| create_pipe(&self.pipes.join(&log), None).ok().map(|pipe| (log, pipe.reader)))
+            .collect()
+    }
+
     /// Nothing is captured of this worker any more.
     pub(crate) fn release(&mut self, worker: &WorkerName, capture: &Capture) {
         for log in self.logs(worker) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::{Pid, PidfdFlags};
@@ -30,15 +31,44 @@ pub(super) async fn connect(place: &Place) -> Result<UnixStream, ClientError> {
 }
 
 /// The process at the other end, to be waited for.
-pub(super) fn overseer(stream: &UnixStream) -> Option<OwnedFd> {
-    open_process(u32::try_from(stream.peer_cred().ok()?.pid()?).ok()?)
+pub(super) struct Overseer {
+    /// The number of its socket's file: another overseer makes another one.
+    socket: Option<u64>,
+    process: OwnedFd,
 }
 
-/// Waits until an overseer that broke a connection is gone: as long as it is dying, its socket may take new ones.
-pub(super) async fn gone(overseer: OwnedFd) {
-    let Ok(overseer) = watched(overseer) else { return };
+pub(super) fn overseer(stream: &UnixStream, place: &Place) -> Option<Overseer> {
+    let pid = u32::try_from(stream.peer_cred().ok()?.pid()?).ok()?;
+    Some(Overseer { socket: socket(place), process: open_process(pid)? })
+}
+
+fn socket(place: &Place) -> Option<u64> {
+    std::fs::symlink_metadata(place.socket()).ok().map(|file| file.ino())
+}
+
+/// Waits until an overseer that broke a connection is gone: as long as it is dying, its socket may take new ones. One
+/// that became the keeper lives on; then the next one listens.
+pub(super) async fn gone(place: &Place, overseer: Overseer) {
     // One that lives on after all is asked again.
-    let _ = tokio::time::timeout(DYING_WAIT, overseer.readable()).await;
+    let _ = tokio::time::timeout(DYING_WAIT, gone_or_replaced(place, overseer)).await;
+}
+
+async fn gone_or_replaced(place: &Place, Overseer { socket: before, process }: Overseer) -> io::Result<()> {
+    let process = watched(process)?;
+    let changes = watched(changes(place)?)?;
+    loop {
+        if socket(place).is_some_and(|now| Some(now) != before) {
+            return Ok(());
+        }
+        tokio::select! {
+            ready = changes.readable() => {
+                let mut ready = ready?;
+                drain(changes.get_ref());
+                ready.clear_ready();
+            }
+            _ = process.readable() => return Ok(()),
+        }
+    }
 }
 
 /// The stream; none if nobody listens now.

@@ -165,6 +165,7 @@ fn unexplained(exit: Exit) -> Failure {
     let how = match exit {
         Exit::Code(code) => format!("with status {code}"),
         Exit::Signal(signal) => format!("by signal {signal}"),
+        Exit::Unknown => "unseen".to_owned(),
     };
     Failure::new(format!("ganger ended {how} before the app was up"))
         .hinted("`ganger daemon` in this directory shows more")

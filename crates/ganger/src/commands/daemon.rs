@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use ganger_api::{AppsInfo, Data, Environment, Request};
+use ganger_api::{AppsInfo, Data, Environment, Place, Request};
 use ganger_keeper::OverseerCommand;
+use ganger_overseer::Survivors;
 
 use super::app::none_added;
-use crate::ask::current_dir;
-use crate::cli::{DaemonArgs, Where};
+use crate::ask::{current_dir, directory};
+use crate::cli::{self, Command, DaemonArgs, Where};
 use crate::failure::{Failure, Outcome};
 
 /// Runs the app until it is told to end.
@@ -21,7 +22,29 @@ pub(crate) fn run(place: &Where, args: &DaemonArgs) -> Outcome {
             return Err(none_added());
         }
     }
-    keep(std::env::args_os().skip(1), true)
+    let found = survivors_for(place, args)?;
+    keep(std::env::args_os().skip(1), true, found)
+}
+
+/// The same for the words of `start -D` and `daemon`, where a keeper begins that nobody waits for.
+pub(crate) fn keep_detached(words: Vec<OsString>) -> Outcome {
+    // Who is handed the runs need not look for them.
+    if ganger_keeper::is_handed_over() {
+        return keep(words, true, None);
+    }
+    let cli = match cli::parse(std::iter::once("ganger".into()).chain(words.clone())) {
+        Ok(cli) => cli,
+        Err(shown) => return Ok(shown),
+    };
+    let found = match cli.command {
+        Some(Command::Daemon(args)) => survivors_for(&cli.place, &args)?,
+        _ => find(&cli.place)?,
+    };
+    keep(words, true, found)
+}
+
+fn survivors_for(place: &Where, args: &DaemonArgs) -> Result<Option<Survivors>, Failure> {
+    if is_for_all(place, args)? { Ok(None) } else { find(&args.place(place)) }
 }
 
 /// Whether all apps that were added are meant: no app is named, and there is none in this directory.
@@ -31,10 +54,27 @@ pub(crate) fn is_for_all(place: &Where, args: &DaemonArgs) -> Result<bool, Failu
     Ok(nothing_is_said && !["Procfile", "ganger.toml"].iter().any(|name| here.join(name).exists()))
 }
 
-/// This process becomes the keeper, of an overseer that is given these words.
-pub(crate) fn keep(words: impl IntoIterator<Item = OsString>, background: bool) -> Outcome {
+/// This process becomes the keeper, of an overseer that is given these words. What survived the death of all of ganger
+/// goes on.
+pub(crate) fn keep(
+    words: impl IntoIterator<Item = OsString>,
+    background: bool,
+    found: Option<Survivors>,
+) -> Outcome {
     let args = std::iter::once("overseer".into()).chain(words).collect();
-    Ok(ganger_keeper::keep(OverseerCommand { program: program()?, args, background }).into())
+    let command = OverseerCommand { program: program()?, args, background };
+    Ok(match found {
+        Some(survivors) => ganger_keeper::keep_on(command, survivors.adopt()),
+        None => ganger_keeper::keep(command),
+    }
+    .into())
+}
+
+/// The runs of the app that have no keeper.
+pub(crate) fn find(place: &Where) -> Result<Option<Survivors>, Failure> {
+    let environment = Environment::of_process();
+    let here = Place::of(&directory(place)?, &environment)?;
+    Ok(ganger_overseer::survivors(&here, &environment)?)
 }
 
 /// The program of this process, which is started again for each of ganger's parts.

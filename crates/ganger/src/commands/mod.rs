@@ -55,6 +55,6 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Overseer(args) => overseer::run(args.words),
-        Command::Keeper(args) => daemon::keep(args.words, true),
+        Command::Keeper(args) => daemon::keep_detached(args.words),
     }
 }

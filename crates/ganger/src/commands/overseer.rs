@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use ganger_api::{Environment, MAIN_DEPLOYMENT, Place};
 use ganger_logs::{From, Limits, Marks, Store};
-use ganger_overseer::{Config, Life, Line, Messenger, Office, Reading, Start, Viewer};
+use ganger_overseer::{Config, Heir, Life, Line, Messenger, Office, Reading, Start, Viewer};
 use ganger_spec::{Group, Loaded, LogName, Options, Settings, Spec, Stderr, WorkerName};
 
 use super::background::tell_starter;
-use super::daemon::is_for_all;
+use super::daemon::{is_for_all, program};
 use crate::ask::directory;
 use crate::cli::{self, Command, LogFormat, SpecArgs, StartArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -55,6 +55,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         let failure = Failure::usage("the overseer is started by its keeper");
         return Err(failure.hinted("`ganger start` starts both"));
     }
+    let heir = (program()?, std::iter::once("keeper".into()).chain(words.clone()).collect());
     let cli = match cli::parse(std::iter::once("ganger".into()).chain(words)) {
         Ok(cli) => cli,
         Err(shown) => return Ok(shown),
@@ -65,29 +66,33 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             let StartArgs { names, spec, .. } = args;
             let (groups, shown) = (names, on_stderr()?);
             let task = Task { place: cli.place, groups, spec, life: Life::Background, shown };
-            oversee(task).inspect_err(tell_starter)
+            oversee(task, Some(heir)).inspect_err(tell_starter)
         }
         Some(Command::Start(args)) => {
             let (groups, spec, life) = (args.names.clone(), args.spec.clone(), Life::Foreground);
-            oversee(Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) })
+            oversee(Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) }, None)
         }
         Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => oversee_all(),
         Some(Command::Daemon(args)) => {
             let place = args.place(&cli.place);
             let shown = if args.output { Shown::Output(StartArgs::default()) } else { on_stderr()? };
-            oversee(Task { place, groups: args.groups, spec: args.spec, life: Life::Background, shown })
+            oversee(
+                Task { place, groups: args.groups, spec: args.spec, life: Life::Background, shown },
+                Some(heir),
+            )
         }
         _ => Err(Failure::usage("only `start` and `daemon` have an overseer")),
     }
 }
 
-fn oversee(task: Task) -> Outcome {
+fn oversee(task: Task, heir: Option<Heir>) -> Outcome {
     let Task { place: asked, groups, spec, life, shown } = task;
     let mut options = load::options(&asked, &spec, &groups)?;
     options.background = life == Life::Background;
     let environment = Environment::of_process();
     let place = Place::of(&directory(&asked)?, &environment)?;
-    Ok(ExitCode::from(ganger_overseer::run(config(None, life, place, options, shown))?))
+    let config = Config { heir, ..config(None, life, place, options, shown) };
+    Ok(ExitCode::from(ganger_overseer::run(config)?))
 }
 
 /// Oversees all apps that were added, each as if it had been started in its directory.
@@ -122,6 +127,7 @@ fn config(name: Option<String>, life: Life, place: Place, options: Options, show
     Config {
         name,
         life,
+        heir: None,
         place,
         environment: Environment::of_process(),
         load: Box::new(move |reading| {

@@ -1,15 +1,24 @@
 //! `ganger start`: the app in this terminal, or with `-D` in the background; while it runs, its workers from another
 //! terminal.
 
+use std::io::{self, Write};
+use std::time::Duration;
+
 use ganger_api::{AppFile, Environment, Place, Request};
+use ganger_keeper::{HandedRun, end_orphans};
+use ganger_overseer::Survivors;
+use ganger_spec::Signal;
 
 use super::act::act;
 use super::background;
-use super::daemon::keep;
+use super::daemon::{find, keep};
 use crate::ask::{directory, find_running};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::render::Verb;
+
+/// Survivors that have not ended by then are killed.
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Starts the app, or workers of the app that runs.
 pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
@@ -24,8 +33,58 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
             act(&running, Verb::Start, &Request::Start { names: args.names.clone() }, args.json)
         }
         None if args.daemon => background::run(place, args),
-        None => keep(std::env::args_os().skip(1), false),
+        None => foreground(place, args),
     }
+}
+
+/// Workers that survived the death of all of ganger belong to no terminal: what becomes of them is to be said.
+fn foreground(place: &Where, args: &StartArgs) -> Outcome {
+    let words = std::env::args_os().skip(1);
+    match find(place)? {
+        Some(survivors) if args.end_survivors => {
+            let killed = end_orphans(&survivors.prefix(), |_| Signal::TERM.number(), ENDED_WITHIN);
+            for process in &killed {
+                say(&format!("had to kill {process}"));
+            }
+            drop(survivors);
+            keep(words, false, None)
+        }
+        Some(survivors) if !args.adopt => Err(refusal(&survivors)),
+        found => keep(words, false, found),
+    }
+}
+
+/// Names them all.
+fn refusal(survivors: &Survivors) -> Failure {
+    let lines: Vec<String> = survivors.runs().map(named).collect();
+    let (count, verb) = match lines.len() {
+        1 => ("a worker".to_owned(), "survives"),
+        count => (format!("{count} workers"), "survive"),
+    };
+    Failure::new(format!(
+        "{count} of this app {verb} an earlier ganger that was killed\n{}",
+        lines.join("\n")
+    ))
+    .hinted("`--adopt` goes on with them, `--end-survivors` ends them first")
+}
+
+fn named(run: &HandedRun) -> String {
+    let command = std::fs::read(format!("/proc/{}/cmdline", run.pid)).unwrap_or_default();
+    let words: Vec<_> = command.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let since = started(run.pid).map_or_else(String::new, |since| format!(", since {since}"));
+    format!("{} (pid {}{since}): {}", run.worker, run.pid, words.join(" ").trim_end())
+}
+
+/// When a process started, for people.
+fn started(pid: u32) -> Option<String> {
+    let made = std::fs::metadata(format!("/proc/{pid}")).ok()?.modified().ok()?;
+    let at = jiff::Timestamp::try_from(made).ok()?.to_zoned(jiff::tz::TimeZone::system());
+    Some(at.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// Tells something beside the result; a closed stderr does not matter.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "ganger: {text}");
 }
 
 /// The app of this directory, if it runs; one of a directory above is another app.

@@ -4,6 +4,7 @@
 //! user needs, not its exact text; exact texts stand in the transcripts.
 
 mod about;
+mod adoption;
 mod apps;
 mod background;
 mod bad_input;

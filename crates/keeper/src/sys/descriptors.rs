@@ -1,8 +1,10 @@
 //! Descriptors that this process was born with.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -10,14 +12,32 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Takes the one descriptor that was handed down to this process. Later processes do not inherit it. Works once.
 pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
-    if number < 3 || TAKEN.swap(true, Ordering::Relaxed) {
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(Errno::BADF.into());
+    }
+    own(number)
+}
+
+fn own(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 3 {
         return Err(Errno::BADF.into());
     }
     // SAFETY: the borrow ends with this function, and a number that is not open is refused by the call.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     fcntl_setfd(borrowed, FdFlags::CLOEXEC)?;
-    // SAFETY: it is open, as the call above showed, was opened before this process began, and is taken just once.
+    // SAFETY: it is open, as the call above showed, was opened before this program began, and the callers take it once.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Takes descriptors that the program before this one in the same process left open. Later processes do not inherit
+/// them. A number that is not open, is a standard stream's or comes twice is refused.
+pub(crate) fn handed_down(numbers: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    numbers
+        .iter()
+        .map(|number| if taken.insert(*number) { own(*number) } else { Err(Errno::BADF.into()) })
+        .collect()
 }
 
 /// The limits of open descriptors: soft and hard.
@@ -32,6 +52,17 @@ pub(crate) fn raise_limit() -> OpenFiles {
     (before.current.unwrap_or(u64::MAX), before.maximum.unwrap_or(u64::MAX))
 }
 
+/// The limits that this process was born with.
+pub(crate) fn limits_at_birth() -> OpenFiles {
+    *AT_BIRTH.get_or_init(|| {
+        let now = getrlimit(Resource::Nofile);
+        (now.current.unwrap_or(u64::MAX), now.maximum.unwrap_or(u64::MAX))
+    })
+}
+
+/// Noted before they are first raised.
+static AT_BIRTH: OnceLock<OpenFiles> = OnceLock::new();
+
 /// How many descriptors this process may have open.
 pub(crate) fn limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
@@ -40,6 +71,7 @@ pub(crate) fn limit() -> u64 {
 /// Lets this process have as many descriptors open at once as are needed, if it may. Gives the limit that is in
 /// force now: fewer than needed if no more are allowed. What it starts later inherits that limit.
 pub fn raise_descriptor_limit(needed: u64) -> io::Result<u64> {
+    limits_at_birth();
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let fits = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
     if !fits(current) {

@@ -7,6 +7,7 @@
 mod child;
 mod clone;
 pub(crate) mod descriptors;
+pub(crate) mod pidfd;
 pub(crate) mod probes;
 pub(crate) mod signals;
 pub(crate) mod sockets;

@@ -21,9 +21,9 @@ pub(crate) fn has_close_range() -> bool {
 }
 
 /// The first version of the kernel's answer to `PIDFD_GET_INFO`.
-type Info = [u64; 8];
+pub(super) type Info = [u64; 8];
 /// `_IOWR(0xff, 11, Info)`.
-const GET_INFO: libc::Ioctl = libc::_IOWR::<Info>(0xff, 11);
+pub(super) const GET_INFO: libc::Ioctl = libc::_IOWR::<Info>(0xff, 11);
 
 /// Whether a process descriptor tells about its process.
 pub(crate) fn has_pidfd_info(pidfd: &OwnedFd) -> bool {

@@ -49,6 +49,14 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
     child.is_some_and(|child| matches!(waitid(child, look), Ok(Some(_))))
 }
 
+/// Whether a child was stopped by a signal or goes on, if either happened since this was last asked. Never blocks, and
+/// leaves its end to [`reap`].
+pub(crate) fn halted(pid: u32) -> Option<bool> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+    waitid(WaitId::Pid(pid), options).ok().flatten().map(|status| status.stopped())
+}
+
 /// Waits until this child ended. For a child whose end is certain and near, or for a process that has nothing else
 /// to do.
 pub(crate) fn wait_for(pid: u32) -> Option<Exit> {
@@ -66,7 +74,8 @@ pub(crate) fn wait_for(pid: u32) -> Option<Exit> {
     }
 }
 
-fn exit(status: i32) -> Exit {
+/// A status as the kernel has it.
+pub(crate) fn exit(status: i32) -> Exit {
     if libc::WIFSIGNALED(status) {
         Exit::Signal(libc::WTERMSIG(status))
     } else {

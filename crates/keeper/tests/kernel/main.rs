@@ -1,5 +1,6 @@
 //! The keeper on the real kernel.
 
+mod adopted;
 mod attached;
 mod overseers;
 mod runs;

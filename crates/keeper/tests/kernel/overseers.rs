@@ -172,3 +172,20 @@ fn a_lock_stays_with_the_keeper_while_overseers_come_and_go() {
     assert_eq!(keeper.quit(0), 0);
     locked_in_time(file());
 }
+
+#[test]
+fn an_overseer_that_was_stopped_is_replaced_and_one_that_goes_on_in_time_is_not() {
+    let mut keeper = Keeper::greeted(Tree::Best);
+    let first = keeper.overseer;
+    for signal in [Signal::STOP, Signal::CONT] {
+        kill_process(pid(first), signal).unwrap();
+    }
+    let lives = keeper.run(1, "web.1", argv(&["sleep", "1000"]));
+    assert_eq!(keeper.overseer, first);
+    kill_process(pid(first), Signal::STOP).unwrap();
+    keeper.reconnect();
+    gone(first);
+    assert_ne!(keeper.overseer, first);
+    let runs = keeper.hello();
+    assert_eq!(runs.iter().map(|run| (run.pid, run.exit)).collect::<Vec<_>>(), [(lives, None)]);
+}

@@ -50,7 +50,7 @@ pub(crate) struct Keeper {
     pub(crate) cgroup: Option<PathBuf>,
     control: UnixStream,
     listener: UnixListener,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     next: u64,
     ended: bool,
 }
@@ -86,7 +86,7 @@ impl Keeper {
             cgroup: None,
             control,
             listener,
-            _dir: dir,
+            dir,
             next: 0,
             ended: false,
         }
@@ -115,6 +115,54 @@ impl Keeper {
             }
             other => panic!("not welcome: {other:?}"),
         }
+    }
+
+    /// Kills the keeper and its overseer; the next keeper, which is handed this run. `meanwhile` happens when nobody but
+    /// its descriptor watches it.
+    pub(crate) fn succeeded(mut self, tree: Tree, run: &RunReport, meanwhile: impl FnOnce()) -> Self {
+        self.ended = true;
+        let socket = self.listener.local_addr().unwrap().as_pathname().unwrap().to_owned();
+        let mut command = command(&[HOST, "adopt"]);
+        command.arg(socket).arg(self.cgroup.clone().unwrap_or_default());
+        command.args([run.run.to_string(), run.worker.clone()]);
+        command.args([run.pid.to_string(), run.started.to_string(), run.tag.clone()]);
+        if tree == Tree::Walk {
+            command.env("GANGER_NO_CGROUP", "1");
+        }
+        let (mut watches, its) = pipe().unwrap();
+        let mut process = command.stdin(Stdio::piped()).stdout(its).spawn().unwrap();
+        drop(command);
+        assert_eq!(line(&mut watches), "watches");
+        kill_process(pid(self.overseer), Signal::KILL).unwrap();
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        meanwhile();
+        drop(process.stdin.take());
+        let listener = self.listener.try_clone().unwrap();
+        let (link, overseer, kept, control) = accept(&listener);
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Self {
+            process,
+            link,
+            overseer,
+            kept,
+            clone3: false,
+            cgroup: None,
+            control,
+            listener,
+            dir,
+            next: 0,
+            ended: false,
+        }
+    }
+
+    /// What the keeper knows of its only run, asked by another overseer.
+    pub(crate) fn only_run(&mut self) -> RunReport {
+        self.kill_overseer();
+        self.reconnect();
+        let mut runs = self.hello();
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        runs.remove(0)
     }
 
     /// Takes the place of an overseer that died.

@@ -63,6 +63,8 @@ impl Engine {
         };
         let news = self.herald.news(standing);
         self.tell_manager(news);
+        // Those who are not written down are found by what their environment says.
+        let _ = self.hands.write_roster();
         // An error shows again, and is dealt with, when the line is next read.
         let _ = self.hands.flush();
         self.narrator.write_down();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ganger_api::{AppFile, EventKind, Place, Time};
 use ganger_core::{Core, Input, Record};
 use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
-use ganger_logs::Capture;
+use ganger_logs::{Capture, Limits};
 use ganger_spec::{Loaded, Settings, Spec};
 use tokio::sync::mpsc;
 
@@ -24,13 +24,14 @@ use crate::lease::Lease;
 use crate::ledger::{Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
+use crate::roster::Roster;
 use crate::wishes::WishFile;
-use crate::{Config, Error, Life, clock, server, stats};
+use crate::{Config, Error, Life, clock, ledger, roster, server, stats, survivors};
 
 /// So many descriptors an overseer without workers gets by with, a few clients included.
 const OWN_DESCRIPTORS: u64 = 40;
-/// A worker that writes needs so many: its pipe, its log and the log's index. A silent one needs the pipe.
-const LOUD_DESCRIPTORS: u64 = 3;
+/// A worker that writes needs so many: its pipe, its log, the log's index and its process. A silent one needs the pipe.
+const LOUD_DESCRIPTORS: u64 = 4;
 /// Each forwarder needs so many for it: the log and its index.
 const FORWARD_DESCRIPTORS: u64 = 2;
 
@@ -45,10 +46,12 @@ pub(super) struct Started {
 
 /// Takes the app, and makes an engine that only has to be run.
 pub(super) fn start(config: Config, mut link: Link, keeper_pid: u32) -> Result<Started, Error> {
-    let Config { name, life, place, environment, load, inherited, limits, viewer } = config;
+    let Config { name, life, heir, place, environment, load, inherited, limits, viewer } = config;
     place.create(&environment)?;
-    let lease = Lease::take(&place, link.take_kept().into_iter().next())?;
-    let mut past = Past::recall(life, &place, keeper_pid)?;
+    let kept = link.take_kept().into_iter().next();
+    let (is_ours, lease) = (kept.is_some(), Lease::take(&place, kept)?);
+    refuse_doubles(&place, is_ours || name.is_some())?;
+    let mut past = Past::recall(life, &place, keeper_pid, is_ours)?;
     let is_fresh = past.records.is_empty();
     // A ledger that was damaged may name workers and not say what is to run: the files do.
     let is_unreleased = past.spec.is_none();
@@ -58,12 +61,7 @@ pub(super) fn start(config: Config, mut link: Link, keeper_pid: u32) -> Result<S
     };
     make_room(&loaded.spec, life, is_fresh)?;
     let (message_sender, messages) = mpsc::unbounded_channel();
-    let trouble = message_sender.clone();
-    let on_event = Box::new(move |event| {
-        // It fails only when the engine has ended, and nobody listens then.
-        let _ = trouble.send(Message::Logs(event));
-    });
-    let capture = Capture::start(&place.logs(), limits, on_event)?;
+    let capture = capture(&place, limits, message_sender.clone())?;
     let forwards = forwards(&place, &capture, &message_sender, &loaded.spec);
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
@@ -74,12 +72,14 @@ pub(super) fn start(config: Config, mut link: Link, keeper_pid: u32) -> Result<S
 
     let pipes = place.runtime.join("pipes");
     make_private(&pipes)?;
+    let roster = Roster::new(place.runs(), heir.is_some());
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
         life,
+        heir,
         core,
-        hands: Hands::new(link, Outputs::new(pipes, limits)).map_err(Error::Keeper)?,
+        hands: Hands::new(link, Outputs::new(pipes, limits), roster).map_err(Error::Keeper)?,
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         forwards,
@@ -141,6 +141,23 @@ fn as_loaded(spec: Spec) -> Loaded {
     Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
 }
 
+/// Where no keeper kept the app, nothing of it may live: a start beside what survived would double it.
+/// An app that is one of several is kept by their common lock.
+fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
+    let alive =
+        if is_kept { 0 } else { roster::survivors(&place.runs(), &survivors::prefix(place)).alive.len() };
+    if alive == 0 { Ok(()) } else { Err(Error::Survivors { workers: alive }) }
+}
+
+/// Captures what workers write; what the store has to say is told.
+fn capture(place: &Place, limits: Limits, trouble: mpsc::UnboundedSender<Message>) -> Result<Capture, Error> {
+    let on_event = Box::new(move |event| {
+        // It fails only when the engine has ended, and nobody listens then.
+        let _ = trouble.send(Message::Logs(event));
+    });
+    Ok(Capture::start(&place.logs(), limits, on_event)?)
+}
+
 /// Whether there is something to start, and descriptors for it. What runs is not given up for them: what needs a
 /// descriptor is tried until there is one. In the background there may be nothing to do yet.
 fn make_room(spec: &Spec, life: Life, is_fresh: bool) -> Result<(), Error> {
@@ -194,10 +211,12 @@ struct Past {
 }
 
 impl Past {
-    fn recall(life: Life, place: &Place, keeper_pid: u32) -> Result<Self, Error> {
-        let path = place.ledger();
+    /// Whoever got the app's lock from the keeper goes on with the ledger of this boot, whichever keeper it began under.
+    fn recall(life: Life, place: &Place, keeper_pid: u32, is_ours: bool) -> Result<Self, Error> {
+        let (path, boot) = (place.ledger(), clock::boot_id());
+        let before = ledger::owner(&path).filter(|before| is_ours && before.boot == boot);
         let keeper_started = stats::started(keeper_pid).unwrap_or(0);
-        let owner = Owner { keeper_pid, keeper_started, boot: clock::boot_id() };
+        let owner = before.unwrap_or(Owner { keeper_pid, keeper_started, boot });
         let opened = Ledger::open(&path, owner);
         let (ledger, records, damaged) =
             opened.map_err(|source| Error::File { action: "open", path, source })?;

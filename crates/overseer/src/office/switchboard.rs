@@ -400,6 +400,7 @@ mod tests {
                 started: 6,
                 exit: None,
                 usage: ganger_keeper::Usage::default(),
+                tag: String::new(),
                 leftovers: Vec::new(),
             };
             let report = local_report(slot, report);
