@@ -420,6 +420,8 @@ impl Keeper {
             }
             Request::Notify { state } => self.manager.tell(state),
             Request::Quit { status } => {
+                // Nobody reads on. Now there is time for it, while the overseer ends.
+                self.trees.runs.release_all();
                 self.course = Course::Quit { status, until: Instant::now() + self.patience.quit };
             }
         }

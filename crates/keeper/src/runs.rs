@@ -128,6 +128,11 @@ impl Runs {
         self.kept.remove(worker);
     }
 
+    /// Closes the descriptors that are kept for any worker.
+    pub(crate) fn release_all(&mut self) {
+        self.kept.clear();
+    }
+
     pub(crate) fn get(&self, run: RunId) -> Option<&Run> {
         self.by_id.get(&run)
     }

@@ -327,7 +327,6 @@ impl Engine {
         capture.stop();
         narrator.finish();
         forwards.finish();
-        hands.outputs.forget_pipes();
         lease.end();
         hands.ask(ganger_keeper::Request::Quit { status });
         loop {

@@ -136,6 +136,10 @@ impl Engine {
                 self.end = End::Sweeping { status };
                 let id = self.hands.id();
                 self.hands.ask(Request::Sweep { id });
+                self.keep_book(Ledger::flush);
+                // An error shows again, and is dealt with, when the line is next read.
+                let _ = self.hands.flush();
+                self.hands.outputs.forget_pipes();
             }
         }
     }
