@@ -16,8 +16,11 @@ pub struct Line {
     pub time: i64,
     /// The run that wrote it; 0 when it is not known.
     pub run: u64,
-    /// Where in its log it begins; resume after it from `position + text.len() + 1`.
+    /// Where in its log it begins.
     pub position: u64,
+    /// Where what follows it begins. That is after its newline, if it has one: what a run left at its end and a
+    /// piece of an overlong line have none.
+    pub end: u64,
     /// Its bytes, without the newline.
     pub text: Vec<u8>,
 }

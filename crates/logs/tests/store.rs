@@ -210,6 +210,31 @@ fn what_a_run_left_without_a_newline_is_a_line_of_that_run() {
 }
 
 #[test]
+fn reading_on_after_any_line_misses_no_byte_and_repeats_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = start(dir.path(), limits());
+    let mut web = worker(&capture, dir.path(), "web.1");
+    let long = "x".repeat(600 * 1024);
+    for (run, text) in (1..).zip(["one\nbroken", "two\n\n", &long, "after\nthe end"]) {
+        capture.begin("web.1", run);
+        drain(&capture, "web.1");
+        web.write_all(text.as_bytes()).unwrap();
+        drain(&capture, "web.1");
+    }
+    let store = capture.store();
+    let all = lines(&store, &["web.1"], Query::default());
+    let lengths = all.iter().map(|line| line.text.len()).collect::<Vec<_>>();
+    assert_eq!(lengths, [3, 6, 3, 0, 262_144, 262_144, 90_112, 5, 7]);
+    assert_eq!((all[0].position, all[8].end), (0, drain(&capture, "web.1")));
+    for (number, line) in (1..).zip(&all) {
+        let from = [("web.1".to_owned(), From::Position(line.end))];
+        let mut merged = Merged::resume(&store, &from, Query::default()).unwrap();
+        let next = merged.next_batch(1).unwrap();
+        assert_eq!(next.first(), all.get(number), "after line {number}");
+    }
+}
+
+#[test]
 fn lines_of_several_logs_come_in_the_order_of_time() {
     let dir = tempfile::tempdir().unwrap();
     let capture = start(dir.path(), limits());

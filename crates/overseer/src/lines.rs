@@ -30,7 +30,7 @@ pub fn api_line(line: &Line) -> Option<LogLine> {
         log: LogName::try_from(line.log.to_string()).ok()?,
         time: Time::from_unix_nanos(line.time.into())?,
         run: (line.run != 0).then_some(line.run),
-        position: line.position + line.text.len() as u64 + 1,
+        position: line.end,
         text: Text::new(&line.text),
     })
 }
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn a_stored_line_is_a_line_of_the_api() {
-        let stored =
-            Line { log: "web.1".into(), time: 1_000_000_000, run: 0, position: 10, text: b"hello".to_vec() };
+        let (log, text) = ("web.1".into(), b"hello".to_vec());
+        let stored = Line { log, time: 1_000_000_000, run: 0, position: 10, end: 16, text };
         let line = api_line(&stored).unwrap();
         assert_eq!((line.run, line.position, line.text.text.as_str()), (None, 16, "hello"));
         assert_eq!(line.time.to_string(), "1970-01-01T00:00:01Z");

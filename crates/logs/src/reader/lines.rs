@@ -140,6 +140,7 @@ impl Lines {
         let text = self.buf[self.used..self.used + len - ending].to_vec();
         self.used += len;
         self.searched = 0;
-        Ok(Line { log: self.reader.log().clone(), time: stamp.time, run: stamp.run, position, text })
+        let end = position + len as u64;
+        Ok(Line { log: self.reader.log().clone(), time: stamp.time, run: stamp.run, position, end, text })
     }
 }

@@ -139,7 +139,7 @@ mod tests {
     fn line(text: &[u8]) -> Line {
         // 2026-11-22 10:00:05.25 in UTC.
         let time = 1_795_341_605_250_000_000;
-        Line { log: "web.1".into(), time, run: 7, position: 0, text: text.to_vec() }
+        Line { log: "web.1".into(), time, run: 7, position: 0, end: 0, text: text.to_vec() }
     }
 
     fn messages(target: Target, text: &[u8]) -> VecDeque<Vec<u8>> {
