@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use ganger_spec::{LogName, WorkerName};
+use ganger_spec::WorkerName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{EndedRunInfo, GroupUsageInfo, Operation, Text, Time, UsageInfo};
+use crate::{EndedRunInfo, GroupUsageInfo, LogLine, Operation, Time, UsageInfo};
 
 /// What is answered. On the wire each is its content alone; the request tells which it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -413,23 +413,6 @@ impl fmt::Display for ForwardState {
             Self::Failing => "failing",
         })
     }
-}
-
-/// A line that a worker wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LogLine {
-    /// Whose log.
-    #[schemars(with = "String")]
-    pub log: LogName,
-    /// When it was written.
-    pub time: Time,
-    /// The number of the run that wrote it, if it is known.
-    pub run: Option<u64>,
-    /// Where the next line begins, in bytes from the first that the log ever held.
-    pub position: u64,
-    /// The line without its end.
-    #[serde(flatten)]
-    pub text: Text,
 }
 
 /// What kind of event it is.

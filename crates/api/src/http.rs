@@ -320,6 +320,7 @@ fn log_query(query: &Query, parts: &HttpParts<'_>) -> Result<LogQuery, ApiError>
     };
     Ok(LogQuery {
         names: checked(query.all("name"))?,
+        stream: query.parsed("stream", "stdout or stderr")?,
         since: query.parsed("since", "a time as RFC 3339 has it")?,
         until: query.parsed("until", "a time as RFC 3339 has it")?,
         lines,
@@ -358,6 +359,7 @@ fn accept_items(events: bool) -> &'static str {
 
 fn log_pairs(logs: &LogQuery) -> Vec<(&'static str, String)> {
     let mut pairs: Vec<_> = logs.names.iter().map(|name| ("name", name.clone())).collect();
+    pairs.extend(logs.stream.map(|stream| ("stream", stream.to_string())));
     pairs.extend(logs.since.map(|since| ("since", since.to_string())));
     pairs.extend(logs.until.map(|until| ("until", until.to_string())));
     pairs.extend(logs.lines.map(|lines| ("lines", lines.to_string())));

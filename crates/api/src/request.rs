@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ganger_spec::Signal;
 
-use crate::{LogCursor, Operation, Time};
+use crate::{LogCursor, Operation, Stream, Time};
 
 /// What can be asked of a running app.
 ///
@@ -101,6 +101,8 @@ pub enum Request {
 pub struct LogQuery {
     /// Whose logs; all if empty.
     pub names: Vec<String>,
+    /// Only what was written there, where stderr is kept apart: stderr alone, or all but that.
+    pub stream: Option<Stream>,
     /// Nothing that was written before this.
     pub since: Option<Time>,
     /// Nothing that was written after this.

@@ -2,8 +2,9 @@
 
 use schemars::{Schema, SchemaGenerator};
 
+use crate::LogLine;
 use crate::data::{
-    AppInfo, AppsInfo, EnvInfo, EventInfo, ForwardsInfo, LogLine, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
+    AppInfo, AppsInfo, EnvInfo, EventInfo, ForwardsInfo, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
     VersionInfo, WhyInfo, WorkersInfo,
 };
 use crate::http::{AddAppBody, NamesBody, QuitBody, ReloadBody, RemoveAppBody, ScaleBody, SignalBody};
@@ -131,8 +132,11 @@ const fn parameter(name: &'static str, kind: ParameterKind, summary: &'static st
 const NAMES: &str = "A worker, a group, a glob or all; may be given several times. All if none is given.";
 const FOLLOW: &str = "Go on with what comes, as server-sent events.";
 
+const STREAM: &str = "Where stderr is kept apart: stderr for that alone, stdout for all but that.";
+
 const LOG_PARAMETERS: &[Parameter] = &[
     parameter("name", ParameterKind::Texts, NAMES),
+    parameter("stream", ParameterKind::Text, STREAM),
     parameter("since", ParameterKind::Time, "Nothing that was written before this."),
     parameter("until", ParameterKind::Time, "Nothing that was written after this."),
     parameter("lines", ParameterKind::Number, "At most this many of the last lines, over all logs together."),

@@ -438,6 +438,12 @@ pub(crate) struct LogsArgs {
     /// At most this many of the last lines
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) lines: Option<u32>,
+    /// Leave out the stderr of workers that keep it apart
+    #[arg(long, conflicts_with = "stderr")]
+    pub(crate) stdout: bool,
+    /// Only the stderr of workers that keep it apart
+    #[arg(long)]
+    pub(crate) stderr: bool,
     /// Nothing older: 10m, 2h, 12:30 or 2026-11-22T10:00:00Z
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<String>,

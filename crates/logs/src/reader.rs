@@ -22,7 +22,7 @@ use crate::log::{Log, Segment};
 use crate::name::Paths;
 use crate::pack::Packed;
 use crate::store::Inner;
-use crate::{Error, Result};
+use crate::{Error, Result, Store};
 
 /// Where a reader begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,11 @@ impl Reader {
     /// The name of the log.
     pub fn log(&self) -> &Arc<str> {
         &self.log.name
+    }
+
+    /// The store that holds the log.
+    pub fn store(&self) -> Store {
+        Store { inner: Arc::clone(&self.store) }
     }
 
     /// The position of the next byte.

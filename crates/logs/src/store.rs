@@ -16,7 +16,7 @@ const TRIM_BYTES: u64 = 1 << 20;
 /// The logs of a directory; a cheap handle to be cloned at will.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
@@ -58,6 +58,11 @@ impl Store {
     /// The names of all logs, in order.
     pub fn logs(&self) -> Vec<String> {
         lock(&self.inner.logs).keys().map(ToString::to_string).collect()
+    }
+
+    /// Whether there is a log of this name.
+    pub fn holds(&self, log: &str) -> bool {
+        lock(&self.inner.logs).contains_key(log)
     }
 
     /// The position just after the last byte of a log.

@@ -1,7 +1,7 @@
 //! Stored lines as clients ask for them: for the server's streams, and for commands that read the files of an app
 //! that does not run.
 
-use ganger_api::{ApiError, ErrorCode, LogLine, LogQuery, Text, Time};
+use ganger_api::{ApiError, ErrorCode, LogLine, LogQuery, Stream, Text, Time};
 use ganger_logs::{Filter, From, Line, Merged, Query, Store};
 use ganger_spec::LogName;
 use regex::bytes::RegexBuilder;
@@ -25,14 +25,42 @@ pub fn stored_lines(store: &Store, logs: &[String], query: &LogQuery) -> Result<
 }
 
 /// A line as the API has it; none of a log that is no worker's.
-pub fn api_line(line: &Line) -> Option<LogLine> {
+pub fn api_line(store: &Store, line: &Line) -> Option<LogLine> {
+    let log = LogName::try_from(line.log.to_string()).ok()?;
     Some(LogLine {
-        log: LogName::try_from(line.log.to_string()).ok()?,
+        worker: log.worker.clone(),
+        stream: stream_of(store, &log),
+        log,
         time: Time::from_unix_nanos(line.time.into())?,
         run: (line.run != 0).then_some(line.run),
         position: line.end,
         text: Text::new(&line.text),
     })
+}
+
+/// What was written into a log: one stream, where there is another log for the other.
+pub fn stream_of(store: &Store, log: &LogName) -> Stream {
+    if log.is_err {
+        Stream::Stderr
+    } else if store.holds(&LogName::err(&log.worker).to_string()) {
+        Stream::Stdout
+    } else {
+        Stream::Output
+    }
+}
+
+/// Whether lines of a log are wanted by somebody who wants those of a stream, or of all.
+pub fn is_of(stream: Option<Stream>, log: &str) -> bool {
+    let is_err = || LogName::try_from(log.to_owned()).is_ok_and(|log| log.is_err);
+    stream.is_none_or(|stream| (stream == Stream::Stderr) == is_err())
+}
+
+/// That no stderr is kept apart where it is asked for.
+pub fn no_stderr() -> ApiError {
+    let message = "no stderr is kept apart from stdout in the logs that are meant";
+    ApiError::new(ErrorCode::UnknownName, message).with_hint(
+        "`stderr = \"separate\"` below `[logs]` in ganger.toml keeps it apart from the next start on",
+    )
 }
 
 /// Why stored lines cannot be given.
@@ -111,8 +139,23 @@ mod tests {
     fn a_stored_line_is_a_line_of_the_api() {
         let (log, text) = ("web.1".into(), b"hello".to_vec());
         let stored = Line { log, time: 1_000_000_000, run: 0, position: 10, end: 16, text };
-        let line = api_line(&stored).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let line = api_line(&store, &stored).unwrap();
+        assert_eq!((line.worker.to_string(), line.stream), ("web.1".to_owned(), Stream::Output));
         assert_eq!((line.run, line.position, line.text.text.as_str()), (None, 16, "hello"));
         assert_eq!(line.time.to_string(), "1970-01-01T00:00:01Z");
+    }
+    #[test]
+    fn a_log_is_stdout_where_stderr_has_one_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        for log in ["web.1", "web.1.err", "web.2"] {
+            std::fs::write(dir.path().join(format!("{log}.log")), "a line\n").unwrap();
+        }
+        let store = Store::open(dir.path()).unwrap();
+        let of = |log: &str| stream_of(&store, &LogName::try_from(log.to_owned()).unwrap());
+        assert_eq!(["web.1", "web.1.err", "web.2"].map(of), [Stream::Stdout, Stream::Stderr, Stream::Output]);
+        assert!(is_of(None, "web.1.err") && is_of(Some(Stream::Stderr), "web.1.err"));
+        assert!(!is_of(Some(Stream::Stdout), "web.1.err") && is_of(Some(Stream::Stdout), "web.2"));
     }
 }

@@ -10,15 +10,15 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode};
 use ganger_api::{
-    ApiError, Data, ErrorCode, EventQuery, LogCursor, LogQuery, Request, json_line, sse_error, sse_event,
-    sse_log_line,
+    ApiError, Data, ErrorCode, EventQuery, LogCursor, LogQuery, Request, Stream, json_line, sse_error,
+    sse_event, sse_log_line,
 };
-use ganger_logs::Merged;
+use ganger_logs::{Merged, Store};
 use ganger_spec::{LogName, WorkerName};
 use tokio::io::Interest;
 use tokio::sync::mpsc;
 
-use crate::lines::{api_line, stored_lines, unreadable};
+use crate::lines::{api_line, is_of, no_stderr, stored_lines, unreadable};
 use crate::readiness::register;
 use crate::server::{Server, respond};
 
@@ -83,14 +83,15 @@ pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body>
 /// The lines that are kept, then those that come.
 pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Response<Body>, ApiError> {
     let (server, follow, sse) = (server.clone(), query.follow, query.sse);
-    let mut chosen = Chosen::of(&server, query.names.clone()).await?;
+    let mut chosen = Chosen::of(&server, &query).await?;
     let watch = server.store.watch().map_err(|error| unreadable(&error))?;
     let watch = register(watch, Interest::READABLE)
         .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
     let (store, names) = (server.store.clone(), chosen.logs.clone());
+    let of = store.clone();
     let merged = aside(move || stored_lines(&store, &names, &query)).await?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    let mut lines = Lines { merged, cursor: LogCursor::default(), sse };
+    let mut lines = Lines { store: of, merged, cursor: LogCursor::default(), sse };
     tokio::spawn(async move {
         loop {
             watch.get_ref().0.arm();
@@ -151,16 +152,22 @@ async fn aside<T: Send + 'static>(
 /// The logs that a stream is about.
 struct Chosen {
     wanted: Vec<String>,
+    stream: Option<Stream>,
     logs: Vec<String>,
     /// How many logs the store had when these were chosen; it never has fewer.
     known: usize,
 }
 
 impl Chosen {
-    async fn of(server: &Server, wanted: Vec<String>) -> Result<Self, ApiError> {
+    async fn of(server: &Server, query: &LogQuery) -> Result<Self, ApiError> {
         let known = server.store.logs().len();
-        let logs = names(server, &wanted).await?;
-        Ok(Self { wanted, logs, known })
+        let (wanted, stream) = (query.names.clone(), query.stream);
+        let mut logs = names(server, &wanted).await?;
+        logs.retain(|log| is_of(stream, log));
+        if logs.is_empty() && stream == Some(Stream::Stderr) && !query.follow {
+            return Err(no_stderr());
+        }
+        Ok(Self { wanted, stream, logs, known })
     }
 
     /// Those that have begun since: workers that a scale or a reload brought.
@@ -172,7 +179,7 @@ impl Chosen {
         self.known = known;
         // Where a group is gone meanwhile, nothing new of it begins.
         let mut begun = names(server, &self.wanted).await.unwrap_or_default();
-        begun.retain(|log| !self.logs.contains(log));
+        begun.retain(|log| is_of(self.stream, log) && !self.logs.contains(log));
         self.logs.extend_from_slice(&begun);
         begun
     }
@@ -215,6 +222,7 @@ async fn names(server: &Server, wanted: &[String]) -> Result<Vec<String>, ApiErr
 
 /// Lines of logs as pieces of a body.
 struct Lines {
+    store: Store,
     merged: Merged,
     cursor: LogCursor,
     sse: bool,
@@ -227,7 +235,7 @@ impl Lines {
         let Some(last) = batch.len().checked_sub(1) else { return Ok(None) };
         let mut text = String::new();
         for (index, line) in batch.iter().enumerate() {
-            let Some(item) = api_line(line) else { continue };
+            let Some(item) = api_line(&self.store, line) else { continue };
             self.cursor.0.insert(item.log.clone(), item.position);
             if self.sse {
                 text.push_str(&sse_log_line((index == last).then_some(&self.cursor), &item));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{LogCursor, Time};
+use crate::{LogCursor, Stream, Time};
 
 fn asked(method: &str, target: &str, body: &str) -> Result<Request, ApiError> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -17,6 +17,7 @@ fn every_request() -> Vec<Request> {
     let time = |text: &str| text.parse::<Time>().ok();
     let logs = LogQuery {
         names: names.clone(),
+        stream: Some(Stream::Stderr),
         since: time("2026-11-22T10:00:00.5Z"),
         until: time("2026-11-22T11:00:00Z"),
         lines: Some(10),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ganger_api::{Data, Environment, LogLine, LogQuery, Place, Request};
+use ganger_api::{Data, Environment, LogLine, LogQuery, Place, Request, Stream};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
@@ -36,8 +36,14 @@ pub(crate) fn run(place: &Where, args: &LogsArgs) -> Outcome {
 
 fn query(args: &LogsArgs, now: &Zoned) -> Result<LogQuery, Failure> {
     let moment = |text: &Option<String>| text.as_deref().map(|text| when::parse(text, now)).transpose();
+    let stream = match (args.stdout, args.stderr) {
+        (true, _) => Some(Stream::Stdout),
+        (_, true) => Some(Stream::Stderr),
+        (false, false) => None,
+    };
     Ok(LogQuery {
         names: args.names.clone(),
+        stream,
         since: moment(&args.since)?,
         until: moment(&args.until)?,
         lines: args.lines,

@@ -1,8 +1,8 @@
 //! The logs of an app that does not run, from the files that it left.
 
-use ganger_api::{LogLine, LogQuery, Place};
+use ganger_api::{LogLine, LogQuery, Place, Stream};
 use ganger_logs::Store;
-use ganger_overseer::{api_line, stored_lines};
+use ganger_overseer::{api_line, is_of, no_stderr, stored_lines};
 use ganger_spec::LogName;
 
 use crate::failure::Failure;
@@ -22,14 +22,18 @@ pub(crate) fn each(
         return Err(failure.hinted("`ganger start` starts it; -d names another directory"));
     }
     let store = Store::open(&logs).map_err(Failure::new)?;
-    let chosen = chosen(&query.names, store.logs())?;
+    let mut chosen = chosen(&query.names, store.logs())?;
+    chosen.retain(|log| is_of(query.stream, log));
+    if chosen.is_empty() && query.stream == Some(Stream::Stderr) {
+        return Err(no_stderr().into());
+    }
     let mut merged = stored_lines(&store, &chosen, query)?;
     loop {
         let batch = merged.next_batch(BATCH_BYTES).map_err(Failure::new)?;
         if batch.is_empty() {
             return Ok(());
         }
-        batch.iter().filter_map(api_line).try_for_each(|line| each(&line))?;
+        batch.iter().filter_map(|line| api_line(&store, line)).try_for_each(|line| each(&line))?;
     }
 }
 

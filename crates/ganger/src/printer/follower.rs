@@ -106,7 +106,7 @@ impl Follower {
             if prefixes.json() {
                 self.partial.extend_from_slice(&whole[from..end]);
                 let stamp = self.reader.stamp(at)?;
-                json::line(lines, self.reader.log(), stamp, &self.partial);
+                json::line(lines, &self.reader.store(), self.reader.log(), stamp, &self.partial);
                 self.partial.clear();
                 from = end + 1;
                 continue;
@@ -150,7 +150,7 @@ impl Follower {
         // A line without its time is better than none.
         if prefixes.json() {
             let stamp = self.reader.stamp(self.partial_at).unwrap_or_default();
-            return json::line(out.lines(), self.reader.log(), stamp, &partial);
+            return json::line(out.lines(), &self.reader.store(), self.reader.log(), stamp, &partial);
         }
         let _ = stamp(&mut self.reader, &mut self.prefix, prefixes, self.partial_at);
         self.line(&partial, out);

@@ -50,12 +50,14 @@ impl LogPrinter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ganger_api::Text;
+    use ganger_api::{Stream, Text};
     use ganger_spec::WorkerName;
 
     fn line(group: &str, bytes: &[u8]) -> LogLine {
         LogLine {
             log: WorkerName::new(group, 1).into(),
+            worker: WorkerName::new(group, 1),
+            stream: Stream::Output,
             time: "2026-11-22T10:00:05Z".parse().unwrap(),
             run: None,
             position: 0,

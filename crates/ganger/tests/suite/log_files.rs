@@ -39,6 +39,15 @@ fn stderr_that_is_kept_apart_is_shown_with_stdout_and_chosen_by_its_name() {
     running.wait_line("web.1     | done");
     let chosen = || {
         assert_eq!(raw(&sandbox, &["web.1.err"]), ["err", "late"]);
+        assert_eq!(raw(&sandbox, &["--stderr"]), ["err", "late"]);
+        assert_eq!(raw(&sandbox, &["web", "--stderr", "-n", "1"]), ["late"]);
+        assert_eq!(raw(&sandbox, &["web", "--stdout"]), ["out", "done"]);
+        let json = sandbox.run(["logs", "--json"]).success();
+        let value = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let lines: Vec<_> = json.lines().map(value).collect();
+        let of = |text: &str| lines.iter().find(|line| line["text"] == text).unwrap();
+        assert_eq!((&of("done")["worker"], &of("done")["stream"]), (&"web.1".into(), &"stdout".into()));
+        assert_eq!((&of("late")["worker"], &of("late")["stream"]), (&"web.1".into(), &"stderr".into()));
         let mut all = raw(&sandbox, &["web"]);
         assert_eq!(all[..2], ["out", "err"]);
         all.sort();
@@ -48,6 +57,21 @@ fn stderr_that_is_kept_apart_is_shown_with_stdout_and_chosen_by_its_name() {
     assert_eq!(std::fs::read(logs(&sandbox).join("web.1.log")).unwrap(), b"out\ndone\n");
     interrupted(&sandbox, running);
     chosen();
+}
+
+#[test]
+fn stderr_that_is_not_kept_apart_cannot_be_chosen() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    let refused = || {
+        sandbox.run(["logs", "web", "--stderr"]).error(&["no stderr is kept apart", "separate"]);
+        assert_eq!(raw(&sandbox, &["web", "--stdout"]), ["ready"]);
+        let json = sandbox.run(["logs", "--json"]).success();
+        assert!(json.contains(r#""worker":"web.1","stream":"output""#), "{json}");
+    };
+    let running = started(&sandbox, 1);
+    refused();
+    interrupted(&sandbox, running);
+    refused();
 }
 
 #[test]
