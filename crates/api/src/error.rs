@@ -37,13 +37,15 @@ pub enum ErrorCode {
     Timeout,
     /// A later command asked for something else first.
     Superseded,
+    /// Some of what was asked for is no more, or damaged. The rest was given.
+    Incomplete,
     /// A fault of ganger's own.
     Internal,
 }
 
 impl ErrorCode {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownName,
         Self::UnknownPath,
         Self::MethodNotAllowed,
@@ -59,6 +61,7 @@ impl ErrorCode {
         Self::KeeperLost,
         Self::Timeout,
         Self::Superseded,
+        Self::Incomplete,
         Self::Internal,
     ];
 
@@ -72,7 +75,7 @@ impl ErrorCode {
             Self::NotRunning | Self::AlreadyRunning | Self::Superseded => 409,
             Self::TooLarge => 413,
             Self::PortOutOfRange | Self::BadSpec => 422,
-            Self::Internal => 500,
+            Self::Incomplete | Self::Internal => 500,
             Self::ShuttingDown | Self::KeeperLost => 503,
             Self::Timeout => 504,
         }

@@ -66,9 +66,17 @@ pub struct LogLine {
     pub run: Option<u64>,
     /// Where the next line begins, in bytes from the first that the log ever held.
     pub position: u64,
+    /// Whether a newline ended it: none ended what a run left at its end, what is being written, and a piece of an
+    /// overlong line that goes on. Only said where there was none.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub newline: bool,
     /// The line without its end.
     #[serde(flatten)]
     pub text: Text,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -474,6 +474,9 @@ pub(crate) struct LogsArgs {
     /// Print a line of JSON for each line
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write lines of JSON with the exact bytes for tools: into a file, which is whole or not there, or - for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "timestamps", "with_names", "no_names"])]
+    pub(crate) export: Option<PathBuf>,
 }
 
 /// `ganger signal`.

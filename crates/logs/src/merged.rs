@@ -117,8 +117,9 @@ impl Merged {
         Ok(())
     }
 
-    /// The next lines, together about `max_bytes` long; none when there are none (yet). Never waits for
-    /// output: a follower waits with [`Store::watch`].
+    /// The next lines, together about `max_bytes` long; none when there are none (yet). Never waits: a follower waits
+    /// with [`Store::watch`], and so does whoever wants just what is there and is not [done](Self::is_done), for the
+    /// end of a rotation.
     pub fn next_batch(&mut self, max_bytes: usize) -> Result<Vec<Line>> {
         for source in 0..self.sources.len() {
             self.look(source)?;
@@ -200,7 +201,7 @@ impl Merged {
                     }
                 }
                 Next::Skipped(bytes) => self.skipped += bytes,
-                Next::Nothing if query.follow => break,
+                Next::Nothing if query.follow || source.lines.has_news() => break,
                 Next::Nothing => source.done = true,
             }
         }

@@ -36,7 +36,7 @@ mod wishes;
 pub use config::{Config, Heir, Life, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
 pub use error::Error;
 pub use launch::{environment, launch_of};
-pub use lines::{api_line, is_of, no_stderr, stored_lines, stream_of};
+pub use lines::{api_line, incomplete, is_of, no_stderr, stored_lines, stream_of};
 pub use office::{Entry, MakeConfig, Office, edit, run_all};
 pub use survivors::{Survivors, survivors};
 

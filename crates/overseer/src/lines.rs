@@ -34,6 +34,7 @@ pub fn api_line(store: &Store, line: &Line) -> Option<LogLine> {
         time: Time::from_unix_nanos(line.time.into())?,
         run: (line.run != 0).then_some(line.run),
         position: line.end,
+        newline: line.end - line.position > line.text.len() as u64,
         text: Text::new(&line.text),
     })
 }
@@ -61,6 +62,13 @@ pub fn no_stderr() -> ApiError {
     ApiError::new(ErrorCode::UnknownName, message).with_hint(
         "`stderr = \"separate\"` below `[logs]` in ganger.toml keeps it apart from the next start on",
     )
+}
+
+/// That so many bytes of what is asked for cannot be given.
+pub fn incomplete(bytes: u64) -> ApiError {
+    let message =
+        format!("{bytes} bytes of the logs are missing here: they were removed by rotation, or are damaged");
+    ApiError::new(ErrorCode::Incomplete, message).with_hint("all else was read")
 }
 
 /// Why stored lines cannot be given.
@@ -144,6 +152,7 @@ mod tests {
         let line = api_line(&store, &stored).unwrap();
         assert_eq!((line.worker.to_string(), line.stream), ("web.1".to_owned(), Stream::Output));
         assert_eq!((line.run, line.position, line.text.text.as_str()), (None, 16, "hello"));
+        assert!(line.newline && !api_line(&store, &Line { end: 15, ..stored }).unwrap().newline);
         assert_eq!(line.time.to_string(), "1970-01-01T00:00:01Z");
     }
     #[test]

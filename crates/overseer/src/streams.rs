@@ -6,6 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode};
@@ -13,19 +14,22 @@ use ganger_api::{
     ApiError, Data, ErrorCode, EventQuery, LogCursor, LogQuery, Request, Stream, json_line, sse_error,
     sse_event, sse_log_line,
 };
-use ganger_logs::{Merged, Store};
+use ganger_logs::{Merged, Store, Watch};
 use ganger_spec::{LogName, WorkerName};
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-use crate::lines::{api_line, is_of, no_stderr, stored_lines, unreadable};
-use crate::readiness::register;
+use crate::lines::{api_line, incomplete, is_of, no_stderr, stored_lines, unreadable};
+use crate::readiness::{Source, register};
 use crate::server::{Server, respond};
 
 /// So many pieces wait for a slow client.
 const PIECES_MAX: usize = 4;
 /// A piece holds about this much of logs.
 const PIECE_BYTES: usize = 64 * 1024;
+/// What a rotation holds back must be readable after this.
+const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 /// A piece holds so many events.
 const PIECE_EVENTS: usize = 256;
 
@@ -83,7 +87,7 @@ pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body>
 /// The lines that are kept, then those that come.
 pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Response<Body>, ApiError> {
     let (server, follow, sse) = (server.clone(), query.follow, query.sse);
-    let mut chosen = Chosen::of(&server, &query).await?;
+    let chosen = Chosen::of(&server, &query).await?;
     let watch = server.store.watch().map_err(|error| unreadable(&error))?;
     let watch = register(watch, Interest::READABLE)
         .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
@@ -91,46 +95,63 @@ pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Respon
     let of = store.clone();
     let merged = aside(move || stored_lines(&store, &names, &query)).await?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    let mut lines = Lines { store: of, merged, cursor: LogCursor::default(), sse };
+    let lines = Lines { store: of, merged, cursor: LogCursor::default(), sse };
     tokio::spawn(async move {
-        loop {
-            watch.get_ref().0.arm();
-            let Ok((next, rest)) = aside(move || Ok((lines.next(), lines))).await else { return };
-            lines = rest;
-            let piece = match next {
-                Ok(piece) => piece,
-                Err(error) => {
-                    // Who has gone away needs no reason.
-                    let _ = sender.send(last_piece(sse, error)).await;
-                    return;
-                }
-            };
-            let Some(piece) = piece else {
-                if !follow {
-                    return;
-                }
-                let begun = chosen.begun(&server).await;
-                if !begun.is_empty() {
-                    if begun.iter().any(|log| lines.merged.add(&server.store, log).is_err()) {
-                        return;
-                    }
-                    continue;
-                }
-                tokio::select! {
-                    ready = watch.readable() => match ready {
-                        Ok(mut guard) => guard.clear_ready(),
-                        Err(_) => return,
-                    },
-                    () = sender.closed() => return,
-                }
-                continue;
-            };
-            if sender.send(piece).await.is_err() {
-                return;
-            }
+        if let Err(error) = send_lines(&server, follow, chosen, &watch, lines, &sender).await {
+            // Who has gone away needs no reason.
+            let _ = sender.send(last_piece(sse, error)).await;
         }
     });
     Ok(stream(sse, receiver))
+}
+
+/// Sends lines until all are sent, or nobody listens; an error is the reason why it is not all.
+async fn send_lines(
+    server: &Server,
+    follow: bool,
+    mut chosen: Chosen,
+    watch: &AsyncFd<Source<Watch>>,
+    mut lines: Lines,
+    sender: &mpsc::Sender<Bytes>,
+) -> Result<(), ApiError> {
+    loop {
+        watch.get_ref().0.arm();
+        let (piece, rest) = aside(move || Ok((lines.next()?, lines))).await?;
+        lines = rest;
+        if let Some(piece) = piece {
+            if sender.send(piece).await.is_err() {
+                return Ok(());
+            }
+            continue;
+        }
+        if !follow && lines.merged.is_done() {
+            return lines.complete();
+        }
+        if follow {
+            let begun = chosen.begun(server).await;
+            for log in &begun {
+                lines.merged.add(&server.store, log).map_err(|error| unreadable(&error))?;
+            }
+            if !begun.is_empty() {
+                continue;
+            }
+        }
+        let settled = tokio::time::Instant::now() + SETTLE_WITHIN;
+        tokio::select! {
+            ready = watch.readable() => match ready {
+                Ok(mut guard) => guard.clear_ready(),
+                Err(error) => return Err(ApiError::new(ErrorCode::Internal, error.to_string())),
+            },
+            () = sender.closed() => return Ok(()),
+            () = tokio::time::sleep_until(settled), if !follow => return Err(unsettled()),
+        }
+    }
+}
+
+/// That what is there cannot be read now.
+fn unsettled() -> ApiError {
+    ApiError::new(ErrorCode::Incomplete, "a rotation of the logs is under way, and does not end")
+        .with_hint("a full disk stops it half-way: `ganger events` tells")
 }
 
 /// Tells why a stream ends.
@@ -244,5 +265,13 @@ impl Lines {
             }
         }
         Ok(Some(Bytes::from(text)))
+    }
+
+    /// Whether nothing is missing in what was given.
+    fn complete(&mut self) -> Result<(), ApiError> {
+        match self.merged.take_skipped() {
+            0 => Ok(()),
+            bytes => Err(incomplete(bytes)),
+        }
     }
 }

@@ -6,6 +6,7 @@ use ganger_api::{Data, Environment, LogLine, LogQuery, Place, Request, Stream};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
+use super::export_logs::Export;
 use super::stored_logs;
 use crate::ask::{End, directory, find_running, follow_at, unexpected};
 use crate::cli::{LogsArgs, Where};
@@ -18,19 +19,19 @@ use crate::when;
 /// Shows lines: from the running app, else from the files that it left.
 pub(crate) fn run(place: &Where, args: &LogsArgs) -> Outcome {
     let query = query(args, &Zoned::now())?;
-    let mut sink = Sink::new(args);
+    let mut sink = Sink::new(args)?;
     if let Some((running, _)) = find_running(place)? {
         sink.follow(&running, query)?;
     } else {
         let here = Place::of(&directory(place)?, &Environment::of_process())?;
         stored_logs::each(&here, &query, |line| sink.line(line))?;
         if query.follow {
-            sink.output.flush()?;
+            sink.show()?;
             let failure = Failure::new("the app is not running: nothing more will come");
             return Err(failure.hinted("`ganger start` starts it"));
         }
     }
-    sink.output.flush()?;
+    sink.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,25 +58,27 @@ fn query(args: &LogsArgs, now: &Zoned) -> Result<LogQuery, Failure> {
 }
 
 /// Where lines go: to people or to programs.
-struct Sink {
-    output: Output,
-    printer: LogPrinter,
-    json: bool,
+enum Sink {
+    Shown { output: Output, printer: Box<LogPrinter>, json: bool },
+    Exported(Export),
 }
 
 impl Sink {
-    fn new(args: &LogsArgs) -> Self {
+    fn new(args: &LogsArgs) -> Result<Self, Failure> {
+        if let Some(to) = &args.export {
+            return Export::open(to).map(Self::Exported);
+        }
         let (zone, stamp) = (TimeZone::system(), args.timestamps.clone());
         let printer = LogPrinter::new(Style::of_stdout(), zone, stamp, !args.no_names);
-        Self { output: Output::new(), printer, json: args.json }
+        Ok(Self::Shown { output: Output::new(), printer: Box::new(printer), json: args.json })
     }
 
-    /// Prints what the running app sends; where it ends, the rest from its files.
+    /// Gives what the running app sends; where it ends, the rest from its files.
     fn follow(&mut self, running: &Place, query: LogQuery) -> Result<(), Failure> {
         let end = follow_at(running, &Request::Logs(query), |data, progress| {
             let Data::LogLine(line) = data else { return Err(unexpected()) };
             self.line(&line)?;
-            if progress.caught_up { self.output.flush() } else { Ok(()) }
+            if progress.caught_up { self.show() } else { Ok(()) }
         })?;
         match end {
             End::AppEnded(Request::Logs(rest)) => stored_logs::each(running, &rest, |line| self.line(line)),
@@ -84,6 +87,26 @@ impl Sink {
     }
 
     fn line(&mut self, line: &LogLine) -> Result<(), Failure> {
-        if self.json { self.output.json_line(line) } else { self.output.text(self.printer.line(line)) }
+        match self {
+            Self::Shown { output, json: true, .. } => output.json_line(line),
+            Self::Shown { output, printer, json: false } => output.text(printer.line(line)),
+            Self::Exported(export) => export.line(line),
+        }
+    }
+
+    /// Nothing more comes now.
+    fn show(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Shown { output, .. } => output.flush(),
+            Self::Exported(_) => Ok(()),
+        }
+    }
+
+    /// All lines were given.
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Shown { mut output, .. } => output.flush(),
+            Self::Exported(export) => export.finish(),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod daemon;
 mod doctor;
 mod env;
 mod events;
+mod export_logs;
 mod forwards;
 mod logs;
 mod overseer;

@@ -2,7 +2,7 @@
 
 use ganger_api::{LogLine, LogQuery, Place, Stream};
 use ganger_logs::Store;
-use ganger_overseer::{api_line, is_of, no_stderr, stored_lines};
+use ganger_overseer::{api_line, incomplete, is_of, no_stderr, stored_lines};
 use ganger_spec::LogName;
 
 use crate::failure::Failure;
@@ -31,7 +31,10 @@ pub(crate) fn each(
     loop {
         let batch = merged.next_batch(BATCH_BYTES).map_err(Failure::new)?;
         if batch.is_empty() {
-            return Ok(());
+            return match merged.take_skipped() {
+                0 => Ok(()),
+                bytes => Err(incomplete(bytes).into()),
+            };
         }
         batch.iter().filter_map(|line| api_line(&store, line)).try_for_each(|line| each(&line))?;
     }

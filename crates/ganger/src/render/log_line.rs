@@ -61,6 +61,7 @@ mod tests {
             time: "2026-11-22T10:00:05Z".parse().unwrap(),
             run: None,
             position: 0,
+            newline: true,
             text: Text::new(bytes),
         }
     }

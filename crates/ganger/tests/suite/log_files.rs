@@ -101,3 +101,27 @@ fn a_reload_changes_how_output_is_kept_and_restarts_nobody() {
     assert!(lines.ends_with(&kept[..kept.len() - 1]), "no line is missing among those that are kept");
     assert!((1..=3).all(|slot| !logs(&sandbox).join(format!("web.1.log.{slot}")).exists()));
 }
+
+#[test]
+fn what_is_damaged_is_told_after_the_rest_and_no_file_is_exported() {
+    let sandbox = sandbox_with("web: seq -f 'line %.0f' 1 20000; echo end; exec tail -f /dev/null");
+    sandbox.file("ganger.toml", "[logs]\nmax_size = '64KiB'\nkeep = 9\ncompress = true\n");
+    let running = sandbox.start(["start"]);
+    running.wait_line("| end");
+    let packed = logs(&sandbox).join("web.1.log.2.zst");
+    wait_for_file(packed.clone(), Deadline::generous(), |text| !text.is_empty()).unwrap();
+    sandbox.run(["logs", "--export", "whole.jsonl"]).expect_code(0);
+    let damaged = std::fs::write(&packed, "garbage");
+    assert!(damaged.is_ok(), "{damaged:?}");
+    let told = |sandbox: &Sandbox| {
+        let finished = sandbox.ganger(["logs", "--raw", "web"]).run();
+        assert!(finished.output.contains("line 1\n") && finished.output.contains("\nend\n"));
+        finished.error(&["bytes of the logs are missing", "removed by rotation, or are damaged"]);
+        sandbox.run(["logs", "--export", "torn.jsonl"]).error(&["bytes of the logs are missing"]);
+        assert!(!sandbox.app().join("torn.jsonl").exists());
+    };
+    told(&sandbox);
+    interrupted(&sandbox, running);
+    told(&sandbox);
+    assert!(sandbox.app().join("whole.jsonl").exists());
+}

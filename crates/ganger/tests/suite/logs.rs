@@ -1,5 +1,6 @@
 //! `ganger logs`: the same lines while the app runs and afterwards.
 
+use ganger_api::LogLine;
 use ganger_testkit::Sandbox;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -114,4 +115,45 @@ fn a_follower_sees_a_worker_that_came_later() {
         follower.finish(ganger_testkit::Deadline::generous()).expect_code(0);
     }
     ended(&sandbox, running);
+}
+
+/// What was exported, put together as it was written.
+fn put_together(exported: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for line in exported.lines() {
+        let line: LogLine = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        bytes.extend(line.text.to_bytes());
+        if line.newline {
+            bytes.push(b'\n');
+        }
+    }
+    bytes
+}
+
+#[test]
+fn an_export_has_the_exact_bytes_while_the_app_runs_and_afterwards() {
+    let sandbox = sandbox_with(
+        "web: printf 'a\\377\\n\\n'; seq 1 15000; printf 'ready\\nno end'; exec tail -f /dev/null",
+    );
+    let running = sandbox.start(["start"]);
+    running.wait_line("| ready");
+    let mut written = b"a\xff\n\n".to_vec();
+    written.extend((1..=15000).flat_map(|n| format!("{n}\n").into_bytes()));
+    written.extend(b"ready\nno end");
+    let export = || {
+        let file = sandbox.root().join("out.jsonl");
+        let to = file.display().to_string();
+        sandbox.run(["logs", "web", "--export", &to]).expect_code(0);
+        let exported = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(put_together(&exported) == written, "{} bytes of JSON", exported.len());
+        assert_eq!(sandbox.run(["logs", "--export", "-"]).success(), exported);
+        let some = sandbox.run(["logs", "--export", "-", "--grep", "^1499.$", "-n", "2"]).success();
+        assert_eq!(put_together(&some), b"14998\n14999\n");
+        sandbox.run(["logs", "--export", "/dev/full"]).error(&["cannot export to /dev/full", "o space left"]);
+        sandbox.run(["logs", "nosuch", "--export", "other"]).error(&["nosuch"]);
+        assert!(!sandbox.root().join("other").exists());
+    };
+    export();
+    interrupted(&sandbox, running);
+    export();
 }

@@ -56,6 +56,11 @@ impl Lines {
         self.reader.position() - (self.buf.len() - self.used) as u64
     }
 
+    /// Whether the log has more than was read: after [`Next::Nothing`], what a rotation under way holds back.
+    pub(crate) fn has_news(&self) -> bool {
+        self.reader.has_news()
+    }
+
     /// The name of the log.
     pub(crate) fn log(&self) -> &Arc<str> {
         self.reader.log()
@@ -81,7 +86,9 @@ impl Lines {
             match self.fill()? {
                 Read::Bytes(_) => {}
                 Read::Skipped(bytes) => return Ok(Next::Skipped(bytes)),
-                Read::End if all && whole > 0 => return self.give(whole, 0).map(Next::Line),
+                Read::End if all && whole > 0 && !self.has_news() => {
+                    return self.give(whole, 0).map(Next::Line);
+                }
                 Read::End => return Ok(Next::Nothing),
             }
         }
