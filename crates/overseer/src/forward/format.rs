@@ -12,8 +12,11 @@ use jiff::tz::TimeZone;
 pub(super) const MESSAGE_BYTES: usize = 8 * 1024;
 /// Syslog's longest name of an app.
 const APP_BYTES: usize = 48;
-/// Syslog's number for an informational message, journald's too.
+/// Syslog's numbers for a warning and for an informational message, journald's too.
+const WARNING: u8 = 4;
 const INFO: u8 = 6;
+/// Marks the structured data of syslog as ganger's; the number is the one that the standard has for examples.
+const DATA_ID: &str = "ganger@32473";
 
 /// Writes lines for one target.
 pub(super) struct Format {
@@ -59,10 +62,13 @@ impl Format {
         is_local: bool,
     ) -> Vec<u8> {
         let time = Timestamp::from_nanosecond(line.time.into()).unwrap_or_default();
-        let priority = facility.number() * 8 + INFO;
+        let is_err = LogName::try_from(line.log.to_string()).is_ok_and(|log| log.is_err);
+        let priority = facility.number() * 8 + severity(is_err);
         let (app, host, worker) = (word(&self.app, APP_BYTES), word(&self.host, 255), &line.log);
         let head = match format {
-            SyslogFormat::Rfc5424 => format!("<{priority}>1 {time:.6} {host} {app} {worker} - - "),
+            SyslogFormat::Rfc5424 => {
+                format!("<{priority}>1 {time:.6} {host} {app} {worker} - {} ", data(line.run))
+            }
             SyslogFormat::Rfc3164 => {
                 let time = time.to_zoned(self.zone.clone()).strftime("%b %e %H:%M:%S");
                 // The local daemon knows the host.
@@ -76,14 +82,14 @@ impl Format {
     fn journald(&self, line: &Line, text: &[u8]) -> Vec<u8> {
         let time = Timestamp::from_nanosecond(line.time.into()).unwrap_or_default();
         let app = self.app.replace('\n', " ");
-        let (worker, stream) = match LogName::try_from(line.log.to_string()) {
-            Ok(LogName { worker, is_err }) => (worker, if is_err { "GANGER_STREAM=stderr\n" } else { "" }),
-            // Logs of other names are not forwarded.
-            Err(_) => return Vec::new(),
+        // Logs of other names are not forwarded.
+        let Ok(LogName { worker, is_err }) = LogName::try_from(line.log.to_string()) else {
+            return Vec::new();
         };
-        let group = &worker.group;
+        let stream = if is_err { "GANGER_STREAM=stderr\n" } else { "" };
+        let (group, priority) = (&worker.group, severity(is_err));
         let mut fields = format!(
-            "PRIORITY={INFO}\nSYSLOG_IDENTIFIER={app}\nGANGER_APP={app}\nGANGER_GROUP={group}\n\
+            "PRIORITY={priority}\nSYSLOG_IDENTIFIER={app}\nGANGER_APP={app}\nGANGER_GROUP={group}\n\
              GANGER_WORKER={worker}\nGANGER_TIME={time}\n{stream}"
         );
         if line.run != 0 {
@@ -94,6 +100,16 @@ impl Format {
         let length = (text.len() as u64).to_le_bytes();
         [fields.as_bytes(), b"MESSAGE\n", &length, text, b"\n"].concat()
     }
+}
+
+/// How severe a line is: what is written to a stderr that is kept apart is a warning.
+fn severity(is_err: bool) -> u8 {
+    if is_err { WARNING } else { INFO }
+}
+
+/// The structured data of a line: its run, where that is known.
+fn data(run: u64) -> String {
+    if run == 0 { "-".to_owned() } else { format!("[{DATA_ID} run=\"{run}\"]") }
 }
 
 /// Marks where a message of a stream ends: by its length before it, or in the old format by a newline.
@@ -162,7 +178,7 @@ mod tests {
             SyslogSocket::Udp(String::new()),
             SyslogSocket::Tcp(String::new()),
         );
-        let new = "<134>1 2026-11-22T10:00:05.250000Z host my_shop web.1 - - hi [x]";
+        let new = "<134>1 2026-11-22T10:00:05.250000Z host my_shop web.1 - [ganger@32473 run=\"7\"] hi [x]";
         assert_eq!(syslog(udp.clone(), SyslogFormat::Rfc5424, b"hi [x]"), new);
         assert_eq!(syslog(tcp.clone(), SyslogFormat::Rfc5424, b"hi [x]"), format!("{} {new}", new.len()));
         let old = "<134>Nov 22 10:00:05 host my_shop[web.1]: hi";
@@ -178,6 +194,23 @@ mod tests {
                        GANGER_WORKER=web.1\nGANGER_TIME=2026-11-22T10:00:05.25Z\nGANGER_RUN=7\n\
                        MESSAGE\n\x03\0\0\0\0\0\0\0a\xffb\n";
         assert_eq!(messages[0], fields);
+    }
+
+    #[test]
+    fn a_stderr_that_is_kept_apart_is_a_warning_and_a_run_that_is_not_known_is_not_named() {
+        let err = Line { log: "web.1.err".into(), run: 0, ..line(b"oh") };
+        let format = |target| {
+            let mut messages = VecDeque::new();
+            let (app, host) = ("shop".to_owned(), "host".to_owned());
+            Format { target, app, host, zone: TimeZone::UTC }.add(&err, &mut messages);
+            String::from_utf8_lossy(&messages[0]).into_owned()
+        };
+        let (at, facility) = (SyslogSocket::Udp(String::new()), Facility::Local0);
+        let syslog = format(Target::Syslog { at, format: SyslogFormat::Rfc5424, facility });
+        assert_eq!(syslog, "<132>1 2026-11-22T10:00:05.250000Z host shop web.1.err - - oh");
+        let journald = format(Target::Journald { socket: "/j".into() });
+        assert!(journald.starts_with("PRIORITY=4\n") && journald.contains("\nGANGER_STREAM=stderr\n"));
+        assert!(!journald.contains("GANGER_RUN"));
     }
 
     #[test]
