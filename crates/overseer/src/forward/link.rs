@@ -12,7 +12,8 @@ use ganger_spec::{SyslogSocket, Target};
 
 /// A TCP server that does not answer for this long is away.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// So much may lie unread with a TCP server that dies: after a broken connection it is sent again.
+/// So much is taken for unread by a TCP server: after a broken connection it is sent again. What a server that dies has
+/// acknowledged and not read beyond that is lost.
 pub(super) const UNREAD_BYTES: u64 = 256 * 1024;
 
 /// A connection to a target.
