@@ -141,7 +141,10 @@ async fn an_answer_of_another_kind_is_an_error() {
     }
 }
 
-const LINE: &str = r#"{"log":"web.1","worker":"web.1","stream":"output","time":"2026-11-22T10:00:00Z","run":3,"position":7,"text":"hello"}"#;
+const LINE: &str = concat!(
+    r#"{"log":"web.1","worker":"web.1","stream":"output","time":"2026-11-22T10:00:00Z","run":3,"#,
+    r#""position":7,"text":"hello"}"#
+);
 
 async fn items(fake: &Fake, request: Request) -> Result<Vec<Item>, ClientError> {
     let mut stream = Client::connect(&fake.place()).await?.stream(&request).await?;

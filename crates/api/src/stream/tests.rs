@@ -13,7 +13,8 @@ fn events(pieces: &[&[u8]]) -> Vec<SseEvent> {
 }
 
 fn line() -> LogLine {
-    let json = br#"{"log":"web.1","worker":"web.1","stream":"output","time":"2026-11-22T10:00:00Z","run":3,"position":7,"text":"a: b"}"#;
+    let json = br#"{"log":"web.1","worker":"web.1","stream":"output",
+        "time":"2026-11-22T10:00:00Z","run":3,"position":7,"text":"a: b"}"#;
     serde_json::from_slice(json).unwrap()
 }
 
