@@ -1,5 +1,6 @@
 //! Rules about the sources themselves that no compiler checks.
 
+mod hazards;
 mod rules;
 mod sources;
 
@@ -18,9 +19,11 @@ pub(crate) fn run() -> Result<()> {
 
 fn findings() -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for source in sources::all(root())? {
-        rules::of_text(&source, &mut found);
+    let sources = sources::all(root())?;
+    for source in &sources {
+        rules::of_text(source, &mut found);
     }
+    hazards::of_sources(&sources, &mut found);
     rules::of_project(root(), &mut found)?;
     Ok(found)
 }

@@ -13,7 +13,7 @@ const MAX_COLUMNS: usize = 132;
 /// A worker of a test may sleep for as long as nobody waits for: that is a worker that only a signal ends.
 const FOREVER: u32 = 1_000;
 /// Documents that the project promises.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "SPECIFICATION.md",
@@ -21,6 +21,7 @@ const DOCUMENTS: [&str; 7] = [
     "CHANGELOG.md",
     "docs/openapi.json",
     "docs/formats.md",
+    "docs/hazards.md",
 ];
 
 /// The rules about one file.
