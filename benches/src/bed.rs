@@ -47,14 +47,29 @@ pub(crate) struct Task<'a> {
     pub(crate) floor: &'a str,
     /// What `ganger.toml` says of the group.
     pub(crate) settings: &'a str,
+    /// The command of ganger's that runs it.
+    pub(crate) command: &'a str,
     /// Whether its files are on a disk instead of in memory.
     pub(crate) on_disk: bool,
 }
 
 impl Task<'_> {
-    /// Workers that do nothing.
+    /// Workers that do nothing, in the foreground.
     pub(crate) const fn idle(workers: u32) -> Self {
-        Self { workers, mode: "idle", words: &[], floor: "spawn", settings: "", on_disk: false }
+        Self {
+            workers,
+            mode: "idle",
+            words: &[],
+            floor: "spawn",
+            settings: "",
+            command: "start",
+            on_disk: false,
+        }
+    }
+
+    /// Workers that do nothing, of an app that prints nothing.
+    pub(crate) const fn quiet(workers: u32) -> Self {
+        Self { command: "daemon", ..Self::idle(workers) }
     }
 }
 
@@ -117,11 +132,16 @@ impl Bed {
                 let settings = format!("[groups.w]\ncount = {}\n{}\n", task.workers, task.settings);
                 fs::write(place.path().join("ganger.toml"), settings)?;
                 let mut command = ganger(&self.ganger, place.path());
-                command.arg("start");
+                command.arg(task.command);
                 command
             }
         };
-        command.stdin(Stdio::null()).stdout(File::create(&output)?).current_dir(place.path());
+        let printed = File::create(&output)?;
+        if task.command == "daemon" {
+            // What it notes is for a service manager.
+            command.stderr(printed.try_clone()?);
+        }
+        command.stdin(Stdio::null()).stdout(printed).current_dir(place.path());
         let launched = stamps::now();
         let child = command.spawn().with_context(|| format!("cannot start {who:?}"))?;
         Ok(Work { child, who, ganger: self.ganger.clone(), launched, stamps, output, place })

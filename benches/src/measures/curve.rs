@@ -67,7 +67,7 @@ fn once(bed: &Bed, workers: u32) -> Result<[f64; COSTS.len()]> {
 
 /// Workers that all run, their PIDs, and how long that took.
 fn started(bed: &Bed, who: Who, workers: u32) -> Result<(Work, Vec<i32>, f64)> {
-    let work = bed.launch(who, Task::idle(workers))?;
+    let work = bed.launch(who, Task::quiet(workers))?;
     let stamps = work.stamps.wait(workers)?;
     let last = stamps.iter().map(|Stamp { time, .. }| *time).max().unwrap_or(0);
     let pids = stamps.iter().map(|stamp| stamp.pid).collect();

@@ -15,7 +15,7 @@ const SILENT_AT_MOST_MIB: f64 = 12.0;
 const LOGGED_AT_MOST_MIB: f64 = 16.0;
 
 pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
-    let silent = Task::idle(WORKERS);
+    let silent = Task::quiet(WORKERS);
     let logged = Task { mode: "lines", words: &["1", "80"], ..silent };
     let mut rows = watch(bed, silent, "silent", SILENT_AT_MOST_MIB)?;
     rows.extend(watch(bed, logged, "logged", LOGGED_AT_MOST_MIB)?);

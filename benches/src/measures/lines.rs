@@ -64,7 +64,8 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
 
 fn once(bed: &Bed, who: Who) -> Result<Outcome> {
     let words = [&*RATE.to_string(), &*SECONDS.to_string()];
-    let work = bed.launch(who, Task { mode: "timed", words: &words, floor: "log", ..Task::idle(WORKERS) })?;
+    let work =
+        bed.launch(who, Task { mode: "timed", words: &words, floor: "log", ..Task::quiet(WORKERS) })?;
     let follower = Follower::of(&files(&work)?)?;
     work.stamps.wait(2 * WORKERS)?;
     let logs = until_everything_is_there(&work)?;

@@ -34,7 +34,7 @@ struct Side {
 }
 
 pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
-    let task = Task { floor: "respawn", settings: "restart = \"always\"", ..Task::idle(WORKERS) };
+    let task = Task { floor: "respawn", settings: "restart = \"always\"", ..Task::quiet(WORKERS) };
     let mut sides = Vec::new();
     for who in BOTH {
         let work = bed.launch(who, task)?;
@@ -81,7 +81,7 @@ impl Side {
 }
 
 fn crash_loop(bed: &Bed) -> Result<Row> {
-    let task = Task { mode: "crash", settings: "restart = \"always\"", ..Task::idle(1) };
+    let task = Task { mode: "crash", settings: "restart = \"always\"", ..Task::quiet(1) };
     let work = bed.launch(Who::Ganger, task)?;
     work.stamps.wait(1)?;
     thread::sleep(CRASHING);
