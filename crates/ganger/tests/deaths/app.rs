@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ganger_testkit::{
-    Deadline, Finished, Running, Sandbox, kill_nine, parent_of, signal, wait_for_file, wait_gone,
+    Deadline, Process, Running, Sandbox, kill_nine, parent_of, signal, wait_for_file, wait_gone,
 };
 use rustix::process::Signal;
 
 use crate::books::{self, Start};
+
+/// The program under test.
+const GANGER: &str = env!("CARGO_BIN_EXE_ganger");
 
 /// Workers of the app, unless it was scaled.
 pub(crate) const WORKERS: usize = 20;
@@ -33,6 +36,22 @@ pub(crate) enum Victim {
     Overseer,
     /// The overseer stands still, and whoever minds that kills it.
     StillOverseer,
+    /// The keeper is killed, of an app in the background.
+    Keeper,
+    /// Both are killed, of an app in the background; then it is started again.
+    Both,
+    /// Every process of ganger's is killed, those that wait for an answer too; then the app is started again.
+    All,
+}
+
+impl Victim {
+    /// Whether the app is to be in the background: a terminal's app ends with its keeper.
+    pub(crate) fn in_background(self) -> bool {
+        match self {
+            Self::Overseer | Self::StillOverseer => false,
+            Self::Keeper | Self::Both | Self::All => true,
+        }
+    }
 }
 
 /// The app, running.
@@ -40,13 +59,14 @@ pub(crate) struct App {
     pub(crate) sandbox: Sandbox,
     victim: Victim,
     pub(crate) life: Life,
+    /// The app in the foreground, or who started it in the background.
     running: Option<Running>,
 }
 
 impl App {
     /// An app that is not started yet.
     pub(crate) fn new(victim: Victim, life: Life) -> Self {
-        let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_ganger"));
+        let sandbox = Sandbox::new(GANGER);
         books::keep(&sandbox);
         let dummy = sandbox.dummy();
         let does = match life {
@@ -69,7 +89,8 @@ impl App {
 
     /// Starts the app, without waiting for its workers.
     pub(crate) fn launch(&mut self) {
-        self.running = Some(self.sandbox.start(["start"]));
+        let words: &[&str] = if self.victim.in_background() { &["start", "-D"] } else { &["start"] };
+        self.running = Some(self.sandbox.ganger_with(words).start());
     }
 
     /// Starts the app if it does not run, and blocks until all workers are up.
@@ -110,14 +131,44 @@ impl App {
 
     /// Lets the victim die.
     pub(crate) fn strike(&self) {
-        let overseer = self.running().child_with("overseer");
+        let [keeper, overseer] = self.parts();
         match self.victim {
             Victim::Overseer => kill_nine(overseer, Deadline::generous()),
             Victim::StillOverseer => {
                 signal(overseer, Signal::STOP);
                 assert!(wait_gone(overseer, Deadline::generous()), "nobody minds that it stands still");
             }
+            Victim::Keeper => kill_nine(keeper, Deadline::generous()),
+            Victim::Both => self.kill_and_start(&[keeper, overseer]),
+            Victim::All => {
+                let is_ours = |process: &Process| process.command.split(' ').next() == Some(GANGER);
+                let all: Vec<i32> =
+                    self.sandbox.census().iter().filter(|p| is_ours(p)).map(|p| p.pid).collect();
+                self.kill_and_start(&all);
+            }
         }
+    }
+
+    /// Kills these, none of which can do anything about the death of another; the next start goes on.
+    fn kill_and_start(&self, processes: &[i32]) {
+        for kind in [Signal::STOP, Signal::KILL] {
+            for process in processes {
+                signal(*process, kind);
+            }
+        }
+        for process in processes {
+            assert!(wait_gone(*process, Deadline::generous()));
+        }
+        self.sandbox.run(["start", "-D"]).expect_code(0);
+    }
+
+    /// The keeper and the overseer.
+    fn parts(&self) -> [i32; 2] {
+        let census = self.sandbox.census();
+        let is_overseer = |process: &&Process| process.command.split(' ').nth(1) == Some("overseer");
+        let overseer = census.iter().find(is_overseer).map(|process| process.pid);
+        let parts = overseer.and_then(|overseer| Some([parent_of(overseer)?, overseer]));
+        parts.unwrap_or_else(|| self.running().fail("there is no overseer"))
     }
 
     /// Where the logs are.
@@ -146,13 +197,18 @@ impl App {
 
     /// Stops everything, and demands that the books balance.
     pub(crate) fn finish(mut self) {
-        let running = self.running.take().expect("the app was started");
-        running.signal(Signal::INT);
-        let mut running = running;
-        running.wait_exit(Deadline::generous());
+        let [keeper, _] = self.parts();
+        if self.victim.in_background() {
+            self.sandbox.run(["quit"]).expect_code(0);
+        } else {
+            signal(keeper, Signal::INT);
+        }
+        assert!(wait_gone(keeper, Deadline::generous()), "it does not end");
         self.sandbox.assert_nothing_left();
-        let finished: Finished = running.finish(Deadline::generous());
+        let running = self.running.take().expect("the app was started");
+        let finished = running.finish(Deadline::generous());
         let wrong = books::audit(&self.sandbox, &self.starts());
-        assert!(wrong.is_empty(), "{:?}: the books do not balance: {wrong:#?}\n{finished}", self.life);
+        let Self { victim, life, .. } = &self;
+        assert!(wrong.is_empty(), "{victim:?}, {life:?}: the books do not balance: {wrong:#?}\n{finished}");
     }
 }

@@ -19,8 +19,14 @@ use crate::moments::Moment;
 /// event.
 fn play(victim: Victim, moment: Moment, deaths: usize) {
     for life in [Life::Writing, Life::Quiet, Life::Crashing, Life::Forking] {
-        // Who writes little has no log to rotate.
-        if matches!(moment, Moment::Rotation) && matches!(life, Life::Quiet | Life::Crashing) {
+        let is_idle = match life {
+            Life::Writing | Life::Forking => false,
+            // Who writes little has no log to rotate.
+            Life::Quiet => matches!(moment, Moment::Rotation),
+            // `start -D` gives up an app of which nothing comes up.
+            Life::Crashing => matches!(moment, Moment::Rotation) || victim.in_background(),
+        };
+        if is_idle {
             continue;
         }
         let mut app = App::new(victim, life);
@@ -61,4 +67,26 @@ moments! {
     the_overseer_stands_still_amid_a_reload Reload,
     the_overseer_stands_still_amid_a_change_of_scale Scale,
     the_overseer_stands_still_amid_a_rotation Rotation,
+}
+
+moments! {
+    Keeper, 2:
+    the_keeper_is_killed_while_nothing_else_happens Steady,
+    the_keeper_is_killed_amid_a_start Start,
+    the_keeper_is_killed_amid_a_stop Stop,
+    the_keeper_is_killed_amid_a_reload Reload,
+    the_keeper_is_killed_amid_a_change_of_scale Scale,
+    the_keeper_is_killed_amid_a_rotation Rotation,
+}
+
+moments! {
+    Both, 2:
+    both_are_killed_while_nothing_else_happens Steady,
+    both_are_killed_amid_a_rotation Rotation,
+}
+
+moments! {
+    All, 2:
+    all_of_ganger_is_killed_while_nothing_else_happens Steady,
+    all_of_ganger_is_killed_amid_a_rotation Rotation,
 }
