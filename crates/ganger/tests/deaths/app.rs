@@ -3,15 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use ganger_testkit::{
-    Deadline, Process, Running, Sandbox, kill_nine, parent_of, signal, wait_for_file, wait_gone,
-};
+use ganger_testkit::{Deadline, Running, Sandbox, parent_of, signal, wait_for_file, wait_gone};
 use rustix::process::Signal;
 
 use crate::books::{self, Start};
-
-/// The program under test.
-const GANGER: &str = env!("CARGO_BIN_EXE_ganger");
+use crate::victim::{GANGER, Victim, parts};
 
 /// Workers of the app, unless it was scaled.
 pub(crate) const WORKERS: usize = 20;
@@ -27,31 +23,6 @@ pub(crate) enum Life {
     Crashing,
     /// Numbered lines, and a child in a session of its own.
     Forking,
-}
-
-/// Who dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Victim {
-    /// The overseer is killed.
-    Overseer,
-    /// The overseer stands still, and whoever minds that kills it.
-    StillOverseer,
-    /// The keeper is killed, of an app in the background.
-    Keeper,
-    /// Both are killed, of an app in the background; then it is started again.
-    Both,
-    /// Every process of ganger's is killed, those that wait for an answer too; then the app is started again.
-    All,
-}
-
-impl Victim {
-    /// Whether the app is to be in the background: a terminal's app ends with its keeper.
-    pub(crate) fn in_background(self) -> bool {
-        match self {
-            Self::Overseer | Self::StillOverseer => false,
-            Self::Keeper | Self::Both | Self::All => true,
-        }
-    }
 }
 
 /// The app, running.
@@ -131,44 +102,7 @@ impl App {
 
     /// Lets the victim die.
     pub(crate) fn strike(&self) {
-        let [keeper, overseer] = self.parts();
-        match self.victim {
-            Victim::Overseer => kill_nine(overseer, Deadline::generous()),
-            Victim::StillOverseer => {
-                signal(overseer, Signal::STOP);
-                assert!(wait_gone(overseer, Deadline::generous()), "nobody minds that it stands still");
-            }
-            Victim::Keeper => kill_nine(keeper, Deadline::generous()),
-            Victim::Both => self.kill_and_start(&[keeper, overseer]),
-            Victim::All => {
-                let is_ours = |process: &Process| process.command.split(' ').next() == Some(GANGER);
-                let all: Vec<i32> =
-                    self.sandbox.census().iter().filter(|p| is_ours(p)).map(|p| p.pid).collect();
-                self.kill_and_start(&all);
-            }
-        }
-    }
-
-    /// Kills these, none of which can do anything about the death of another; the next start goes on.
-    fn kill_and_start(&self, processes: &[i32]) {
-        for kind in [Signal::STOP, Signal::KILL] {
-            for process in processes {
-                signal(*process, kind);
-            }
-        }
-        for process in processes {
-            assert!(wait_gone(*process, Deadline::generous()));
-        }
-        self.sandbox.run(["start", "-D"]).expect_code(0);
-    }
-
-    /// The keeper and the overseer.
-    fn parts(&self) -> [i32; 2] {
-        let census = self.sandbox.census();
-        let is_overseer = |process: &&Process| process.command.split(' ').nth(1) == Some("overseer");
-        let overseer = census.iter().find(is_overseer).map(|process| process.pid);
-        let parts = overseer.and_then(|overseer| Some([parent_of(overseer)?, overseer]));
-        parts.unwrap_or_else(|| self.running().fail("there is no overseer"))
+        self.victim.strike(&self.sandbox);
     }
 
     /// Where the logs are.
@@ -197,7 +131,7 @@ impl App {
 
     /// Stops everything, and demands that the books balance.
     pub(crate) fn finish(mut self) {
-        let [keeper, _] = self.parts();
+        let [keeper, _] = parts(&self.sandbox);
         if self.victim.in_background() {
             self.sandbox.run(["quit"]).expect_code(0);
         } else {

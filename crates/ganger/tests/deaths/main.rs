@@ -11,9 +11,11 @@ mod app;
 mod books;
 mod moments;
 mod soak;
+mod victim;
 
-use crate::app::{App, Life, Victim};
+use crate::app::{App, Life};
 use crate::moments::Moment;
+use crate::victim::Victim;
 
 /// The cells of a victim and a moment: workers of each kind, in an app of their own, with so many deaths, each at a later
 /// event.

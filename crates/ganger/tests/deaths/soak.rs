@@ -1,16 +1,18 @@
-//! A soak: workers crash, are killed, scaled, restarted and reloaded, and the overseer is killed, at random, for as long
-//! as one likes. At the end the books balance, and nothing has leaked.
+//! A soak: workers crash, are killed, scaled, restarted and reloaded, and processes of ganger's are killed or stand
+//! still, at random, for as long as one likes. At the end the books balance, and nothing has leaked.
 //!
 //! `GANGER_SOAK_MINUTES` says how long; without it a few deeds are done. `GANGER_SEED` says which.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ganger_testkit::{Deadline, Running, Sandbox, Watched, kill_nine, wait_for_file};
+use ganger_testkit::{Deadline, Running, Sandbox, Watched, signal, wait_for_file, wait_gone};
 use rustix::process::Signal;
 
 use crate::books;
+use crate::victim::{GANGER, Victim, parts};
 
 /// Deeds of a soak that has no time.
 const FEW: u32 = 25;
@@ -31,31 +33,49 @@ const OVERSEER_GROWTH_KIB: u64 = 12 << 10;
 /// An overseer without workers, and what each worker that writes needs of it.
 const OVERSEER_DESCRIPTORS: usize = 40 + 3 * (LOUD + 2 * OTHERS);
 
+/// Who dies of an app in a terminal, and of one in the background.
+const IN_TERMINAL: [Victim; 2] = [Victim::Overseer, Victim::StillOverseer];
+const IN_BACKGROUND: [Victim; 5] =
+    [Victim::Overseer, Victim::StillOverseer, Victim::Keeper, Victim::Both, Victim::All];
+
 /// What ganger's processes hold while the same workers run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Holdings {
-    keeper_descriptors: usize,
+    /// How many there are of each kind.
+    keeper_descriptors: BTreeMap<String, usize>,
     keeper_kib: u64,
-    overseer_descriptors: usize,
+    overseer_descriptors: BTreeMap<String, usize>,
     overseer_kib: u64,
 }
 
 struct Soak {
     sandbox: Sandbox,
     running: Running,
+    victims: &'static [Victim],
+    /// The app's keepers, one after the other.
+    keepers: BTreeSet<i32>,
     seed: u64,
     deaths: u32,
 }
 
 #[test]
 fn the_books_balance_after_a_soak() {
+    soak(&IN_TERMINAL);
+}
+
+#[test]
+fn the_books_balance_after_a_soak_in_the_background() {
+    soak(&IN_BACKGROUND);
+}
+
+fn soak(victims: &'static [Victim]) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<f64>().ok());
     let end =
         number("GANGER_SOAK_MINUTES").map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
     let seed = std::env::var("GANGER_SEED").ok().and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("GANGER_SEED={seed}");
-    let mut soak = Soak::new(seed);
+    let mut soak = Soak::new(seed, victims);
     let (mut deeds, mut first) = (0, None);
     while end.map_or(deeds < FEW, |end| Instant::now() < end || deeds < FEW) {
         soak.deed();
@@ -65,11 +85,13 @@ fn the_books_balance_after_a_soak() {
         }
     }
     let (first, last) = (first.expect("it was warm"), soak.holdings());
-    eprintln!("{deeds} deeds, {} deaths of the overseer\n{first:?}\n{last:?}", soak.deaths);
+    eprintln!("{victims:?}: {deeds} deeds, {} deaths\n{first:?}\n{last:?}", soak.deaths);
     soak.finish();
-    let may_hold = first.keeper_descriptors + KEEPER_DESCRIPTORS;
-    assert!(last.keeper_descriptors <= may_hold, "the keeper's descriptors: {first:?} {last:?}");
-    assert!(last.overseer_descriptors <= OVERSEER_DESCRIPTORS, "the overseer's descriptors: {last:?}");
+    let count = |held: &BTreeMap<String, usize>| held.values().sum::<usize>();
+    let may_hold = count(&first.keeper_descriptors) + KEEPER_DESCRIPTORS;
+    assert!(count(&last.keeper_descriptors) <= may_hold, "the keeper leaks: {first:?} {last:?}");
+    let held = count(&last.overseer_descriptors);
+    assert!(held <= OVERSEER_DESCRIPTORS, "the overseer's descriptors: {last:?}");
     assert!(last.keeper_kib <= first.keeper_kib + KEEPER_GROWTH_KIB, "the keeper grows: {first:?} {last:?}");
     assert!(
         last.overseer_kib <= first.overseer_kib + OVERSEER_GROWTH_KIB,
@@ -78,8 +100,8 @@ fn the_books_balance_after_a_soak() {
 }
 
 impl Soak {
-    fn new(seed: u64) -> Self {
-        let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_ganger"));
+    fn new(seed: u64, victims: &'static [Victim]) -> Self {
+        let sandbox = Sandbox::new(GANGER);
         books::keep(&sandbox);
         let books = format!("{} {}", sandbox.dummy(), books::FLAGS);
         let endless = "--lines 1000000000 --line-length 100 --rate 50";
@@ -95,13 +117,16 @@ impl Soak {
         };
         let groups = [group("loud", LOUD), group("fork", OTHERS), group("crash", OTHERS)].concat();
         sandbox.file("ganger.toml", &format!("[logs]\nmax_size = 100_000\nkeep = 1000\n{groups}"));
+        let in_background = victims.iter().any(|victim| victim.in_background());
+        let words: &[&str] = if in_background { &["start", "-D"] } else { &["start"] };
         // Half an hour of lines is in the files; what is printed of it is not needed.
         let unheard = ["sh", "-c", "exec \"$@\" > /dev/null", "sh"];
-        let running = sandbox.ganger(["start"]).through(unheard).start();
+        let running = sandbox.ganger_with(words).through(unheard).start();
         let up = |text: &str| text.lines().count() >= LOUD + 2 * OTHERS;
         let started = wait_for_file(sandbox.path("starts"), Deadline::generous(), up);
         assert!(started.is_ok(), "{started:?}");
-        Self { sandbox, running, seed, deaths: 0 }
+        let keepers = BTreeSet::from([parts(&sandbox)[0]]);
+        Self { sandbox, running, victims, keepers, seed, deaths: 0 }
     }
 
     /// A number below `bound`.
@@ -137,7 +162,11 @@ impl Soak {
             4 | 5 => self.kill_worker(),
             6 | 7 => {
                 self.deaths += 1;
-                kill_nine(self.running.child_with("overseer"), Deadline::generous());
+                let victim = self.victims[self.chance(self.victims.len())];
+                victim.strike(&self.sandbox);
+                // It answers again: there is an overseer.
+                self.told(&["ps"]);
+                self.keepers.insert(parts(&self.sandbox)[0]);
             }
             _ => self.told(&["restart", "loud.1"]),
         }
@@ -170,11 +199,13 @@ impl Soak {
         self.told(&["stop", "crash"]);
         self.told(&["scale", &format!("loud={LOUD}")]);
         self.told(&["start", "loud", "fork"]);
+        // A keeper holds more for those that it adopted than for its children.
+        self.told(&["restart", "loud", "fork"]);
         let all = self.sandbox.run(["ps", "--json"]).json();
         let workers = all["workers"].as_array().expect("workers");
         let up = workers.iter().filter(|worker| worker["pid"].is_number()).count();
         assert_eq!(up, LOUD + OTHERS, "{all:#}");
-        let (keeper, overseer) = (self.running.pid(), self.running.child_with("overseer"));
+        let [keeper, overseer] = parts(&self.sandbox);
         let holdings = Holdings {
             keeper_descriptors: descriptors(keeper),
             keeper_kib: pss(keeper),
@@ -186,11 +217,12 @@ impl Soak {
     }
 
     fn finish(self) {
-        let Self { sandbox, mut running, .. } = self;
-        running.signal(Signal::INT);
-        running.wait_exit(Deadline::generous());
+        let Self { sandbox, running, .. } = self;
+        let [keeper, _] = parts(&sandbox);
+        signal(keeper, Signal::INT);
+        assert!(wait_gone(keeper, Deadline::generous()), "it does not end");
         sandbox.assert_nothing_left();
-        let left = cgroups(running.pid());
+        let left: Vec<PathBuf> = self.keepers.iter().flat_map(|keeper| cgroups(*keeper)).collect();
         let finished = running.finish(Deadline::generous());
         finished.expect_code(0);
         let wrong = books::audit(&sandbox, &books::starts(&sandbox.read("starts")));
@@ -204,8 +236,16 @@ fn is_log(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "log")
 }
 
-fn descriptors(pid: i32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+/// What a process has open: how many of each kind.
+fn descriptors(pid: i32) -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().filter_map(Result::ok) {
+        let target = fs::read_link(entry.path()).unwrap_or_default().to_string_lossy().into_owned();
+        // Those of a kind differ in a number, such as that of a worker.
+        let kind: String = target.chars().filter(|character| !character.is_ascii_digit()).collect();
+        *kinds.entry(kind).or_default() += 1;
+    }
+    kinds
 }
 
 fn pss(pid: i32) -> u64 {
