@@ -1,5 +1,9 @@
 //! The record on disk of what runs: lines of JSON, appended before what they say is done.
 //!
+//! A line is a turn: what was decided, and the events that tell of it. They are in one line so that neither is ever
+//! there without the other: a write may be cut anywhere. The journal's file is written after it, and gets from here what
+//! a kill in between kept from it.
+//!
 //! The first line says whose ledger it is: the keeper's PID and start, and the boot. Only an overseer of that same
 //! keeper goes on with it. The last record of a subject counts; when the file has grown to several times what is
 //! live, it is written anew and renamed into place. A torn last line is the mark of a crash in the middle of an
@@ -14,6 +18,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use ganger_api::EventInfo;
 use ganger_core::Record;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +43,10 @@ pub(crate) struct Ledger {
     path: PathBuf,
     owner: Owner,
     file: File,
+    /// What this turn decided and what it tells, as the lists of the line to be.
+    records: Vec<u8>,
+    events: Vec<u8>,
+    /// Lines that are not written yet.
     pending: Vec<u8>,
     bytes: u64,
     whole_bytes: u64,
@@ -46,24 +55,47 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the ledger of this owner: what it says, or nothing where it is another's or none is there. Of a damaged
     /// one what comes before the damage counts; the keeper knows what runs, so nothing is ever started twice for it.
-    pub(crate) fn open(path: &Path, owner: Owner) -> io::Result<(Self, Vec<Record>, Option<Damaged>)> {
-        let Found { records, damage } = read(path, &owner);
-        let damaged = damage.map(|why| set_aside(path, why));
-        let (file, bytes) = write_whole(path, &owner, &records)?;
-        let ledger =
-            Self { path: path.to_owned(), owner, file, pending: Vec::new(), bytes, whole_bytes: bytes };
-        Ok((ledger, records, damaged))
+    /// Events stay in it until it is written anew, for the journal does not have them yet.
+    pub(crate) fn open(path: &Path, owner: Owner) -> io::Result<(Self, Found)> {
+        let mut found = read(path, &owner);
+        found.damaged = found.damage.take().map(|why| set_aside(path, why));
+        let lines: io::Result<Vec<_>> =
+            found.events.iter().map(|event| Ok(serde_json::to_vec(event)?.into_boxed_slice())).collect();
+        let lines = lines?;
+        let (file, bytes) = write_whole(path, &owner, &found.records, &lines)?;
+        let outdated: usize = lines.iter().map(|line| line.len()).sum();
+        let ledger = Self {
+            path: path.to_owned(),
+            owner,
+            file,
+            records: Vec::new(),
+            events: Vec::new(),
+            pending: Vec::new(),
+            bytes,
+            whole_bytes: bytes.saturating_sub(outdated as u64),
+        };
+        Ok((ledger, found))
     }
 
     /// Adds a record; it is on disk after the next [`Ledger::flush`].
     pub(crate) fn append(&mut self, record: &Record) -> io::Result<()> {
-        serde_json::to_writer(&mut self.pending, record)?;
-        self.pending.push(b'\n');
-        Ok(())
+        separate(&mut self.records);
+        Ok(serde_json::to_writer(&mut self.records, record)?)
+    }
+
+    /// Adds an event, as the journal has it, to the records that led to it.
+    pub(crate) fn append_event(&mut self, line: &[u8]) {
+        separate(&mut self.events);
+        self.events.extend_from_slice(line);
     }
 
     /// Writes what was appended. What could not be written stays pending and is tried again by the next flush.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if !(self.records.is_empty() && self.events.is_empty()) {
+            put_turn(&mut self.pending, &self.records, &self.events);
+            self.records.clear();
+            self.events.clear();
+        }
         while !self.pending.is_empty() {
             match self.file.write(&self.pending) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -83,10 +115,13 @@ impl Ledger {
         self.bytes > COMPACT_MIN_BYTES.max(self.whole_bytes * COMPACT_FACTOR)
     }
 
-    /// Writes it anew with just these records, beside the old one, then puts it in its place.
-    pub(crate) fn rewrite(&mut self, records: &[Record]) -> io::Result<()> {
-        let (file, bytes) = write_whole(&self.path, &self.owner, records)?;
+    /// Writes it anew with just these records, and the events that the journal's file does not have, beside the old
+    /// one; then puts it in its place.
+    pub(crate) fn rewrite(&mut self, records: &[Record], events: &[Box<[u8]>]) -> io::Result<()> {
+        let (file, bytes) = write_whole(&self.path, &self.owner, records, events)?;
         self.file = file;
+        self.records.clear();
+        self.events.clear();
         self.pending.clear();
         self.bytes = bytes;
         self.whole_bytes = bytes;
@@ -100,14 +135,21 @@ pub(crate) fn owner(path: &Path) -> Option<Owner> {
     serde_json::from_slice(&first).ok()
 }
 
-/// Puts a ledger with just these records in place of the one that is there; the file, open at its end, and its size.
-fn write_whole(path: &Path, owner: &Owner, records: &[Record]) -> io::Result<(File, u64)> {
+/// Puts a ledger with just these in place of the one that is there; the file, open at its end, and its size.
+fn write_whole(
+    path: &Path,
+    owner: &Owner,
+    records: &[Record],
+    events: &[Box<[u8]>],
+) -> io::Result<(File, u64)> {
     let fresh = path.with_extension("new");
     let mut body = serde_json::to_vec(owner)?;
     body.push(b'\n');
     for record in records {
-        serde_json::to_writer(&mut body, record)?;
-        body.push(b'\n');
+        put_turn(&mut body, &serde_json::to_vec(record)?, &[]);
+    }
+    for event in events {
+        put_turn(&mut body, &[], event);
     }
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(&body)?;
@@ -115,46 +157,76 @@ fn write_whole(path: &Path, owner: &Owner, records: &[Record]) -> io::Result<(Fi
     Ok((file, body.len() as u64))
 }
 
+/// Adds a comma between two of a list.
+fn separate(list: &mut Vec<u8>) {
+    if !list.is_empty() {
+        list.push(b',');
+    }
+}
+
+/// Adds the line of a turn, whose lists are written already.
+fn put_turn(to: &mut Vec<u8>, records: &[u8], events: &[u8]) {
+    for part in [b"{\"records\":[".as_slice(), records, b"],\"events\":[", events, b"]}\n"] {
+        to.extend_from_slice(part);
+    }
+}
+
+/// A line.
+#[derive(Deserialize)]
+struct Turn {
+    records: Vec<Record>,
+    events: Vec<EventInfo>,
+}
+
 /// What is found where a ledger should be.
 #[derive(Debug, Default)]
-struct Found {
-    records: Vec<Record>,
-    /// What is wrong with it.
+pub(crate) struct Found {
+    /// What is in force, of this owner's ledger.
+    pub(crate) records: Vec<Record>,
+    /// The latest events, of anybody's ledger: what happened to the app.
+    pub(crate) events: Vec<EventInfo>,
+    /// What is wrong with it, and where it is kept.
+    pub(crate) damaged: Option<Damaged>,
     damage: Option<String>,
 }
 
 impl Found {
-    fn damaged(records: Vec<Record>, why: impl Into<String>) -> Self {
-        Self { records, damage: Some(why.into()) }
+    fn damaged(self, why: impl Into<String>) -> Self {
+        Self { damage: Some(why.into()), ..self }
     }
 }
 
-/// The records of this owner's ledger. A line that cannot be read ends it: nothing after it can be trusted.
+/// What is in a ledger. A line that cannot be read ends it: nothing after it can be trusted.
 fn read(path: &Path, owner: &Owner) -> Found {
+    let mut found = Found::default();
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
-        Err(error) => return Found::damaged(Vec::new(), error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return found,
+        Err(error) => return found.damaged(error.to_string()),
     };
     let mut lines = BufReader::new(file).split(b'\n').enumerate().peekable();
-    match lines.next().map(|(_, line)| line.map(|line| serde_json::from_slice::<Owner>(&line))) {
-        Some(Ok(Ok(found))) if found == *owner => {}
-        Some(Ok(Ok(_))) => return Found::default(),
-        Some(Ok(Err(_))) => return Found::damaged(Vec::new(), "line 1 does not say whose it is"),
-        Some(Err(error)) => return Found::damaged(Vec::new(), error.to_string()),
-        None => return Found::damaged(Vec::new(), "it is empty"),
-    }
-    let mut records = Vec::new();
+    let is_ours = match lines.next().map(|(_, line)| line.map(|line| serde_json::from_slice::<Owner>(&line)))
+    {
+        Some(Ok(Ok(whose))) => whose == *owner,
+        Some(Ok(Err(_))) => return found.damaged("line 1 does not say whose it is"),
+        Some(Err(error)) => return found.damaged(error.to_string()),
+        None => return found.damaged("it is empty"),
+    };
     while let Some((number, line)) = lines.next() {
         match line.map(|line| serde_json::from_slice(&line)) {
-            Ok(Ok(record)) => records.push(record),
+            Ok(Ok(Turn { records, events })) => {
+                found.records.extend(records.into_iter().filter(|_| is_ours));
+                found.events.extend(events);
+            }
             // The last line is torn: what it would have said was not done.
             Ok(Err(_)) if lines.peek().is_none() => break,
-            Ok(Err(_)) => return Found::damaged(records, format!("line {} makes no sense", number + 1)),
-            Err(error) => return Found::damaged(records, error.to_string()),
+            // What is wrong with another's is no concern of ours.
+            Ok(Err(_)) | Err(_) if !is_ours => break,
+            Ok(Err(_)) => return found.damaged(format!("line {} makes no sense", number + 1)),
+            Err(error) => return found.damaged(error.to_string()),
         }
     }
-    Found { records, damage: None }
+    found
 }
 
 #[cfg(test)]
@@ -169,53 +241,90 @@ mod tests {
         Record::Scale { group: "web".into(), count, instead_of: 1 }
     }
 
+    fn event(seq: u64) -> EventInfo {
+        serde_json::from_value(serde_json::json!({
+            "seq": seq, "time": "2026-01-01T00:00:00Z", "kind": "notice", "worker": null, "text": "x"
+        }))
+        .unwrap()
+    }
+
+    /// A turn that decided this, and told of it.
+    fn turn(ledger: &mut Ledger, count: u32, seq: u64) {
+        ledger.append(&scale(count)).unwrap();
+        ledger.append_event(&serde_json::to_vec(&event(seq)).unwrap());
+        ledger.flush().unwrap();
+    }
+
+    fn found(path: &Path) -> (Vec<Record>, Vec<EventInfo>) {
+        let found = Ledger::open(path, owner()).unwrap().1;
+        (found.records, found.events)
+    }
+
     #[test]
     fn what_was_flushed_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, records, damaged) = Ledger::open(&path, owner()).unwrap();
-        assert!(records.is_empty() && damaged.is_none(), "{records:?} {damaged:?}");
+        let (mut ledger, none) = Ledger::open(&path, owner()).unwrap();
+        assert!(none.records.is_empty() && none.damaged.is_none(), "{none:?}");
         ledger.append(&scale(2)).unwrap();
         ledger.append(&scale(3)).unwrap();
         ledger.flush().unwrap();
         drop(ledger);
-        assert_eq!(Ledger::open(&path, owner()).unwrap().1, [scale(2), scale(3)]);
+        assert_eq!(found(&path), (vec![scale(2), scale(3)], Vec::new()));
     }
 
     #[test]
-    fn a_ledger_of_another_keeper_or_boot_is_not_ours() {
+    fn of_a_ledger_of_another_keeper_or_boot_only_what_happened_counts() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
-        ledger.append(&scale(2)).unwrap();
-        ledger.flush().unwrap();
+        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
+        turn(&mut ledger, 2, 1);
         let other = Owner { boot: "c".into(), ..owner() };
-        assert_eq!(Ledger::open(&path, other).unwrap().1, []);
+        let found = Ledger::open(&path, other).unwrap().1;
+        assert_eq!((found.records, found.events), (Vec::new(), vec![event(1)]));
     }
 
     #[test]
-    fn a_torn_line_at_any_byte_costs_that_line_alone() {
+    fn a_line_torn_at_any_byte_costs_that_turn_alone_and_all_of_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
-        ledger.append(&scale(2)).unwrap();
-        ledger.flush().unwrap();
+        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
+        turn(&mut ledger, 2, 1);
         let safe = ledger.bytes;
         ledger.append(&scale(3)).unwrap();
-        ledger.flush().unwrap();
+        turn(&mut ledger, 4, 2);
         let whole = std::fs::read(&path).unwrap();
-        // One byte short of the line is the line without its end: complete JSON, hence its record.
+        // One byte short of the line is the line without its end: complete JSON, hence its turn.
         for cut in usize::try_from(safe).unwrap()..whole.len() - 1 {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            assert_eq!(read(&path, &owner()).records, [scale(2)], "cut at {cut}");
+            let Found { records, events, .. } = read(&path, &owner());
+            assert_eq!((records, events), (vec![scale(2)], vec![event(1)]), "cut at {cut}");
         }
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(found(&path), (vec![scale(2), scale(3), scale(4)], vec![event(1), event(2)]));
+    }
+
+    #[test]
+    fn events_stay_until_it_is_written_anew_and_those_that_are_nowhere_else_also_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger");
+        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
+        turn(&mut ledger, 2, 1);
+        turn(&mut ledger, 3, 2);
+        for _ in 0..2 {
+            assert_eq!(found(&path).1, [event(1), event(2)]);
+        }
+        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
+        let unwritten = serde_json::to_vec(&event(2)).unwrap().into_boxed_slice();
+        ledger.rewrite(&[scale(3)], &[unwritten]).unwrap();
+        assert_eq!(found(&path), (vec![scale(3)], vec![event(2)]));
     }
 
     #[test]
     fn damage_is_kept_aside_and_what_comes_before_it_counts() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
+        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
         ledger.append(&scale(2)).unwrap();
         ledger.flush().unwrap();
         let good = std::fs::read(&path).unwrap();
@@ -227,10 +336,10 @@ mod tests {
         ];
         for (body, expected) in damages {
             std::fs::write(&path, &body).unwrap();
-            let (_, records, damaged) = Ledger::open(&path, owner()).unwrap();
-            assert_eq!(records, expected);
-            assert_eq!(std::fs::read(damaged.unwrap().kept.unwrap()).unwrap(), body);
-            assert!(Ledger::open(&path, owner()).unwrap().2.is_none(), "the next one is good");
+            let (_, found) = Ledger::open(&path, owner()).unwrap();
+            assert_eq!(found.records, expected);
+            assert_eq!(std::fs::read(found.damaged.unwrap().kept.unwrap()).unwrap(), body);
+            assert!(Ledger::open(&path, owner()).unwrap().1.damaged.is_none(), "the next one is good");
         }
     }
 
@@ -239,24 +348,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
         std::fs::create_dir(&path).unwrap();
-        let (_, records, damaged) = Ledger::open(&path, owner()).unwrap();
-        assert!(records.is_empty() && damaged.unwrap().kept.unwrap().is_dir());
+        let (_, found) = Ledger::open(&path, owner()).unwrap();
+        assert!(found.records.is_empty() && found.damaged.unwrap().kept.unwrap().is_dir());
     }
 
     #[test]
     fn it_is_written_anew_when_it_is_mostly_history() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
-        let (mut ledger, ..) = Ledger::open(&path, owner()).unwrap();
+        let (mut ledger, _) = Ledger::open(&path, owner()).unwrap();
         while !ledger.is_bloated() {
             ledger.append(&scale(1)).unwrap();
             ledger.flush().unwrap();
         }
-        ledger.rewrite(&[scale(1)]).unwrap();
+        ledger.rewrite(&[scale(1)], &[]).unwrap();
         assert!(!ledger.is_bloated());
         ledger.append(&scale(5)).unwrap();
         ledger.flush().unwrap();
         drop(ledger);
-        assert_eq!(Ledger::open(&path, owner()).unwrap().1, [scale(1), scale(5)]);
+        assert_eq!(found(&path).0, [scale(1), scale(5)]);
     }
 }

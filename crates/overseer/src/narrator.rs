@@ -11,13 +11,14 @@ use ganger_core::{Event, RunId, State};
 use ganger_keeper::{Process, Usage};
 use ganger_logs::Capture;
 use ganger_spec::{LogName, WorkerName};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::config::{Line, Start, Viewer};
 use crate::engine::Message;
 use crate::hands::listed;
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, NoDetails};
+use crate::ledger::Ledger;
 use crate::output;
 
 /// Under this name the viewer shows lines that are about no worker.
@@ -25,8 +26,8 @@ pub(crate) struct Narrator {
     journal: Arc<Journal>,
     viewer: Box<dyn Viewer>,
     messages: mpsc::UnboundedSender<Message>,
-    /// What is not in the journal yet: it is written together.
-    entries: Vec<Entry>,
+    /// The journal's file could not be written, and that was said.
+    journal_fails: bool,
     /// Lines that wait for output to be stored. The first of each worker is the end of a run.
     held: BTreeMap<WorkerName, VecDeque<Line>>,
     /// What the runs used that the decider hears the end of.
@@ -42,7 +43,7 @@ impl Narrator {
         messages: mpsc::UnboundedSender<Message>,
     ) -> Self {
         let (held, used) = (BTreeMap::new(), BTreeMap::new());
-        Self { journal, viewer, messages, entries: Vec::new(), held, used, behind: Vec::new() }
+        Self { journal, viewer, messages, journal_fails: false, held, used, behind: Vec::new() }
     }
 
     /// Shows what comes into this log.
@@ -52,15 +53,9 @@ impl Narrator {
         }
     }
 
-    /// Tells an event of the decider. It is in the journal after the next [`Narrator::write_down`].
+    /// Tells an event of the decider. The journal has it, and those who read that after [`Narrator::write_down`].
     pub(crate) fn tell(&mut self, event: &Event, capture: &Capture) {
-        let mut entry = entry(event);
-        if let Event::Ended { run, .. } = event
-            && let Some(used) = self.used.remove(run)
-        {
-            entry.details.insert("usage".to_owned(), json!(used));
-        }
-        self.entries.push(entry);
+        self.enter(event);
         match event {
             Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
             Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string(), capture),
@@ -87,9 +82,33 @@ impl Narrator {
         self.used = runs.into_iter().map(|(run, usage)| (run, ended_usage(usage))).collect();
     }
 
-    /// Puts what was told into the journal.
+    /// Gives what the journal got in this turn to the ledger.
+    pub(crate) fn hand(&self, ledger: &mut Ledger) {
+        self.journal.hand(|line| ledger.append_event(line));
+    }
+
+    /// Lets those who ask know what the journal got.
+    pub(crate) fn publish(&self) {
+        self.journal.tell();
+    }
+
+    /// Lets those who read the journal know what it got. What its file does not take is written later; said once.
     pub(crate) fn write_down(&mut self) {
-        self.journal.add(self.entries.drain(..));
+        self.publish();
+        match self.journal.write() {
+            Ok(()) => self.journal_fails = false,
+            Err(_) if self.journal_fails => {}
+            Err(error) => {
+                self.journal_fails = true;
+                self.notice(format!("the file of events cannot be written, and will be later: {error}"));
+                self.publish();
+            }
+        }
+    }
+
+    /// The lines of the journal that its file does not have.
+    pub(crate) fn unwritten(&self) -> Vec<Box<[u8]>> {
+        self.journal.unwritten()
     }
 
     /// Names the processes that had to be killed.
@@ -108,8 +127,7 @@ impl Narrator {
 
     /// Tells something of a worker that the decider does not know of.
     pub(crate) fn note(&mut self, kind: EventKind, worker: Option<&WorkerName>, text: String) {
-        self.entries.push(Entry { kind, worker: worker.cloned(), text: text.clone(), details: Map::new() });
-        self.write_down();
+        self.journal.number(Entry { kind, worker, text: &text, details: NoDetails {} });
         match worker {
             Some(worker) => self.about(worker, text),
             None => self.say(text),
@@ -140,9 +158,42 @@ impl Narrator {
         self.held.is_empty()
     }
 
-    /// Shows all there is and ends.
-    pub(crate) fn finish(self) {
+    /// Writes and shows all there is and ends.
+    pub(crate) fn finish(mut self) {
+        self.write_down();
         self.viewer.finish();
+    }
+
+    /// Puts an event of the decider into the journal.
+    fn enter(&mut self, event: &Event) {
+        use EventKind as Kind;
+        let (kind, worker, details) = match event {
+            Event::State { worker, from, to, pid, why } => {
+                (Kind::State, Some(worker), Details::State { from: *from, to: *to, pid: *pid, why })
+            }
+            Event::Started { worker, run, pid } => {
+                (Kind::Started, Some(worker), Details::Started { run: *run, pid: *pid })
+            }
+            Event::SpawnFailed { worker, reason } => {
+                (Kind::SpawnFailed, Some(worker), Details::SpawnFailed { reason })
+            }
+            Event::Ended { worker, run, exit } => {
+                let usage = self.used.remove(run);
+                (Kind::Ended, Some(worker), Details::Ended { run: *run, status: exit.status(), usage })
+            }
+            Event::Killing { worker, why } => (Kind::Killing, Some(worker), Details::Killing { why }),
+            Event::Stuck { worker, pid } => (Kind::Stuck, Some(worker), Details::Stuck { pid: *pid }),
+            Event::Released { number, changes } => {
+                (Kind::Released, None, Details::Released { number: *number, changes })
+            }
+            Event::Scaled { group, from, to } => {
+                (Kind::Scaled, None, Details::Scaled { group, from: *from, to: *to })
+            }
+            Event::ShuttingDown { reason, now } => {
+                (Kind::ShuttingDown, None, Details::ShuttingDown { reason, now: *now })
+            }
+        };
+        self.journal.number(Entry { kind, worker, text: &sentence(event), details });
     }
 
     fn ended(&mut self, worker: &WorkerName, text: String, capture: &Capture) {
@@ -182,22 +233,6 @@ fn ended_usage(usage: Usage) -> EndedUsageInfo {
     }
 }
 
-/// The event as the journal has it.
-fn entry(event: &Event) -> Entry {
-    let (kind, worker) = match event {
-        Event::State { worker, .. } => (EventKind::State, Some(worker)),
-        Event::Started { worker, .. } => (EventKind::Started, Some(worker)),
-        Event::SpawnFailed { worker, .. } => (EventKind::SpawnFailed, Some(worker)),
-        Event::Ended { worker, .. } => (EventKind::Ended, Some(worker)),
-        Event::Killing { worker, .. } => (EventKind::Killing, Some(worker)),
-        Event::Stuck { worker, .. } => (EventKind::Stuck, Some(worker)),
-        Event::Released { .. } => (EventKind::Released, None),
-        Event::Scaled { .. } => (EventKind::Scaled, None),
-        Event::ShuttingDown { .. } => (EventKind::ShuttingDown, None),
-    };
-    Entry { kind, worker: worker.cloned(), text: sentence(event), details: details(event) }
-}
-
 fn sentence(event: &Event) -> String {
     match event {
         Event::State { from, to, why, .. } => format!("{from} to {to}: {why}"),
@@ -216,22 +251,48 @@ fn sentence(event: &Event) -> String {
     }
 }
 
-fn details(event: &Event) -> Map<String, Value> {
-    let value = match event {
-        Event::State { from, to, pid, why, .. } => json!({"from": from, "to": to, "pid": pid, "why": why}),
-        Event::Started { run, pid, .. } => json!({"run": run, "pid": pid}),
-        Event::SpawnFailed { reason, .. } => json!({"reason": reason}),
-        Event::ShuttingDown { reason, now } => json!({"reason": reason, "now": now}),
-        Event::Ended { run, exit, .. } => json!({"run": run, "status": exit.status()}),
-        Event::Killing { why, .. } => json!({"why": why}),
-        Event::Stuck { pid, .. } => json!({"pid": pid}),
-        Event::Released { number, changes } => json!({"number": number, "changes": changes}),
-        Event::Scaled { group, from, to } => json!({"group": group, "from": from, "to": to}),
-    };
-    match value {
-        Value::Object(map) => map,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-    }
+/// What programs are told of an event.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Details<'a> {
+    State {
+        from: State,
+        to: State,
+        pid: Option<u32>,
+        why: &'a str,
+    },
+    Started {
+        run: RunId,
+        pid: u32,
+    },
+    SpawnFailed {
+        reason: &'a str,
+    },
+    Ended {
+        run: RunId,
+        status: u8,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usage: Option<EndedUsageInfo>,
+    },
+    Killing {
+        why: &'a str,
+    },
+    Stuck {
+        pid: u32,
+    },
+    Released {
+        number: u64,
+        changes: &'a [String],
+    },
+    Scaled {
+        group: &'a str,
+        from: u32,
+        to: u32,
+    },
+    ShuttingDown {
+        reason: &'a str,
+        now: bool,
+    },
 }
 
 #[cfg(test)]
@@ -272,7 +333,7 @@ mod tests {
 
     fn scene() -> Scene {
         let dir = tempfile::tempdir().unwrap();
-        let journal = Arc::new(Journal::open(&dir.path().join("events.jsonl")).unwrap());
+        let journal = Arc::new(Journal::open(&dir.path().join("events.jsonl"), Vec::new()).unwrap());
         let limits = Limits { file_bytes: 1 << 20, backups: 1, unread_bytes: 1 << 20, ..Limits::default() };
         let capture = Capture::start(&dir.path().join("logs"), limits, Box::new(|_| ())).unwrap();
         let pipe = create_pipe(&dir.path().join("web.1"), None).unwrap();

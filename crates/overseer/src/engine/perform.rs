@@ -1,7 +1,7 @@
 //! Carrying out what the decider wants.
 
 use ganger_api::{EventKind, HolderInfo};
-use ganger_core::{Action, Input, Record, RunId};
+use ganger_core::{Action, CommandId, Input, Record, Reply, RunId};
 use ganger_keeper::Request;
 use ganger_spec::WorkerName;
 
@@ -17,10 +17,31 @@ impl Engine {
     /// [`Engine::settle`].
     pub(super) fn decide(&mut self, input: Input) {
         self.core.handle(clock::now(), input);
+        let mut replies = Vec::new();
         while let Some(action) = self.core.poll_action() {
             match action {
                 Action::Record(record) => self.record(&record),
+                Action::Reply { id, reply } => replies.push((id, reply)),
                 other => self.perform(other),
+            }
+        }
+        self.reply(replies);
+    }
+
+    /// Answers those who asked, once all that was decided together is in the ledger together.
+    fn reply(&mut self, replies: Vec<(CommandId, Reply)>) {
+        if replies.is_empty() {
+            return;
+        }
+        // Who gets the answer may rely on it, and ask for the events that led to it.
+        self.keep_turn();
+        self.keep_wishes();
+        self.write_down();
+        for (id, reply) in replies {
+            let reloaded = self.herald.done(id);
+            self.tell_manager(reloaded);
+            if let Some(owed) = self.owed.remove(&id) {
+                commands::answer(&self.core, owed, reply, &self.killed);
             }
         }
     }
@@ -48,12 +69,14 @@ impl Engine {
         }
     }
 
-    /// Ends a turn: what was decided is in the ledger, in one write, before any of it is asked of the keeper.
+    /// Ends a turn: what was decided and what tells of it is in the ledger, in one write, before any of it is asked of
+    /// the keeper; and that before it is told.
     pub(super) fn settle(&mut self) {
-        self.keep_book(Ledger::flush);
+        self.keep_turn();
         if self.ledger.is_bloated() {
-            let records = self.core.records();
-            self.keep_book(|ledger| ledger.rewrite(&records));
+            self.write_down();
+            let (records, events) = (self.core.records(), self.narrator.unwritten());
+            self.keep_book(|ledger| ledger.rewrite(&records, &events));
         }
         self.keep_wishes();
         let standing = Standing {
@@ -67,7 +90,23 @@ impl Engine {
         let _ = self.hands.write_roster();
         // An error shows again, and is dealt with, when the line is next read.
         let _ = self.hands.flush();
-        self.narrator.write_down();
+        self.write_down();
+    }
+
+    /// Puts into the ledger what this turn decided and what tells of it.
+    fn keep_turn(&mut self) {
+        self.narrator.hand(&mut self.ledger);
+        self.keep_book(Ledger::flush);
+    }
+
+    /// Lets those who read the journal know what happened. While the ledger cannot be written its file waits: what it
+    /// had before the ledger, the next overseer would tell again.
+    fn write_down(&mut self) {
+        if self.ledger_fails {
+            self.narrator.publish();
+        } else {
+            self.narrator.write_down();
+        }
     }
 
     /// Puts on disk what operators ask for now. What cannot be written is tried again in each turn; said once.
@@ -116,21 +155,10 @@ impl Engine {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Record(_) => unreachable!("records are written before anything is performed"),
+            Action::Record(_) | Action::Reply { .. } => unreachable!("is dealt with before all others"),
             Action::Spawn { run, worker } => self.hands.want_spawn(run, worker),
             Action::Signal { run, signal, scope } => self.hands.signal(run, signal, scope),
             Action::Acknowledge(run) => self.hands.acknowledge(run),
-            Action::Reply { id, reply } => {
-                // Who gets the answer may rely on it, and ask for the events that led to it.
-                self.keep_book(Ledger::flush);
-                self.keep_wishes();
-                self.narrator.write_down();
-                let reloaded = self.herald.done(id);
-                self.tell_manager(reloaded);
-                if let Some(owed) = self.owed.remove(&id) {
-                    commands::answer(&self.core, owed, reply, &self.killed);
-                }
-            }
             Action::Event(event) => self.narrator.tell(&event, &self.capture),
             Action::Finish { status } => {
                 self.end = End::Sweeping { status };

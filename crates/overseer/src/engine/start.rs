@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use ganger_api::{AppFile, EventKind, Place, Time};
+use ganger_api::{AppFile, EventInfo, Place, Time};
 use ganger_core::{Core, Input, Record};
 use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits};
@@ -18,10 +18,10 @@ use crate::config::{Messenger, Reading, Start};
 use crate::forward::{Forwards, Tell};
 use crate::hands::{self, Hands};
 use crate::herald::Herald;
-use crate::journal::{Entry, Journal};
+use crate::journal::Journal;
 use crate::launch::Launcher;
 use crate::lease::Lease;
-use crate::ledger::{Ledger, Owner};
+use crate::ledger::{Found, Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
@@ -65,7 +65,7 @@ pub(super) fn start(config: Config, mut link: Link, keeper_pid: u32) -> Result<S
     let forwards = forwards(&place, &capture, &message_sender, &loaded.spec);
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
-    let journal = Arc::new(open_journal(&place, is_fresh, keeper_pid)?);
+    let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
     let (requests, asked) = mpsc::channel(REQUESTS_MAX);
     server::start(&place, requests.clone(), journal.clone(), capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
@@ -203,6 +203,8 @@ fn forwards(
 struct Past {
     ledger: Ledger,
     records: Vec<Record>,
+    /// What happened, which the journal may not have.
+    events: Vec<EventInfo>,
     /// What is in force, if the ledger says so.
     spec: Option<Spec>,
     /// None in the foreground.
@@ -218,7 +220,7 @@ impl Past {
         let keeper_started = stats::started(keeper_pid).unwrap_or(0);
         let owner = before.unwrap_or(Owner { keeper_pid, keeper_started, boot });
         let opened = Ledger::open(&path, owner);
-        let (ledger, records, damaged) =
+        let (ledger, Found { records, events, damaged, .. }) =
             opened.map_err(|source| Error::File { action: "open", path, source })?;
         let mut damaged: Vec<Damaged> = damaged.into_iter().collect();
         let wishes = (life == Life::Background).then(|| WishFile::open(&place.wishes()));
@@ -226,7 +228,7 @@ impl Past {
             damaged.extend(damage);
             file
         });
-        Ok(Self { spec: restored_spec(&records), ledger, records, wishes, damaged })
+        Ok(Self { spec: restored_spec(&records), ledger, records, events, wishes, damaged })
     }
 
     /// The decider that goes on from it. What operators asked for is in the ledger too, once a release is.
@@ -248,17 +250,16 @@ fn restored_spec(records: &[Record]) -> Option<Spec> {
 }
 
 /// Opens the journal. Its first entry is the first thing that a fresh start writes: on a full disk nothing starts.
-fn open_journal(place: &Place, is_fresh: bool, keeper_pid: u32) -> Result<Journal, Error> {
+fn open_journal(place: &Place, past: &mut Past, keeper_pid: u32) -> Result<Journal, Error> {
     let path = place.events();
     let failed = |action| {
         let path = path.clone();
         move |source| Error::File { action, path, source }
     };
-    let journal = Journal::open(&path).map_err(failed("open"))?;
-    if is_fresh {
+    let journal = Journal::open(&path, std::mem::take(&mut past.events)).map_err(failed("open"))?;
+    if past.records.is_empty() {
         let text = format!("ganger {} starts, its keeper has pid {keeper_pid}", env!("CARGO_PKG_VERSION"));
-        let entry = Entry { kind: EventKind::Notice, worker: None, text, details: serde_json::Map::new() };
-        journal.write([entry]).map_err(failed("write"))?;
+        journal.note(&text).map_err(failed("write"))?;
     }
     Ok(journal)
 }

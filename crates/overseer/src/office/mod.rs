@@ -16,8 +16,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ganger_api::{
-    AddedApp, ApiError, AppFile, AppState, AppsInfo, Data, Environment, ErrorCode, EventKind, Place,
-    QuitInfo, Request, Time,
+    AddedApp, ApiError, AppFile, AppState, AppsInfo, Data, Environment, ErrorCode, Place, QuitInfo, Request,
+    Time,
 };
 use ganger_keeper::{Link, raise_descriptor_limit};
 use ganger_logs::Store;
@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use crate::engine::{self, Asked, REQUESTS_MAX};
-use crate::journal::{Entry as Note, Journal};
+use crate::journal::Journal;
 use crate::lease::Lease;
 use crate::{Config, Error, clock, server, stats};
 
@@ -132,7 +132,7 @@ impl Desk {
         let lease = Lease::take(&place, link.take_kept().into_iter().next())?;
         let keeper_pid = engine::keeper_pid();
         let (list, damaged) = List::open(&place);
-        let journal = Journal::open(&place.events());
+        let journal = Journal::open(&place.events(), Vec::new());
         let journal = journal.map(Arc::new).map_err(|source| Error::File {
             action: "open",
             path: place.events(),
@@ -389,8 +389,8 @@ impl Desk {
     /// Says something of the office's own, in its events too.
     fn say(&self, text: &str) {
         (self.office.say)(text);
-        let details = serde_json::Map::new();
-        self.journal.add([Note { kind: EventKind::Notice, worker: None, text: text.to_owned(), details }]);
+        // What the file does not take now it gets with the next.
+        let _ = self.journal.note(text);
     }
 
     async fn finish(self) -> Result<u8, Error> {
