@@ -1,12 +1,13 @@
 //! An app of 20 workers that keep books of their own.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ganger_testkit::{Deadline, Running, Sandbox, parent_of, signal, wait_for_file, wait_gone};
 use rustix::process::Signal;
 
-use crate::books::{self, Start};
+use crate::books::{self, Start, Wrong};
 use crate::victim::{GANGER, Victim, parts};
 
 /// Workers of the app, unless it was scaled.
@@ -30,6 +31,9 @@ pub(crate) struct App {
     pub(crate) sandbox: Sandbox,
     victim: Victim,
     pub(crate) life: Life,
+    kills: Cell<u32>,
+    /// What was found wrong while it ran.
+    wrong: RefCell<Vec<Wrong>>,
     /// The app in the foreground, or who started it in the background.
     running: Option<Running>,
 }
@@ -55,7 +59,8 @@ impl App {
                  logs = {{ max_size = 20_000, keep = 1000 }}\n"
             ),
         );
-        Self { sandbox, victim, life, running: None }
+        let (kills, wrong) = Default::default();
+        Self { sandbox, victim, life, kills, wrong, running: None }
     }
 
     /// Starts the app, without waiting for its workers.
@@ -103,6 +108,19 @@ impl App {
     /// Lets the victim die.
     pub(crate) fn strike(&self) {
         self.victim.strike(&self.sandbox);
+        self.kills.set(self.kills.get() + 1);
+    }
+
+    /// Looks whether those who lived before live on, and nobody else was started.
+    pub(crate) fn goes_on(&self, before: &BTreeSet<i32>, starts: usize) {
+        if self.life == Life::Crashing {
+            return;
+        }
+        let alive = self.alive();
+        let died = before.difference(&alive).map(|pid| Wrong::Died(format!("{pid} died")));
+        let since = self.starts().split_off(starts);
+        let doubled = since.iter().map(|start| Wrong::Doubled(format!("{start:?}, and nobody asked for it")));
+        self.wrong.borrow_mut().extend(died.chain(doubled));
     }
 
     /// Where the logs are.
@@ -141,8 +159,10 @@ impl App {
         self.sandbox.assert_nothing_left();
         let running = self.running.take().expect("the app was started");
         let finished = running.finish(Deadline::generous());
-        let wrong = books::audit(&self.sandbox, &self.starts());
+        let mut wrong = self.wrong.take();
+        wrong.extend(books::audit(&self.sandbox, &self.starts()));
         let Self { victim, life, .. } = &self;
+        eprintln!("{}", books::tally(self.kills.get(), &wrong));
         assert!(wrong.is_empty(), "{victim:?}, {life:?}: the books do not balance: {wrong:#?}\n{finished}");
     }
 }

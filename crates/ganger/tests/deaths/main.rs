@@ -1,7 +1,7 @@
 //! The death matrix: who dies × when × what the workers do, with 20 workers, on a real kernel.
 //!
-//! After each death nobody who should live has died, no worker has two runs, and at the end the books balance: every
-//! line that a worker wrote is in its log once, whole and in order, and every run that started ended once.
+//! `cargo xtask deaths` plays all and sums up. After each death nobody who should live has died, no worker has two runs, and at the end the books balance: every
+//! line that a worker wrote is in its log once, whole and in order, and every start has its end, told once.
 //!
 //! A death comes at an event, such as the third worker of a start or the tenth line of a worker, and never after a time.
 
@@ -52,7 +52,7 @@ macro_rules! moments {
 }
 
 moments! {
-    Overseer, 3:
+    Overseer, 4:
     the_overseer_is_killed_while_nothing_else_happens Steady,
     the_overseer_is_killed_amid_a_start Start,
     the_overseer_is_killed_amid_a_stop Stop,
@@ -62,7 +62,7 @@ moments! {
 }
 
 moments! {
-    StillOverseer, 1:
+    StillOverseer, 2:
     the_overseer_stands_still_while_nothing_else_happens Steady,
     the_overseer_stands_still_amid_a_start Start,
     the_overseer_stands_still_amid_a_stop Stop,
@@ -72,7 +72,7 @@ moments! {
 }
 
 moments! {
-    Keeper, 2:
+    Keeper, 4:
     the_keeper_is_killed_while_nothing_else_happens Steady,
     the_keeper_is_killed_amid_a_start Start,
     the_keeper_is_killed_amid_a_stop Stop,
@@ -82,13 +82,13 @@ moments! {
 }
 
 moments! {
-    Both, 2:
+    Both, 4:
     both_are_killed_while_nothing_else_happens Steady,
     both_are_killed_amid_a_rotation Rotation,
 }
 
 moments! {
-    All, 2:
+    All, 4:
     all_of_ganger_is_killed_while_nothing_else_happens Steady,
     all_of_ganger_is_killed_amid_a_rotation Rotation,
 }
