@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ganger_testkit::{Deadline, Running, Sandbox};
+use ganger_testkit::{Deadline, Running, Sandbox, wait_gone};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::*;
@@ -232,6 +232,55 @@ fn a_write_to_the_ledger_or_the_journal_that_fails_costs_nothing() {
     play_all(&ledger, |fault| play_overseer(fault, Some("ledger")));
     let journal = [("write", "ENOSPC", "1"), ("write", "EDQUOT", "2")];
     play_all(&journal, |fault| play_overseer(fault, Some("events.jsonl")));
+}
+
+/// Kills the overseer at a write to this file while it restarts a worker: every event is told all the same, and once.
+fn play_death(file: &str, at: &str) {
+    let sandbox = two_workers();
+    let running = started_with(&sandbox, ["--auto-restart", "all"], 1);
+    let overseer = running.child_with("overseer");
+    let (pid, inject) = (overseer.to_string(), format!("inject=write:error=EIO:signal=KILL:when={at}"));
+    let (record, path) = (sandbox.root().join("strace").display().to_string(), found(&sandbox, file));
+    let words = ["-f", "-o", &record, "-p", &pid, "-P", &path, "-e", "trace=write", "-e", &inject];
+    let mut tracer = sandbox.program(words).through(["strace"]).start();
+    tracer.wait_error("attached");
+    // It may die with the overseer, before or after it is carried out.
+    sandbox.run(["restart", "web"]);
+    tracer.wait_exit(Deadline::generous());
+    assert!(wait_gone(overseer, Deadline::generous()), "it was not killed");
+    sandbox.run(["restart", "web"]).expect_code(0);
+    assert_one_of_each(&sandbox);
+    running.signal(Signal::INT);
+    ended(&sandbox, running).expect_code(0);
+    assert_told_once(&found(&sandbox, "events.jsonl"));
+}
+
+/// Demands that events are numbered without a gap, and that each run began once and ended once.
+#[track_caller]
+fn assert_told_once(path: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let events: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let numbers = events.iter().map(|event| event["seq"].as_u64().unwrap());
+    assert!(numbers.eq(1..=events.len() as u64), "{text}");
+    let runs = |kind: &str| {
+        let of_kind = events.iter().filter(|event| event["kind"] == kind);
+        let mut runs: Vec<u64> = of_kind.map(|event| event["details"]["run"].as_u64().unwrap()).collect();
+        runs.sort_unstable();
+        runs
+    };
+    let begun = runs("started");
+    assert_eq!(begun, runs("ended"), "{text}");
+    assert!(begun.len() >= 3 && begun.windows(2).all(|runs| runs[0] < runs[1]), "{text}");
+}
+
+#[test]
+fn an_overseer_that_is_killed_between_its_writes_tells_every_event_once() {
+    for file in ["ledger", "events.jsonl"] {
+        for at in ["1", "2", "3"] {
+            play_death(file, at);
+        }
+    }
 }
 
 #[test]
