@@ -126,6 +126,11 @@ impl WorkerRecord {
         self.last_exit
     }
 
+    /// Its run, of which something lives as far as it knows, or which was asked for.
+    pub fn run(&self) -> Option<RunId> {
+        self.life.run()
+    }
+
     /// When its present state began.
     pub(crate) fn since(&self) -> Instant {
         self.since

@@ -59,6 +59,7 @@ fn detached(launch: &Launch) -> Result<Detached, Failure> {
         cgroup: None,
         ignore: &[],
         open_files: None,
+        witnesses: libc::STDERR_FILENO,
     };
     let failed = |errno| Failure { step: Step::Fork, errno };
     let pid = Spawner::new().map_err(failed)?.spawn(launch, setting)?;

@@ -456,6 +456,7 @@ impl Keeper {
             cgroup: cgroup.as_ref().map(AsFd::as_fd),
             ignore: &[],
             open_files: Some(self.open_files),
+            witnesses: self.overseer.witnesses(),
         };
         let tick = processes::ticks();
         let spawned = self.spawner.spawn(launch, setting);

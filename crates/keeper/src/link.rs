@@ -240,7 +240,12 @@ impl Socket {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX + 1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        let received = match recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
+        let mut receive = || recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags);
+        // That the other end died with something unread is told once, before what it said last.
+        let received = match receive().or_else(|errno| match errno {
+            Errno::CONNRESET => receive(),
+            other => Err(other),
+        }) {
             Ok(received) => received,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(errno) if is_scarcity(errno) => return Ok(()),
@@ -384,6 +389,18 @@ fn malformed(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_end_said_before_it_died_is_heard_though_it_left_something_unread() {
+        let (one, other) = Socket::pair().unwrap();
+        one.send(1, &release(1), &[]).unwrap();
+        other.send(2, &release(2), &[]).unwrap();
+        drop(one);
+        let mut inbox = Inbox::<Request>::default();
+        assert_eq!(other.receive(&mut inbox).unwrap().map(|letter| letter.id), Some(1));
+        let end = other.receive(&mut inbox).map(|letter| letter.map(|letter| letter.id));
+        assert_eq!(end.map_err(|error| error.kind()), Err(ErrorKind::UnexpectedEof));
+    }
 
     /// A request whose message is this many bytes longer than the same with an empty name.
     fn release(length: usize) -> Request {

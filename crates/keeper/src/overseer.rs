@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -131,6 +131,10 @@ impl Overseer {
             cgroup: None,
             ignore: OVERSEER_IGNORES,
             open_files: Some(self.open_files),
+            witnesses: self
+                .kept
+                .iter()
+                .fold(libc::STDERR_FILENO, |highest, one| highest.max(one.as_raw_fd())),
         };
         let pid = spawner.spawn(&self.launch, setting)?;
         let outbox = VecDeque::new();
@@ -187,6 +191,14 @@ impl Overseer {
             // If it has ended already, that is what was wanted.
             let _ = signals::send(process.pid, libc::SIGKILL);
         }
+    }
+
+    /// The highest number of what the end of this process is seen by: the socket, and what the overseer let us keep, like
+    /// its lock.
+    pub(crate) fn witnesses(&self) -> RawFd {
+        let socket = self.process.as_ref().and_then(|process| process.socket.as_ref());
+        let all = self.kept.iter().map(AsRawFd::as_raw_fd);
+        all.chain(socket.map(|socket| socket.descriptor().as_raw_fd())).fold(libc::STDERR_FILENO, RawFd::max)
     }
 
     /// Its process, if it lives.

@@ -305,13 +305,13 @@ impl Engine {
         // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
         let _ = lease.inherit();
         self.settle();
-        let Self { capture, narrator, hands, app_id, .. } = self;
+        let Self { capture, narrator, hands, ledger, app_id, .. } = self;
         let lock = match lease.descriptor() {
             Ok(lock) => lock,
             Err(source) => return Error::System { action: "hold the lock", source },
         };
         // The pipes are opened once more before capture lets go of them: nothing in them is lost.
-        let handover = hands.into_handover(&format!("{app_id}/"), lock);
+        let handover = hands.into_handover(&format!("{app_id}/"), lock, &ledger.expects());
         capture.stop();
         narrator.finish();
         let source = handover.execute(program, args);

@@ -239,8 +239,13 @@ impl Hands {
     }
 
     /// The keeper is gone: what the next one begins with. What is in the pipes lives as long as that.
-    pub(crate) fn into_handover(self, prefix: &str, lock: OwnedFd) -> Handover {
-        let mut handover = self.roster.into_handover(prefix, lock);
+    pub(crate) fn into_handover(
+        self,
+        prefix: &str,
+        lock: OwnedFd,
+        expects: &BTreeMap<RunId, WorkerName>,
+    ) -> Handover {
+        let mut handover = self.roster.into_handover(prefix, lock, expects);
         handover.outputs = self.outputs.readers();
         handover
     }

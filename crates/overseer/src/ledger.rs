@@ -13,16 +13,19 @@
 //! What it says are facts about runs, and no run outlives a boot. So a loss of power may cost it its last lines;
 //! what operators asked for is kept more safely, in `wishes`.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ganger_api::EventInfo;
-use ganger_core::Record;
+use ganger_core::{Record, RunId};
+use ganger_spec::WorkerName;
 use serde::{Deserialize, Serialize};
 
 use crate::aside::{Damaged, set_aside};
+use crate::clock;
 
 /// A ledger below this size is not worth writing anew.
 const COMPACT_MIN_BYTES: u64 = 256 * 1024;
@@ -110,6 +113,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// The runs of which it has not heard the end.
+    pub(crate) fn expects(&self) -> BTreeMap<RunId, WorkerName> {
+        expects(&self.path)
+    }
+
     /// Whether so much of it is outdated that it should be written anew.
     pub(crate) fn is_bloated(&self) -> bool {
         self.bytes > COMPACT_MIN_BYTES.max(self.whole_bytes * COMPACT_FACTOR)
@@ -127,6 +135,20 @@ impl Ledger {
         self.whole_bytes = bytes;
         Ok(())
     }
+}
+
+/// The runs, by worker, of which the ledger there has not heard the end, if it is of this boot.
+pub(crate) fn expects(path: &Path) -> BTreeMap<RunId, WorkerName> {
+    let Some(owner) = owner(path).filter(|owner| owner.boot == clock::boot_id()) else {
+        return BTreeMap::new();
+    };
+    let mut present = BTreeMap::new();
+    for record in read(path, &owner).records {
+        if let Record::Worker { name, state } = record {
+            present.insert(name, state.and_then(|state| state.run()));
+        }
+    }
+    present.into_iter().filter_map(|(name, run)| Some((run?, name))).collect()
 }
 
 /// Whose ledger is there.

@@ -57,6 +57,8 @@ pub(crate) struct Roster {
     cgroup: Option<PathBuf>,
     /// Tags of runs that were asked for and have no process yet.
     asked: BTreeMap<RunId, (WorkerName, String)>,
+    /// The keeper told what it knows.
+    is_complete: bool,
     watches: bool,
 }
 
@@ -71,6 +73,7 @@ impl Roster {
             runs: BTreeMap::new(),
             cgroup: None,
             asked: BTreeMap::new(),
+            is_complete: false,
             watches,
         }
     }
@@ -78,6 +81,7 @@ impl Roster {
     /// The keeper told all that it knows.
     pub(crate) fn welcome(&mut self, runs: &[RunReport], cgroup: Option<PathBuf>) {
         self.cgroup = cgroup;
+        self.is_complete = true;
         for run in runs {
             let handed = HandedRun {
                 run: run.run,
@@ -150,9 +154,11 @@ impl Roster {
         if self.pending.is_empty() {
             return Ok(());
         }
-        match &mut self.file {
-            Some(file) if self.lines <= LINES_MIN.max(self.runs.len() * LINES_FACTOR) => {
+        match self.file.take() {
+            // One that took a part of it is not gone on with.
+            Some(mut file) if self.lines <= LINES_MIN.max(self.runs.len() * LINES_FACTOR) => {
                 file.write_all(&self.pending)?;
+                self.file = Some(file);
             }
             Some(_) | None => self.rewrite()?,
         }
@@ -177,10 +183,20 @@ impl Roster {
     }
 
     /// What the next keeper begins with, now that this one is gone. Runs that it was asked for and did not tell of are
-    /// looked for.
-    pub(crate) fn into_handover(self, prefix: &str, lock: OwnedFd) -> Handover {
-        let Self { runs, asked, cgroup, .. } = self;
+    /// looked for, and all of them if it never told any.
+    pub(crate) fn into_handover(
+        self,
+        prefix: &str,
+        lock: OwnedFd,
+        expects: &BTreeMap<RunId, WorkerName>,
+    ) -> Handover {
+        let Self { path, runs, asked, cgroup, is_complete, .. } = self;
         let mut handover = Handover { cgroup, kept: vec![lock], ..Handover::default() };
+        if !is_complete {
+            handover.runs = survivors(&path, prefix, expects).runs;
+            handover.cgroup = cgroup_of(&handover.runs);
+            return handover;
+        }
         for (run, Known { handed, process }) in runs {
             handover.runs.push(handed);
             handover.processes.extend(process.map(|process| (ganger_keeper::RunId(run.0), process)));
@@ -195,6 +211,11 @@ impl Roster {
     }
 }
 
+/// The directory of the cgroups of these runs, if they have any.
+pub(crate) fn cgroup_of(runs: &[HandedRun]) -> Option<PathBuf> {
+    runs.iter().find_map(|run| ganger_keeper::cgroups_of(run.pid))
+}
+
 /// What is found of an app of which no process of ganger's is left.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -204,23 +225,30 @@ pub(crate) struct Found {
     pub(crate) alive: BTreeSet<ganger_keeper::RunId>,
 }
 
-/// Looks for it.
-pub(crate) fn survivors(path: &Path, prefix: &str) -> Found {
+/// Looks for it. Beside who is listed, whoever carries the tag of a run counts: a keeper may have been killed before it
+/// told of a spawn. Of those that ended only the ones that the ledger still `expects` to hear of count: the end of any
+/// other is accounted.
+pub(crate) fn survivors(path: &Path, prefix: &str, expects: &BTreeMap<RunId, WorkerName>) -> Found {
     let found = ganger_keeper::survivors(prefix, GANGER_WORKER);
-    let mut latest: BTreeMap<String, HandedRun> = BTreeMap::new();
-    for entry in read(path) {
-        latest.insert(entry.worker.to_string(), handed(entry));
-    }
-    let listed: BTreeSet<u64> = latest.values().map(|run| run.run.0).collect();
     let tags: BTreeSet<String> = found.iter().map(|one| one.tag.clone()).collect();
-    let lives = |run: &HandedRun| ganger_keeper::lives(run.pid, run.started) || tags.contains(&run.tag);
-    let tells = |run: &HandedRun| lives(run) || ganger_keeper::watch(run.pid, run.started).is_some();
-    let mut runs: Vec<HandedRun> = latest.into_values().filter(tells).collect();
-    let workers: BTreeSet<String> = runs.iter().map(|run| run.worker.clone()).collect();
-    let unlisted = found.into_iter().filter_map(unlisted);
-    runs.extend(unlisted.filter(|run| !listed.contains(&run.run.0) && !workers.contains(&run.worker)));
-    let alive = runs.iter().filter(|run| lives(run)).map(|run| run.run).collect();
-    Found { runs, alive }
+    let entries = read(path);
+    let listed: BTreeSet<String> = entries.iter().map(|entry| entry.tag.clone()).collect();
+    let unlisted = found.into_iter().filter(|one| !listed.contains(&one.tag)).filter_map(unlisted);
+    let mut best: BTreeMap<String, (bool, HandedRun)> = BTreeMap::new();
+    for run in entries.into_iter().map(handed).chain(unlisted) {
+        let lives = tags.contains(&run.tag) || ganger_keeper::lives(run.pid, run.started);
+        let is_expected =
+            || expects.get(&RunId(run.run.0)).is_some_and(|name| name.to_string() == run.worker);
+        if !lives && !(is_expected() && ganger_keeper::watch(run.pid, run.started).is_some()) {
+            continue;
+        }
+        let known = best.get(&run.worker);
+        if known.is_none_or(|(lived, known)| (*lived, known.run) <= (lives, run.run)) {
+            best.insert(run.worker.clone(), (lives, run));
+        }
+    }
+    let alive = best.values().filter(|(lives, _)| *lives).map(|(_, run)| run.run).collect();
+    Found { runs: best.into_values().map(|(_, run)| run).collect(), alive }
 }
 
 /// The lines of the file, as far as they can be read, if it is of this boot.
@@ -300,6 +328,67 @@ mod tests {
         assert!(read(&path).len() <= LINES_MIN + 1);
     }
 
+    /// A process that is ended with this.
+    struct Guarded(std::process::Child);
+
+    impl Drop for Guarded {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    impl Guarded {
+        /// The main process of a run, whose line is read back: it has its environment then.
+        fn run(tag: &str, worker: &str) -> Self {
+            let mut command = std::process::Command::new("setsid");
+            command.args(["sh", "-c", "echo; exec tail -f /dev/null"]);
+            command.env(ganger_keeper::TAG_VARIABLE, tag).env(GANGER_WORKER, worker);
+            let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+            std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+            Self(child)
+        }
+    }
+
+    fn no_one() -> BTreeMap<RunId, WorkerName> {
+        BTreeMap::new()
+    }
+
+    #[test]
+    fn who_started_and_was_not_listed_survives_though_an_older_list_has_the_same_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let prefix = format!("{}/", dir.path().display());
+        let path = dir.path().join("runs");
+        let mut roster = Roster::new(path.clone(), false);
+        roster.enter(run(1, "web.1", std::process::id()));
+        roster.flush().unwrap();
+        let main = Guarded::run(&format!("{prefix}7/1"), "web.1");
+        let found = survivors(&path, &prefix, &no_one());
+        assert_eq!(found.runs.iter().map(|run| run.pid).collect::<Vec<_>>(), [main.0.id()]);
+        assert_eq!(found.alive, BTreeSet::from([ganger_keeper::RunId(1)]));
+    }
+
+    #[test]
+    fn who_ended_is_told_only_to_a_ledger_that_expects_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("runs");
+        let mut main = Guarded::run("no/such/app/1", "web.1");
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", main.0.id())).unwrap();
+        let started = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
+        let mut roster = Roster::new(path.clone(), false);
+        roster.enter(HandedRun { started, ..run(1, "web.1", main.0.id()) });
+        roster.flush().unwrap();
+        let watched = ganger_keeper::watch(main.0.id(), started).unwrap();
+        main.0.kill().unwrap();
+        // It has ended, and waits to be reaped.
+        rustix::event::poll(&mut [rustix::event::PollFd::new(&watched, rustix::event::PollFlags::IN)], None)
+            .unwrap();
+        assert!(survivors(&path, "no/such/app/", &no_one()).runs.is_empty());
+        let expects = BTreeMap::from([(RunId(1), WorkerName::new("web", 1))]);
+        let found = survivors(&path, "no/such/app/", &expects);
+        assert!(found.runs.len() == 1 && found.alive.is_empty(), "{found:?}");
+    }
+
     #[test]
     fn nobody_who_is_gone_survives() {
         let dir = tempfile::tempdir().unwrap();
@@ -308,7 +397,7 @@ mod tests {
         roster.enter(run(1, "web.1", std::process::id()));
         roster.flush().unwrap();
         // This process has the number, but not the start.
-        let found = survivors(&path, "no/such/app/");
+        let found = survivors(&path, "no/such/app/", &no_one());
         assert!(found.runs.is_empty() && found.alive.is_empty(), "{found:?}");
     }
 }

@@ -7,7 +7,7 @@ use ganger_keeper::{HandedRun, Handover};
 
 use crate::lease::Lease;
 use crate::roster::Found;
-use crate::{Error, roster};
+use crate::{Error, ledger, roster};
 
 /// Runs that live and have no keeper. While this lives, nobody else can start the app.
 #[derive(Debug)]
@@ -21,12 +21,17 @@ pub struct Survivors {
 pub fn survivors(place: &Place, environment: &Environment) -> Result<Option<Survivors>, Error> {
     place.create(environment)?;
     let lease = Lease::take(place, None)?;
-    let found = roster::survivors(&place.runs(), &prefix(place));
+    let found = look(place);
     if found.alive.is_empty() {
         return Ok(None);
     }
     let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
     Ok(Some(Survivors { lock, place: place.clone(), found }))
+}
+
+/// What lives of an app that has no keeper, and what ended and was not accounted.
+pub(crate) fn look(place: &Place) -> Found {
+    roster::survivors(&place.runs(), &prefix(place), &ledger::expects(&place.ledger()))
 }
 
 /// How the tags of all runs of an app begin.
@@ -48,7 +53,7 @@ impl Survivors {
     /// What a keeper that goes on with them begins with.
     pub fn adopt(self) -> Handover {
         let Self { lock, found: Found { runs, .. }, .. } = self;
-        let cgroup = runs.iter().find_map(|run| ganger_keeper::cgroups_of(run.pid));
+        let cgroup = roster::cgroup_of(&runs);
         Handover { runs, cgroup, kept: vec![lock], ..Handover::default() }
     }
 }

@@ -123,6 +123,74 @@ fn an_end_while_nobody_watched_is_accounted_once() {
     quit(&sandbox);
 }
 
+/// The workers' processes: each leads a session of its own.
+fn mains(sandbox: &Sandbox) -> Vec<i32> {
+    let mut mains: Vec<i32> = sandbox.census().iter().map(|process| process.pid).collect();
+    mains.retain(|pid| command_line(*pid).starts_with("tail"));
+    mains
+}
+
+/// Blocks until every worker is up; demands that `ps` knows every process of theirs.
+fn assert_none_is_doubled(sandbox: &Sandbox, workers: usize) {
+    sandbox.run(["start", "all"]);
+    let all = sandbox.run(["ps", "--json"]).json();
+    let mut told: Vec<i32> = all["workers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|worker| worker["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()))
+        .collect();
+    let mut alive = mains(sandbox);
+    told.sort_unstable();
+    alive.sort_unstable();
+    assert_eq!((told.len(), &told), (workers, &alive));
+}
+
+#[test]
+fn a_death_of_all_amid_a_start_doubles_nobody() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    sandbox.file(".foreman", "formation: web=40\n");
+    // Of a life before there is a list of runs with the same numbers.
+    sandbox.run(["start", "-D"]).success();
+    quit(&sandbox);
+    let starting = sandbox.start(["start", "-D"]);
+    let deadline = Deadline::generous();
+    while mains(&sandbox).is_empty() {
+        assert!(deadline.left().is_some(), "{}", sandbox.report());
+        std::thread::yield_now();
+    }
+    kill_all(&parts(&sandbox));
+    drop(starting);
+    sandbox.run(["start", "-D"]);
+    assert_none_is_doubled(&sandbox, 40);
+    quit(&sandbox);
+}
+
+#[test]
+fn a_death_of_all_amid_a_stop_tells_no_end_twice() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    sandbox.file(".foreman", "formation: web=40\n");
+    sandbox.run(["start", "-D"]).success();
+    let events = sandbox.start(["events", "-f", "--json"]);
+    let stopping = sandbox.start(["stop", "all"]);
+    events.wait_line(r#""kind":"ended""#);
+    kill_all(&parts(&sandbox));
+    drop((events, stopping));
+    sandbox.run(["start", "-D"]);
+    assert_none_is_doubled(&sandbox, 40);
+    let told = sandbox.run(["events", "--json"]).success();
+    let ends = told.lines().filter(|line| line.contains(r#""kind":"ended""#));
+    let mut runs: Vec<String> = ends
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|end| format!("{} {}", end["worker"], end["details"]["run"]))
+        .collect();
+    let count = runs.len();
+    runs.sort();
+    runs.dedup();
+    assert_eq!(runs.len(), count, "{told}");
+    quit(&sandbox);
+}
+
 #[test]
 fn an_overseer_that_stands_still_is_replaced() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));

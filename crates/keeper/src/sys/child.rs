@@ -35,6 +35,7 @@ pub(super) struct Child<'a> {
     pub(super) session: bool,
     pub(super) stdio: Option<[RawFd; 3]>,
     pub(super) fourth: Option<RawFd>,
+    pub(super) witnesses: RawFd,
     /// The directory of the cgroup to join, where the clone could not do that.
     pub(super) join: Option<RawFd>,
     pub(super) ignore: &'a [i32],
@@ -94,7 +95,7 @@ impl Child<'_> {
     /// than all the rest.
     fn own_descriptors(&self) -> Result<(), Failure> {
         let needed = self.stdio.into_iter().flatten().chain(self.fourth).chain(self.join);
-        let last = needed.fold(libc::STDERR_FILENO, RawFd::max).cast_unsigned();
+        let last = needed.fold(self.witnesses.max(libc::STDERR_FILENO), RawFd::max).cast_unsigned();
         let flags = libc::CLOSE_RANGE_UNSHARE;
         // SAFETY: takes numbers. It leaves the parent's table alone: it copies first, or fails.
         let copied = unsafe { libc::syscall(libc::SYS_close_range, last + 1, libc::c_uint::MAX, flags) } == 0;

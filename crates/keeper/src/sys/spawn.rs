@@ -34,6 +34,9 @@ pub(crate) struct Setting<'a> {
     pub(crate) ignore: &'a [i32],
     /// The limits of open descriptors before we raised ours.
     pub(crate) open_files: Option<OpenFiles>,
+    /// Descriptors up to this number stay open until the program executes, so that whoever waits for their end, should
+    /// we be killed meanwhile, waits for a child that can be recognized.
+    pub(crate) witnesses: RawFd,
 }
 
 /// Starts processes. Keeps the stack on which children stand until they execute their program.
@@ -71,6 +74,7 @@ impl Spawner {
             session: setting.session,
             stdio: setting.stdio.map(|stdio| stdio.map(|descriptor| descriptor.as_raw_fd())),
             fourth: setting.fourth.map(|descriptor| descriptor.as_raw_fd()),
+            witnesses: setting.witnesses,
             join: None,
             ignore: setting.ignore,
             failure: None,

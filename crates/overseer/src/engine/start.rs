@@ -26,7 +26,7 @@ use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
 use crate::wishes::WishFile;
-use crate::{Config, Error, Life, clock, ledger, roster, server, stats, survivors};
+use crate::{Config, Error, Life, clock, ledger, server, stats, survivors};
 
 /// So many descriptors an overseer without workers gets by with, a few clients included.
 const OWN_DESCRIPTORS: u64 = 40;
@@ -144,8 +144,7 @@ fn as_loaded(spec: Spec) -> Loaded {
 /// Where no keeper kept the app, nothing of it may live: a start beside what survived would double it.
 /// An app that is one of several is kept by their common lock.
 fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
-    let alive =
-        if is_kept { 0 } else { roster::survivors(&place.runs(), &survivors::prefix(place)).alive.len() };
+    let alive = if is_kept { 0 } else { survivors::look(place).alive.len() };
     if alive == 0 { Ok(()) } else { Err(Error::Survivors { workers: alive }) }
 }
 
