@@ -106,19 +106,21 @@ pub(crate) fn run(config: Config) -> Result<u8, Error> {
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
     runtime.block_on(async {
         let link = Link::from_env().map_err(Error::Keeper)?;
-        let (_, life) = begin(config, link, keeper_pid())?;
+        let (_, life) = begin(config, link, keeper_pid(), false)?;
         life.await
     })
 }
 
 /// Takes the app, which is overseen as long as what is given back is polled, over a line to the keeper with this
-/// PID. Requests may be sent beside those of clients.
+/// PID. Requests may be sent beside those of clients. Whether the keeper has runs of an app that is one of several must be
+/// said: their lock is not the app's.
 pub(crate) fn begin(
     config: Config,
     link: Link,
     keeper_pid: u32,
+    is_kept: bool,
 ) -> Result<(mpsc::Sender<Asked>, impl Future<Output = Result<u8, Error>>), Error> {
-    let started = start::start(config, link, keeper_pid)?;
+    let started = start::start(config, link, keeper_pid, is_kept)?;
     let start::Started { engine, lease, requests, asked, messages } = started;
     Ok((requests, engine.oversee(lease, asked, messages)))
 }

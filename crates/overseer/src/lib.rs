@@ -37,7 +37,7 @@ pub use config::{Config, Heir, Life, Line, Load, MakeViewer, Messenger, Reading,
 pub use error::Error;
 pub use launch::{environment, launch_of};
 pub use lines::{api_line, incomplete, is_of, no_stderr, stored_lines, stream_of};
-pub use office::{Entry, MakeConfig, Office, edit, run_all};
+pub use office::{Entry, MakeConfig, Office, edit, run_all, survivors_of_all};
 pub use survivors::{Survivors, survivors};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,9 +105,7 @@ impl Outputs {
     /// The reading ends of all pipes, by the names of their logs: what is in them lives as long as these.
     pub(crate) fn readers(&self) -> Vec<(String, OwnedFd)> {
         let logs = self.captured.keys().flat_map(|worker| self.logs(worker)).map(|log| log.to_string());
-        // A pipe that cannot be opened again lives on with its worker alone.
-        logs.filter_map(|log| create_pipe(&self.pipes.join(&log), None).ok().map(|pipe| (log, pipe.reader)))
-            .collect()
+        reopened(&self.pipes, logs)
     }
 
     /// Nothing is captured of this worker any more.
@@ -125,6 +123,17 @@ impl Outputs {
         // What cannot be removed is taken up by the next start.
         let _ = std::fs::remove_dir_all(&self.pipes);
     }
+}
+
+/// The same for all pipes that are there.
+pub(crate) fn readers_in(pipes: &Path) -> Vec<(String, OwnedFd)> {
+    let entries = std::fs::read_dir(pipes).into_iter().flatten().flatten();
+    reopened(pipes, entries.filter_map(|entry| entry.file_name().into_string().ok()))
+}
+
+/// A pipe that cannot be opened again lives on with its worker alone.
+fn reopened(pipes: &Path, logs: impl Iterator<Item = String>) -> Vec<(String, OwnedFd)> {
+    logs.filter_map(|log| create_pipe(&pipes.join(&log), None).ok().map(|pipe| (log, pipe.reader))).collect()
 }
 
 /// Calls `done` with the end of a worker's stdout once all that its pipes hold now is stored.

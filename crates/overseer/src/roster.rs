@@ -239,7 +239,8 @@ pub(crate) fn survivors(path: &Path, prefix: &str, expects: &BTreeMap<RunId, Wor
         let lives = tags.contains(&run.tag) || ganger_keeper::lives(run.pid, run.started);
         let is_expected =
             || expects.get(&RunId(run.run.0)).is_some_and(|name| name.to_string() == run.worker);
-        if !lives && !(is_expected() && ganger_keeper::watch(run.pid, run.started).is_some()) {
+        let counts = lives || is_expected() && ganger_keeper::watch(run.pid, run.started).is_some();
+        if !counts {
             continue;
         }
         let known = best.get(&run.worker);
@@ -329,6 +330,7 @@ mod tests {
     }
 
     /// A process that is ended with this.
+    #[expect(clippy::disallowed_types, reason = "the runs of these tests have no keeper")]
     struct Guarded(std::process::Child);
 
     impl Drop for Guarded {

@@ -21,12 +21,7 @@ pub struct Survivors {
 pub fn survivors(place: &Place, environment: &Environment) -> Result<Option<Survivors>, Error> {
     place.create(environment)?;
     let lease = Lease::take(place, None)?;
-    let found = look(place);
-    if found.alive.is_empty() {
-        return Ok(None);
-    }
-    let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
-    Ok(Some(Survivors { lock, place: place.clone(), found }))
+    Survivors::of(place, &lease, look(place))
 }
 
 /// What lives of an app that has no keeper, and what ended and was not accounted.
@@ -40,6 +35,15 @@ pub(crate) fn prefix(place: &Place) -> String {
 }
 
 impl Survivors {
+    /// None where nothing lives.
+    pub(crate) fn of(place: &Place, lease: &Lease, found: Found) -> Result<Option<Self>, Error> {
+        if found.alive.is_empty() {
+            return Ok(None);
+        }
+        let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
+        Ok(Some(Self { lock, place: place.clone(), found }))
+    }
+
     /// Them, one for each worker.
     pub fn runs(&self) -> impl Iterator<Item = &HandedRun> {
         self.found.runs.iter().filter(|run| self.found.alive.contains(&run.run))

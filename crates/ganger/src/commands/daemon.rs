@@ -44,7 +44,10 @@ pub(crate) fn keep_detached(words: Vec<OsString>) -> Outcome {
 }
 
 fn survivors_for(place: &Where, args: &DaemonArgs) -> Result<Option<Survivors>, Failure> {
-    if is_for_all(place, args)? { Ok(None) } else { find(&args.place(place)) }
+    if is_for_all(place, args)? {
+        return Ok(ganger_overseer::survivors_of_all(&Environment::of_process())?);
+    }
+    find(&args.place(place))
 }
 
 /// Whether all apps that were added are meant: no app is named, and there is none in this directory.

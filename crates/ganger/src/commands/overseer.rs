@@ -72,7 +72,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             let (groups, spec, life) = (args.names.clone(), args.spec.clone(), Life::Foreground);
             oversee(Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) }, None)
         }
-        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => oversee_all(),
+        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => oversee_all(heir),
         Some(Command::Daemon(args)) => {
             let place = args.place(&cli.place);
             let shown = if args.output { Shown::Output(StartArgs::default()) } else { on_stderr()? };
@@ -96,13 +96,14 @@ fn oversee(task: Task, heir: Option<Heir>) -> Outcome {
 }
 
 /// Oversees all apps that were added, each as if it had been started in its directory.
-fn oversee_all() -> Outcome {
+fn oversee_all(heir: Heir) -> Outcome {
     let environment = Environment::of_process();
     let notes = Notes::start(std::io::stderr());
     let notes = notes.map_err(|error| Failure::new(format!("cannot print: {error}")))?;
     let shown = notes.named(None);
     let office = Office {
         environment: environment.clone(),
+        heir,
         make: Box::new(move |entry| {
             let options = Options {
                 dir: entry.root.clone(),

@@ -155,3 +155,46 @@ fn an_app_that_ends_ends_alone_and_comes_back_when_it_is_added_again() {
     back();
     end(&sandbox, daemon);
 }
+
+/// The process that oversees the apps, below their daemon's keeper.
+fn overseer(sandbox: &Sandbox) -> i32 {
+    let is = |pid: i32| ganger_testkit::command_line(pid).split(' ').nth(1) == Some("overseer");
+    sandbox.census().iter().map(|process| process.pid).find(|pid| is(*pid)).unwrap()
+}
+
+#[test]
+fn neither_the_death_of_the_keeper_nor_of_all_costs_a_worker_of_any_app_or_doubles_it() {
+    let sandbox = sandbox();
+    let [shop, blog, rest] = ["shop", "blog", "rest"].map(|name| {
+        let dir = app(&sandbox, name, &format!("web: {OBEDIENT}\n")).to_str().unwrap().to_owned();
+        sandbox.run(["app", "add", &dir]).expect_code(0);
+        dir
+    });
+    let first = daemon(&sandbox);
+    for name in ["shop", "blog", "rest"] {
+        first.wait_error(&format!("{name}/main: web.1: started"));
+    }
+    sandbox.ganger(["quit"]).dir(&rest).run().expect_code(0);
+    let all = || [&shop, &blog].map(|dir| workers(&sandbox, ["-d", dir]));
+    let before = all();
+    let (keeper, heir) = (first.pid(), overseer(&sandbox));
+    kill_nine(keeper, Deadline::generous());
+    first.wait_error("shop/main: the overseer was started again");
+    first.wait_error("blog/main: the overseer was started again");
+    assert_eq!(all(), before);
+    assert_eq!(listed(&sandbox), ["blog/main running", "rest/main ended", "shop/main running"]);
+    let next = overseer(&sandbox);
+    for stop in [Signal::STOP, Signal::KILL] {
+        ganger_testkit::signal(heir, stop);
+        ganger_testkit::signal(next, stop);
+    }
+    assert!(wait_gone(heir, Deadline::generous()) && wait_gone(next, Deadline::generous()));
+    drop(first);
+    let again = daemon(&sandbox);
+    again.wait_error("shop/main: the overseer was started again");
+    again.wait_error("blog/main: the overseer was started again");
+    assert_eq!(all(), before);
+    sandbox.ganger(["restart", "web"]).dir(&shop).run().expect_code(0);
+    assert!(!is_alive(i32::try_from(before[0][0].1).unwrap()));
+    end(&sandbox, again);
+}

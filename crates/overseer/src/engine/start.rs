@@ -45,12 +45,17 @@ pub(super) struct Started {
 }
 
 /// Takes the app, and makes an engine that only has to be run.
-pub(super) fn start(config: Config, mut link: Link, keeper_pid: u32) -> Result<Started, Error> {
+pub(super) fn start(
+    config: Config,
+    mut link: Link,
+    keeper_pid: u32,
+    is_kept: bool,
+) -> Result<Started, Error> {
     let Config { name, life, heir, place, environment, load, inherited, limits, viewer } = config;
     place.create(&environment)?;
     let kept = link.take_kept().into_iter().next();
-    let (is_ours, lease) = (kept.is_some(), Lease::take(&place, kept)?);
-    refuse_doubles(&place, is_ours || name.is_some())?;
+    let (is_ours, lease) = (is_kept || kept.is_some(), Lease::take(&place, kept)?);
+    refuse_doubles(&place, is_ours)?;
     let mut past = Past::recall(life, &place, keeper_pid, is_ours)?;
     let is_fresh = past.records.is_empty();
     // A ledger that was damaged may name workers and not say what is to run: the files do.
@@ -142,7 +147,6 @@ fn as_loaded(spec: Spec) -> Loaded {
 }
 
 /// Where no keeper kept the app, nothing of it may live: a start beside what survived would double it.
-/// An app that is one of several is kept by their common lock.
 fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
     let alive = if is_kept { 0 } else { survivors::look(place).alive.len() };
     if alive == 0 { Ok(()) } else { Err(Error::Survivors { workers: alive }) }

@@ -19,7 +19,7 @@ use ganger_api::{
     AddedApp, ApiError, AppFile, AppState, AppsInfo, Data, Environment, ErrorCode, Place, QuitInfo, Request,
     Time,
 };
-use ganger_keeper::{Link, raise_descriptor_limit};
+use ganger_keeper::{HandedRun, Handover, Link, raise_descriptor_limit};
 use ganger_logs::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
@@ -27,11 +27,13 @@ use tokio::task::LocalSet;
 use crate::engine::{self, Asked, REQUESTS_MAX};
 use crate::journal::Journal;
 use crate::lease::Lease;
-use crate::{Config, Error, clock, server, stats};
+use crate::roster::Found;
+use crate::survivors::{self, Survivors};
+use crate::{Config, Error, Heir, abort, clock, output, roster, server, stats};
 
 pub use list::Entry;
 use list::{APPS_MAX, List};
-use switchboard::{Switchboard, Told};
+use switchboard::{Switchboard, Told, handed_run, worker_of};
 
 /// An app and its engine need so many descriptors beside its workers'.
 const DESCRIPTORS_OF_APP: u64 = 100;
@@ -47,6 +49,8 @@ pub struct Office {
     pub environment: Environment,
     /// How an app is overseen.
     pub make: Box<MakeConfig>,
+    /// What this process becomes when the keeper is killed.
+    pub heir: Heir,
     /// Says a line of the office's own.
     pub say: Box<dyn Fn(&str)>,
 }
@@ -57,6 +61,7 @@ pub type MakeConfig = dyn Fn(&Entry) -> Result<Config, Error>;
 /// Oversees all apps that were added, until told to end; the exit status. To be called in a process that a keeper
 /// started.
 pub fn run_all(office: Office) -> Result<u8, Error> {
+    abort::on_panic();
     let failed = |source| Error::System { action: "start the event loop", source };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
@@ -79,6 +84,30 @@ pub fn edit(environment: &Environment, request: &Request) -> Result<Result<Data,
     let apps = list.entries().iter().map(one).collect();
     lease.end();
     Ok(changed.map(|()| Data::Apps(AppsInfo { apps })))
+}
+
+/// Looks for runs of all apps that were added which have no keeper; none if there are none. An error if a daemon runs.
+pub fn survivors_of_all(environment: &Environment) -> Result<Option<Survivors>, Error> {
+    let place = Place::of_daemon(environment)?;
+    place.create(environment)?;
+    let lease = Lease::take(&place, None)?;
+    let mut found = Found::default();
+    for entry in List::open(&place).0.entries() {
+        let place = entry.place(environment)?;
+        place.create(environment)?;
+        // An app that somebody has is not for us to go on with.
+        let Ok(_lease) = Lease::take(&place, None) else { continue };
+        let Found { runs, alive } = survivors::look(&place);
+        if !alive.is_empty() {
+            let is_alive = |run: &HandedRun| alive.contains(&run.run);
+            let (living, ended): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_alive);
+            let [living, ended] = [living, ended]
+                .map(|runs| runs.into_iter().map(|run| handed_run(entry.slot, run)).collect::<Vec<_>>());
+            found.alive.extend(living.iter().map(|run| run.run));
+            found.runs.extend(living.into_iter().chain(ended));
+        }
+    }
+    Survivors::of(&place, &lease, found)
 }
 
 fn added(entry: &Entry, state: AppState, why: &str) -> AddedApp {
@@ -193,7 +222,10 @@ impl Desk {
                 Some(told) = self.told.recv() => match told {
                     Told::Signal(signal) => self.signalled(signal),
                     Told::State(slot, state) => self.stated(slot, &state),
-                    Told::Lost(error) => return self.give_up(error).await,
+                    Told::Lost(error) => {
+                        self.succeed();
+                        return self.give_up(error).await;
+                    }
                 },
                 Some((slot, outcome)) = self.ended.1.recv() => self.ended(slot, outcome),
                 Some((request, answer)) = self.asked.recv() => self.request(request, answer),
@@ -224,8 +256,8 @@ impl Desk {
 
     fn begin(&self, entry: &Entry) -> Result<mpsc::Sender<Asked>, Error> {
         let config = (self.office.make)(entry)?;
-        let link = self.board.open(entry.slot).map_err(Error::Keeper)?;
-        let (requests, life) = engine::begin(config, link, self.keeper_pid)?;
+        let (link, is_kept) = self.board.open(entry.slot).map_err(Error::Keeper)?;
+        let (requests, life) = engine::begin(config, link, self.keeper_pid, is_kept)?;
         let (slot, ended) = (entry.slot, self.ended.0.clone());
         tokio::task::spawn_local(async move {
             // The office outlives its apps.
@@ -403,8 +435,53 @@ impl Desk {
         Ok(0)
     }
 
+    /// The keeper is gone, and the apps are to go on: this process becomes the next one. Returns only if that fails.
+    fn succeed(&mut self) {
+        self.say("the keeper was killed: this overseer takes its place");
+        // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
+        let _ = self.lease.inherit();
+        let (mut handover, lock) = (self.runs(), self.lease.descriptor());
+        let lock = match lock {
+            Ok(lock) => lock,
+            Err(error) => return self.say(&format!("cannot hold the lock: {error}")),
+        };
+        handover.kept.push(lock);
+        self.keep_ended();
+        let (program, args) = &self.office.heir;
+        let error = handover.execute(program, args);
+        self.say(&format!("cannot become the keeper: {error}"));
+    }
+
+    /// What lives of all apps. What was written and not read of their output lives on with it.
+    fn runs(&self) -> Handover {
+        let mut handover = Handover::default();
+        for entry in self.list.entries() {
+            let Ok(place) = entry.place(&self.office.environment) else { continue };
+            let readers = output::readers_in(&place.runtime.join("pipes"));
+            let named = readers.into_iter().map(|(log, pipe)| (worker_of(entry.slot, &log), pipe));
+            handover.outputs.extend(named);
+            let runs = survivors::look(&place).runs;
+            handover.runs.extend(runs.into_iter().map(|run| handed_run(entry.slot, run)));
+        }
+        handover.cgroup = roster::cgroup_of(&handover.runs);
+        handover
+    }
+
+    /// Apps that were asked to quit stay down under the keeper that this process becomes.
+    fn keep_ended(&mut self) {
+        let next = stats::started(std::process::id());
+        for entry in self.list.entries() {
+            if entry.ended_under == Some(self.keeper_started)
+                && let Err(error) = self.list.mark(entry.slot, next)
+            {
+                self.say(&error.to_string());
+            }
+        }
+    }
+
     /// The keeper is gone: the engines end their apps, each by its own rules.
     async fn give_up(mut self, error: std::io::Error) -> Result<u8, Error> {
+        self.board.close();
         while self.apps.values().any(|app| app.requests.is_some()) {
             let Some((slot, outcome)) = self.ended.1.recv().await else { break };
             self.ended(slot, outcome);

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use ganger_keeper::{Capabilities, Event, Link, Partner, Request, RunId, RunReport};
+use ganger_keeper::{Capabilities, Event, HandedRun, Link, Partner, Request, RunId, RunReport};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc};
@@ -99,20 +99,22 @@ impl Switchboard {
         }))
     }
 
-    /// A line for the engine of this slot.
-    pub(crate) fn open(self: &Rc<Self>, slot: u32) -> io::Result<Link> {
+    /// A line for the engine of this slot, and whether the keeper has runs of it that no engine took yet.
+    pub(crate) fn open(self: &Rc<Self>, slot: u32) -> io::Result<(Link, bool)> {
         let (link, partner) = Partner::pair()?;
         let line = waited(&partner)?;
         let mut rest = self.welcome.runs.borrow_mut();
         let (own, others) =
             std::mem::take(&mut *rest).into_iter().partition(|run| slot_of(run.run.0) == slot);
         *rest = others;
+        let own: Vec<RunReport> = own;
+        let is_kept = !own.is_empty();
         let Welcome { version, keeper_pid, capabilities, .. } = &self.welcome;
         let welcome = Event::Welcome {
             version: *version,
             keeper_pid: *keeper_pid,
             capabilities: capabilities.clone(),
-            runs: Vec::into_iter(own).map(|run| local_report(slot, run)).collect(),
+            runs: own.into_iter().map(|run| local_report(slot, run)).collect(),
         };
         let events = RefCell::new(VecDeque::from([welcome]));
         let engine = Rc::new(Engine { partner: RefCell::new(partner), line, events, changed: Notify::new() });
@@ -123,7 +125,7 @@ impl Switchboard {
             let _ = board.attend(slot, &engine).await;
             board.engines.borrow_mut().remove(&slot);
         });
-        Ok(link)
+        Ok((link, is_kept))
     }
 
     /// Asks something of the keeper for the whole.
@@ -158,9 +160,15 @@ impl Switchboard {
                 () = self.changed.notified() => {}
             }
         };
-        // The engines find their lines closed, and end their apps.
-        self.engines.borrow_mut().clear();
         let _ = self.office.send(Told::Lost(error));
+    }
+
+    /// Nobody takes the keeper's place: the engines find their lines closed, and end their apps.
+    pub(crate) fn close(&self) {
+        for engine in std::mem::take(&mut *self.engines.borrow_mut()).values() {
+            engine.changed.notify_one();
+        }
+        self.room.notify_waiters();
     }
 
     /// Whether all that was asked of the keeper has gone out.
@@ -215,7 +223,7 @@ impl Switchboard {
 
     /// Passes on what one engine asks and what it is told, until it has ended.
     async fn attend(&self, slot: u32, engine: &Engine) -> io::Result<()> {
-        loop {
+        while self.engines.borrow().contains_key(&slot) {
             engine.flush()?;
             if self.requests.borrow().len() >= WAITING_MAX {
                 self.room.notified().await;
@@ -231,6 +239,7 @@ impl Switchboard {
                 () = engine.changed.notified() => {}
             }
         }
+        Ok(())
     }
 
     /// Takes what an engine asks; whether there may be more.
@@ -362,7 +371,12 @@ fn to_keeper(slot: u32, request: Request) -> Asked {
     })
 }
 
-fn worker_of(slot: u32, worker: &str) -> String {
+/// A run as the keeper has it.
+pub(crate) fn handed_run(slot: u32, run: HandedRun) -> HandedRun {
+    HandedRun { run: RunId(global(slot, run.run.0)), worker: worker_of(slot, &run.worker), ..run }
+}
+
+pub(crate) fn worker_of(slot: u32, worker: &str) -> String {
     format!("{slot}/{worker}")
 }
 
