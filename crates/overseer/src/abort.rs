@@ -17,37 +17,37 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::Command;
 
-    /// Runs one of the tests below, as a process of its own; how it ended.
-    fn signal_of(test: &str) -> Option<i32> {
-        let name = format!("abort::tests::{test}");
+    /// Says what the process that the test starts of itself does in a thread.
+    const DEED: &str = "GANGER_TEST_DEED";
+
+    /// Runs the test below as a process of its own which does this; how it ended.
+    fn signal_after(deed: &str) -> Option<i32> {
         let mut child = Command::new(std::env::current_exe().unwrap());
-        let output = child.args(["--ignored", "--exact", &name, "--nocapture"]).output().unwrap();
+        child
+            .args(["--exact", "abort::tests::a_panic_or_a_failed_allocation_in_any_thread_ends_the_process"]);
+        let output = child.arg("--nocapture").env(DEED, deed).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("running 1 test") && !said.contains("lives on"), "{said}");
         output.status.signal()
     }
 
-    #[test]
-    #[ignore = "it kills its process: others start it"]
-    fn one_thread_panics() {
+    fn do_it(deed: &str) {
         super::on_panic();
-        let joined = std::thread::spawn(|| panic!("on purpose")).join();
-        println!("lives on: {joined:?}");
-    }
-
-    #[test]
-    #[ignore = "it kills its process: others start it"]
-    fn one_thread_gets_no_memory() {
-        super::on_panic();
-        let joined =
-            std::thread::spawn(|| black_box(Vec::<u8>::with_capacity(isize::MAX.cast_unsigned()))).join();
+        let joined = match deed {
+            "panic" => std::thread::spawn(|| panic!("on purpose")).join(),
+            _ => std::thread::spawn(|| drop(black_box(Vec::<u8>::with_capacity(isize::MAX.cast_unsigned()))))
+                .join(),
+        };
         println!("lives on: {joined:?}");
     }
 
     #[test]
     fn a_panic_or_a_failed_allocation_in_any_thread_ends_the_process() {
+        if let Ok(deed) = std::env::var(DEED) {
+            return do_it(&deed);
+        }
         let abort = rustix::process::Signal::ABORT.as_raw();
-        assert_eq!(signal_of("one_thread_panics"), Some(abort));
-        assert_eq!(signal_of("one_thread_gets_no_memory"), Some(abort));
+        assert_eq!(signal_after("panic"), Some(abort));
+        assert_eq!(signal_after("allocation"), Some(abort));
     }
 }
