@@ -1,6 +1,9 @@
 //! The keeper may be killed, and all of ganger at once: in the background workers keep running and no line is lost; in
 //! a terminal the next start finds them.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use ganger_testkit::{Deadline, Sandbox, command_line, is_alive, kill_nine, parent_of, signal, wait_gone};
 use rustix::process::Signal;
 
@@ -26,6 +29,22 @@ fn kill_all(processes: &[i32]) {
     for process in processes {
         assert!(wait_gone(*process, Deadline::generous()));
     }
+}
+
+/// The ledger of the only app below a directory.
+fn ledger(below: &Path) -> PathBuf {
+    let mut open = vec![below.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_name() == "ledger" {
+                return entry.path();
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push(entry.path());
+            }
+        }
+    }
+    panic!("no ledger below {}", below.display())
 }
 
 /// Ends the app; nothing may be left of it.
@@ -85,6 +104,23 @@ fn in_the_background_the_next_start_goes_on_after_the_death_of_all() {
     assert_each_line_once(&sandbox, 20_000);
     sandbox.run(["restart", "job"]).expect_code(0);
     assert!(!is_alive(before[1]));
+    quit(&sandbox);
+}
+
+#[test]
+fn a_lost_ledger_costs_no_survivor_of_the_death_of_all() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {OBEDIENT}"));
+    sandbox.run(["start", "-D"]).success();
+    let both = || ["web.1", "job.1"].map(|name| pid(&sandbox, name));
+    let before = both();
+    let ledger = ledger(sandbox.root());
+    for damage in [None, Some("no ledger\n")] {
+        kill_all(&parts(&sandbox));
+        let done = damage.map_or_else(|| fs::remove_file(&ledger), |text| fs::write(&ledger, text));
+        assert!(done.is_ok(), "{done:?}");
+        sandbox.run(["start", "-D"]).success();
+        assert_eq!(both(), before);
+    }
     quit(&sandbox);
 }
 
