@@ -38,6 +38,7 @@ const HASTY: Patience = Patience {
     quit: Duration::from_millis(100),
     farewell: Duration::from_millis(100),
     stopped: Duration::from_millis(100),
+    unread: Duration::from_millis(100),
 };
 
 fn main() -> ExitCode {

@@ -58,6 +58,8 @@ struct Living {
     kill_at: Option<Instant>,
     /// When it is killed if it has not gone on by then. A debugger's stop is none that we are told of.
     halted_until: Option<Instant>,
+    /// When it is killed if it has not read anything by then of what fills its socket.
+    unread_until: Option<Instant>,
     greeted: bool,
     /// Its number means nothing any more; what it said last is still to be read.
     reaped: bool,
@@ -145,6 +147,7 @@ impl Overseer {
             inbox: Inbox::default(),
             kill_at: None,
             halted_until: None,
+            unread_until: None,
             greeted: false,
             reaped: false,
             outbox,
@@ -171,7 +174,7 @@ impl Overseer {
     /// When it is to be killed, since the conversation with it is over, or since it stands still.
     pub(crate) fn kill_at(&self) -> Option<Instant> {
         let process = self.process.as_ref()?;
-        process.kill_at.into_iter().chain(process.halted_until).min()
+        [process.kill_at, process.halted_until, process.unread_until].into_iter().flatten().min()
     }
 
     /// Some child changed: whether it is this one that stands still, or goes on.
@@ -188,6 +191,7 @@ impl Overseer {
         if let Some(process) = self.process.as_mut().filter(|process| !process.reaped) {
             process.kill_at = None;
             process.halted_until = None;
+            process.unread_until = None;
             // If it has ended already, that is what was wanted.
             let _ = signals::send(process.pid, libc::SIGKILL);
         }
@@ -239,6 +243,7 @@ impl Overseer {
     pub(crate) fn reaped(&mut self) {
         if let Some(process) = &mut self.process {
             process.reaped = true;
+            process.unread_until = None;
             process.outbox.clear();
         }
     }
@@ -261,8 +266,14 @@ impl Overseer {
         let Some(socket) = &process.socket else { return };
         while !process.outbox.is_empty() {
             match socket.send_together(process.outbox.iter().map(|event| (event.id(), event))) {
-                Ok(sent) => drop(process.outbox.drain(..sent)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Ok(sent) => {
+                    process.unread_until = None;
+                    process.outbox.drain(..sent);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    process.unread_until.get_or_insert_with(|| Instant::now() + self.patience.unread);
+                    return;
+                }
                 Err(_) => return self.hang_up(),
             }
         }
@@ -284,6 +295,7 @@ impl Overseer {
         if let Some(process) = &mut self.process {
             process.socket = None;
             process.kill_at = Some(Instant::now() + self.patience.farewell);
+            process.unread_until = None;
             process.outbox.clear();
         }
     }

@@ -17,6 +17,8 @@ pub struct Patience {
     pub farewell: Duration,
     /// An overseer that was stopped goes on, before it is killed and another one started.
     pub stopped: Duration,
+    /// An overseer reads something while its socket is full, before it is killed and another one started.
+    pub unread: Duration,
 }
 
 impl Default for Patience {
@@ -28,6 +30,7 @@ impl Default for Patience {
             quit: Duration::from_secs(5),
             farewell: Duration::from_secs(2),
             stopped: Duration::from_secs(2),
+            unread: Duration::from_secs(10),
         }
     }
 }

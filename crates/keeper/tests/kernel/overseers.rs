@@ -1,8 +1,10 @@
 //! Overseers that come, go, and do not as they should.
 
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 
-use ganger_keeper::{Event, Exit, KEPT_MAX, Request, RunId};
+use ganger_keeper::{Event, Exit, KEPT_MAX, Request, RunId, Scope};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, kill_process};
 
 use crate::support::{HOST, Keeper, TERM, Tree, argv, command, exited, gone, line, locked_in_time, pid, sh};
@@ -40,6 +42,33 @@ fn an_overseer_that_talks_nonsense_is_replaced() {
     rustix::net::send(&keeper.link, b"nonsense", rustix::net::SendFlags::empty()).unwrap();
     keeper.reconnect();
     gone(first);
+    assert_eq!(keeper.hello().len(), 1);
+}
+
+#[test]
+fn an_overseer_that_reads_nothing_is_replaced_once_its_socket_is_full() {
+    let mut keeper = Keeper::hasty(Tree::Best);
+    keeper.run(1, "web.1", argv(&["sleep", "1000"]));
+    let first = keeper.overseer;
+    let ended = rustix::process::pidfd_open(pid(first), rustix::process::PidfdFlags::empty()).unwrap();
+    // Each of these is answered, and no answer is read.
+    let asked = Request::Signal { id: 1, run: RunId(9), signal: TERM, scope: Scope::Main };
+    loop {
+        match keeper.link.send(&asked, &[]) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let events = [(ended.as_fd(), PollFlags::IN), (keeper.link.as_fd(), PollFlags::OUT)];
+                let mut waited = events.map(|(one, flags)| PollFd::from_borrowed_fd(one, flags));
+                poll(&mut waited, None).unwrap();
+                if !waited[0].revents().is_empty() {
+                    break;
+                }
+            }
+            Err(_) => break,
+        }
+    }
+    gone(first);
+    keeper.reconnect();
     assert_eq!(keeper.hello().len(), 1);
 }
 
