@@ -32,4 +32,4 @@ pub use merged::{Filter, Line, Merged, Query};
 pub use pipe::{Pipe, create_pipe};
 pub use reader::{From, Read, Reader, Stamp};
 pub use store::Store;
-pub use watch::{Waker, Watch};
+pub use watch::{News, Waker, Watch};

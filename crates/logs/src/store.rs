@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crate::files::{Files, RealFiles};
 use crate::log::Log;
 use crate::name::{self, Paths};
-use crate::watch::Bell;
+use crate::watch::{Bell, Board};
 use crate::{Error, From, Limits, Reader, Result, Watch, rotate};
 
 /// The bound on all logs may be exceeded by this, so that it need not be looked at with each line.
@@ -23,7 +23,7 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) dir: PathBuf,
     logs: Mutex<BTreeMap<Arc<str>, Arc<Log>>>,
-    followers: Mutex<Vec<Weak<Bell>>>,
+    followers: Mutex<Vec<Weak<Board>>>,
     /// Wakes capture when a follower that held it up has caught up.
     pub(crate) capture: Option<Arc<Bell>>,
     /// The limits of a log that was not told otherwise.
@@ -75,19 +75,20 @@ impl Store {
         Reader::new(Arc::clone(&self.inner), self.get(log)?, from)
     }
 
-    /// Wakes a follower when any log has news.
+    /// Wakes a follower when any log has news, and says which.
     pub fn watch(&self) -> Result<Watch> {
         let bell = Bell::new().map_err(|e| Error::io("watch", &self.inner.dir, e))?;
+        let watch = Watch::new(bell);
         let mut followers = lock(&self.inner.followers);
         followers.retain(|f| f.strong_count() > 0);
-        followers.push(Arc::downgrade(&bell));
-        Ok(Watch::new(bell))
+        followers.push(Arc::downgrade(watch.board()));
+        Ok(watch)
     }
 
-    /// Wakes all followers that wait.
-    pub(crate) fn announce(&self) {
+    /// Tells all followers that these logs have grown, and wakes those that wait.
+    pub(crate) fn announce(&self, grown: &[Arc<str>]) {
         for follower in lock(&self.inner.followers).iter().filter_map(Weak::upgrade) {
-            follower.ring();
+            follower.post(grown);
         }
     }
 

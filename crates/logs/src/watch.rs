@@ -1,14 +1,19 @@
 //! Waking a follower when there is something new.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
+use crate::store::lock;
 use crate::{Error, Result};
+
+/// News of so many logs are told apart; of more it is only said that there are some.
+const NAMES: usize = 1024;
 
 /// Wakes one follower, at most once for each time it was armed.
 ///
@@ -18,6 +23,23 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Watch {
     bell: Waker,
+    board: Arc<Board>,
+}
+
+/// Which logs may have something new.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
+    /// These, and no others.
+    Of(BTreeSet<Arc<str>>),
+    /// Any.
+    All,
+}
+
+/// What the store tells one follower.
+#[derive(Debug)]
+pub(crate) struct Board {
+    bell: Arc<Bell>,
+    news: Mutex<News>,
 }
 
 /// Wakes a follower for a reason of one's own: a message for it, a wish to stop.
@@ -57,6 +79,27 @@ impl Bell {
     }
 }
 
+impl Default for News {
+    fn default() -> Self {
+        Self::Of(BTreeSet::new())
+    }
+}
+
+impl Board {
+    /// Notes that these logs have grown, and wakes the follower. Whoever takes the news holds the lock for a moment only.
+    pub(crate) fn post(&self, grown: &[Arc<str>]) {
+        let mut news = lock(&self.news);
+        if let News::Of(names) = &mut *news {
+            names.extend(grown.iter().cloned());
+            if names.len() > NAMES {
+                *news = News::All;
+            }
+        }
+        drop(news);
+        self.bell.ring();
+    }
+}
+
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -72,7 +115,17 @@ impl Waker {
 
 impl Watch {
     pub(crate) fn new(bell: Arc<Bell>) -> Self {
-        Self { bell: Waker { bell } }
+        let board = Arc::new(Board { bell: Arc::clone(&bell), news: Mutex::default() });
+        Self { bell: Waker { bell }, board }
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Which logs have grown since this was last asked. After [`Watch::arm`], it is the look that must not be left out.
+    pub fn news(&self) -> News {
+        std::mem::take(&mut *lock(&self.board.news))
     }
 
     /// From now on, news wake. What came before does not: look again after this, then wait.
@@ -122,5 +175,19 @@ mod tests {
         assert!(news());
         watch.arm();
         assert!(!news(), "arming forgets the old news");
+    }
+
+    #[test]
+    fn news_are_told_once_by_name_and_of_too_many_logs_without() {
+        let watch = Watch::new(Bell::new().unwrap());
+        let name = |n: usize| Arc::<str>::from(format!("web.{n}"));
+        watch.board().post(&[name(1), name(2)]);
+        watch.board().post(&[name(1)]);
+        assert_eq!(watch.news(), News::Of(BTreeSet::from([name(1), name(2)])));
+        assert_eq!(watch.news(), News::default());
+        (0..=NAMES).for_each(|n| watch.board().post(&[name(n)]));
+        assert_eq!(watch.news(), News::All);
+        watch.board().post(&[name(3)]);
+        assert_eq!(watch.news(), News::Of(BTreeSet::from([name(3)])));
     }
 }

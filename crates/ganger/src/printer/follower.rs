@@ -81,6 +81,11 @@ impl Follower {
         Ok(true)
     }
 
+    /// Is there something that it could not read yet? While files are renamed, a log gives nothing.
+    pub(super) fn is_behind(&self) -> bool {
+        self.reader.has_news()
+    }
+
     /// Prints all system lines, reached or not, and what is left of a line.
     pub(super) fn finish(&mut self, prefixes: &Prefixes, out: &mut Output) {
         while !self.system.is_empty() {

@@ -1,12 +1,12 @@
 //! The printer's thread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ganger_logs::{Marks, Reader, Watch};
+use ganger_logs::{Marks, News, Reader, Watch};
 
 use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
@@ -30,6 +30,10 @@ pub(super) struct Thread {
     followers: Vec<Follower>,
     /// Where in `followers` each log is.
     places: HashMap<Arc<str>, usize>,
+    /// Which of them may have something to print.
+    busy: BTreeSet<usize>,
+    /// Which of them have printed something since they were marked.
+    unmarked: BTreeSet<usize>,
     output: Output,
     marks: Marks,
     on_broken: Option<OnBroken>,
@@ -57,6 +61,8 @@ impl Thread {
             prefixes: Prefixes::new(options),
             followers: Vec::new(),
             places: HashMap::new(),
+            busy: BTreeSet::new(),
+            unmarked: BTreeSet::new(),
             output,
             marks,
             on_broken: Some(on_broken),
@@ -80,7 +86,7 @@ impl Thread {
 
     fn print(&mut self) -> io::Result<()> {
         loop {
-            while self.listen() | self.step_all()? {}
+            while self.listen() | self.step_busy()? {}
             if self.finishing {
                 return self.finish();
             }
@@ -89,7 +95,7 @@ impl Thread {
             self.mark();
             self.watch.arm();
             // Something may have come before it was armed.
-            if !(self.listen() | self.step_all()?) {
+            if !(self.listen() | self.step_busy()?) {
                 self.watch.wait(self.until_prompt()).map_err(io::Error::other)?;
             }
         }
@@ -103,7 +109,11 @@ impl Thread {
             match message {
                 Message::Add(reader) => self.add(*reader),
                 Message::System(line) => self.system(line),
-                Message::Finish => self.finishing = true,
+                // What came just now may be in a log before it is told.
+                Message::Finish => {
+                    self.finishing = true;
+                    self.busy.extend(0..self.followers.len());
+                }
             }
         }
         told
@@ -116,7 +126,10 @@ impl Thread {
         }
         let wider = self.prefixes.make_room(reader.log());
         let mark = self.marks.number(reader.log());
-        self.places.insert(Arc::clone(reader.log()), self.followers.len());
+        let place = self.followers.len();
+        self.places.insert(Arc::clone(reader.log()), place);
+        self.busy.insert(place);
+        self.unmarked.insert(place);
         self.followers.push(Follower::new(reader, &mut self.prefixes, mark));
         if wider {
             for follower in &mut self.followers {
@@ -127,6 +140,7 @@ impl Thread {
 
     fn system(&mut self, line: System) {
         if let Some(&place) = self.places.get(line.log.as_str()) {
+            self.busy.insert(place);
             return self.followers[place].push_system(line);
         }
         if self.prefixes.json() {
@@ -143,13 +157,28 @@ impl Thread {
         lines.push(b'\n');
     }
 
-    /// Lets each log print a piece; says whether any did.
-    fn step_all(&mut self) -> io::Result<bool> {
+    /// Notes which logs have grown.
+    fn take_news(&mut self) {
+        match self.watch.news() {
+            News::Of(names) => self.busy.extend(names.iter().filter_map(|name| self.places.get(name))),
+            News::All => self.busy.extend(0..self.followers.len()),
+        }
+    }
+
+    /// Lets each log that may have something print a piece; says whether any did.
+    fn step_busy(&mut self) -> io::Result<bool> {
+        self.take_news();
         let (mut any, mut full) = (false, false);
-        for (number, follower) in self.followers.iter_mut().enumerate() {
+        for number in std::mem::take(&mut self.busy) {
+            let Some(follower) = self.followers.get_mut(number) else { continue };
             let moved = follower.step(&mut self.buf, &self.prefixes, &mut self.output);
-            if moved.map_err(io::Error::other)? {
+            let moved = moved.map_err(io::Error::other)?;
+            if moved || follower.is_behind() {
+                self.busy.insert(number);
+            }
+            if moved {
                 any = true;
+                self.unmarked.insert(number);
                 if follower.prompt().is_some() {
                     self.prompting = Some(number);
                 }
@@ -166,8 +195,10 @@ impl Thread {
 
     /// Marks how far each log is printed, all of which is out.
     fn mark(&mut self) {
-        for follower in &mut self.followers {
-            follower.mark(&self.marks);
+        for number in std::mem::take(&mut self.unmarked) {
+            if let Some(follower) = self.followers.get_mut(number) {
+                follower.mark(&self.marks);
+            }
         }
     }
 

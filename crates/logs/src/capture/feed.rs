@@ -69,6 +69,10 @@ impl Feed {
         &self.log.name
     }
 
+    pub(super) fn log_name(&self) -> Arc<str> {
+        Arc::clone(&self.log.name)
+    }
+
     /// How many bytes were written but are not stored.
     fn waiting(&self) -> u64 {
         ioctl_fionread(&self.pipe).unwrap_or(0) + self.writer.carried()

@@ -54,6 +54,8 @@ pub(super) struct Turns {
     trouble: Trouble,
     /// How many bytes this turn moved, for followers to read.
     moved: usize,
+    /// Whose they are.
+    grown: Vec<Arc<str>>,
     /// A log was rotated, or limits have changed.
     rotated: bool,
     /// How many bytes may come before all logs together are too big.
@@ -91,6 +93,7 @@ impl Turns {
             retry_at: None,
             trouble: Trouble::default(),
             moved: 0,
+            grown: Vec::new(),
             rotated: true,
             headroom: 0,
             untidy: false,
@@ -131,7 +134,8 @@ impl Turns {
         if moved == 0 {
             return;
         }
-        self.store.announce();
+        self.store.announce(&self.grown);
+        self.grown.clear();
         self.headroom = self.headroom.saturating_sub(moved as u64);
         if self.headroom == 0 {
             self.trim();
@@ -253,7 +257,10 @@ impl Turns {
         let was_failing = feed.is_failing();
         match feed.pour(&desk) {
             Poured::Moved(Moved { bytes, rotated }) => {
-                self.moved += bytes;
+                if bytes > 0 {
+                    self.moved += bytes;
+                    self.grown.push(feed.log_name());
+                }
                 self.rotated |= rotated;
                 if was_failing {
                     self.trouble.over().into_iter().for_each(&mut self.on_event);
@@ -289,12 +296,13 @@ impl Turns {
         self.packer.stop();
         let desk = Desk { files: &RealFiles, dir: self.store.dir() };
         for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
-            let (name, is_new) = (feed.name().to_owned(), !feed.is_failing());
+            let (name, is_new) = (feed.log_name(), !feed.is_failing());
+            self.grown.push(Arc::clone(&name));
             if let Err(error) = feed.finish(&desk) {
                 self.trouble.met(&name, &error, is_new).into_iter().for_each(&mut self.on_event);
             }
         }
-        self.store.announce();
+        self.store.announce(&self.grown);
         self.stopping = true;
     }
 }
