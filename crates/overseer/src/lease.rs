@@ -1,8 +1,10 @@
 //! One overseer for one app: a lock that the kernel lets go of when its holders die, so that no stale file ever
 //! stops a start. The keeper holds it too, so that nobody takes the app between two overseers.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 
 use ganger_api::{AppFile, Place, Time};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -53,7 +55,9 @@ impl Lease {
         let path = self.place.app_file();
         let fresh = path.with_extension("new");
         let write = || -> io::Result<()> {
-            std::fs::write(&fresh, serde_json::to_vec(app)?)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+            file.write_all(&serde_json::to_vec(app)?)?;
             std::fs::rename(&fresh, &path)
         };
         write().map_err(|source| Error::File { action: "write", path: path.clone(), source })

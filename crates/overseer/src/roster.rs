@@ -5,9 +5,10 @@
 //! A number alone names nobody: it counts with the start of the process and the boot.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ganger_core::RunId;
@@ -174,7 +175,7 @@ impl Roster {
             body.push(b'\n');
         }
         let fresh = self.path.with_extension("new");
-        let mut file = File::create(&fresh)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
         file.write_all(&body)?;
         std::fs::rename(&fresh, &self.path)?;
         self.file = Some(file);

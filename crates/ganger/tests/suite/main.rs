@@ -26,6 +26,7 @@ mod reload;
 mod run;
 mod scarcity;
 mod second_terminal;
+mod secrets;
 mod support;
 mod transcripts;
 mod trees;
