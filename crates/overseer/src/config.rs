@@ -16,8 +16,7 @@ pub struct Config {
     pub name: Option<String>,
     /// How the app lives.
     pub life: Life,
-    /// What this process becomes when the keeper is killed: a program that calls [`ganger_keeper::keep`], and its
-    /// arguments. None for an app that ends with its keeper.
+    /// Who goes on with the runs when the keeper is killed. None for an app that ends with its keeper.
     pub heir: Option<Heir>,
     /// Where the app's socket, ledger and logs are.
     pub place: Place,
@@ -33,8 +32,15 @@ pub struct Config {
     pub viewer: Box<MakeViewer>,
 }
 
-/// A program and its arguments.
-pub type Heir = (PathBuf, Vec<OsString>);
+/// Who goes on with the runs when the keeper is killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heir {
+    /// The overseer's process: it executes this program, which calls [`ganger_keeper::keep`], with these arguments.
+    Overseer(PathBuf, Vec<OsString>),
+    /// The keeper that a service manager starts next: it knows the keeper's process and no other, so whoever else held the
+    /// app would be in its way.
+    Manager,
+}
 
 /// How an app lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

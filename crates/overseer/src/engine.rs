@@ -300,9 +300,20 @@ impl Engine {
         Error::Keeper(error)
     }
 
+    /// The keeper is gone, and the service manager starts another: it finds the workers once we let go of the app.
+    fn step_aside(mut self, error: io::Error) -> Error {
+        self.narrator.notice("the keeper was killed: the service manager starts the next one".to_owned());
+        self.settle();
+        let Self { capture, narrator, .. } = self;
+        capture.stop();
+        narrator.finish();
+        Error::Keeper(error)
+    }
+
     /// The keeper is gone, and the app is to go on: this process becomes the next one. Returns only if that fails; then
     /// the next start finds the workers.
-    fn succeed(mut self, lease: &Lease, (program, args): &Heir, error: io::Error) -> Error {
+    fn succeed(mut self, lease: &Lease, heir: &Heir, error: io::Error) -> Error {
+        let Heir::Overseer(program, args) = heir else { return self.step_aside(error) };
         self.narrator.notice("the keeper was killed: this overseer takes its place".to_owned());
         // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
         let _ = lease.inherit();

@@ -55,7 +55,11 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         let failure = Failure::usage("the overseer is started by its keeper");
         return Err(failure.hinted("`ganger start` starts both"));
     }
-    let heir = (program()?, std::iter::once("keeper".into()).chain(words.clone()).collect());
+    let heir = if is_managed() {
+        Heir::Manager
+    } else {
+        Heir::Overseer(program()?, std::iter::once("keeper".into()).chain(words.clone()).collect())
+    };
     let cli = match cli::parse(std::iter::once("ganger".into()).chain(words)) {
         Ok(cli) => cli,
         Err(shown) => return Ok(shown),
@@ -83,6 +87,14 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         }
         _ => Err(Failure::usage("only `start` and `daemon` have an overseer")),
     }
+}
+
+/// Whether a service manager started the keeper, and starts another when that one dies: it listens to what the keeper says,
+/// or names it as the process that it started.
+fn is_managed() -> bool {
+    let keeper = std::os::unix::process::parent_id().to_string();
+    std::env::var_os(ganger_keeper::SOCKET_VARIABLE).is_some()
+        || std::env::var_os("SYSTEMD_EXEC_PID").is_some_and(|started| started == *keeper)
 }
 
 fn oversee(task: Task, heir: Option<Heir>) -> Outcome {

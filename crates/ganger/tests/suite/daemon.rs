@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-use ganger_testkit::{Deadline, Running, Sandbox};
+use ganger_testkit::{Deadline, Running, Sandbox, wait_gone};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg, sockopt};
 use rustix::process::Signal;
 
@@ -187,4 +187,24 @@ fn its_file_can_be_named_from_anywhere() {
     sandbox.wait_file("place", &format!("{}\n", sandbox.app().display()));
     terminated(&sandbox, daemon);
     sandbox.ganger(["daemon", "-c", "no-such.toml"]).run().error(&["no-such.toml"]);
+}
+
+#[test]
+fn its_manager_starts_the_next_daemon_when_the_keeper_is_killed_and_every_worker_goes_on() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: {OBEDIENT}"));
+    let manager = Manager::of(&sandbox);
+    let mut daemon = manager.start(&sandbox, &[]);
+    manager.wait("READY=1");
+    let both = || ["web.1", "job.1"].map(|name| pid(&sandbox, name));
+    let before = both();
+    for _ in 0..2 {
+        let overseer = daemon.child_with("overseer");
+        daemon.kill_nine();
+        // It lets go of the app, or the manager's next start would be one too many.
+        assert!(wait_gone(overseer, Deadline::generous()));
+        daemon = manager.start(&sandbox, &[]);
+        let (_, sender) = manager.wait("READY=1");
+        assert_eq!((sender, both()), (daemon.pid(), before));
+    }
+    terminated(&sandbox, daemon);
 }

@@ -49,7 +49,7 @@ pub struct Office {
     pub environment: Environment,
     /// How an app is overseen.
     pub make: Box<MakeConfig>,
-    /// What this process becomes when the keeper is killed.
+    /// Who goes on with the apps when the keeper is killed.
     pub heir: Heir,
     /// Says a line of the office's own.
     pub say: Box<dyn Fn(&str)>,
@@ -222,6 +222,10 @@ impl Desk {
                 Some(told) = self.told.recv() => match told {
                     Told::Signal(signal) => self.signalled(signal),
                     Told::State(slot, state) => self.stated(slot, &state),
+                    Told::Lost(error) if self.office.heir == Heir::Manager => {
+                        self.say("the keeper was killed: the service manager starts the next one");
+                        return Err(Error::Keeper(error));
+                    }
                     Told::Lost(error) => {
                         self.succeed();
                         return self.give_up(error).await;
@@ -437,6 +441,7 @@ impl Desk {
 
     /// The keeper is gone, and the apps are to go on: this process becomes the next one. Returns only if that fails.
     fn succeed(&mut self) {
+        let Heir::Overseer(program, args) = self.office.heir.clone() else { return };
         self.say("the keeper was killed: this overseer takes its place");
         // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
         let _ = self.lease.inherit();
@@ -447,8 +452,7 @@ impl Desk {
         };
         handover.kept.push(lock);
         self.keep_ended();
-        let (program, args) = &self.office.heir;
-        let error = handover.execute(program, args);
+        let error = handover.execute(&program, &args);
         self.say(&format!("cannot become the keeper: {error}"));
     }
 
