@@ -1,7 +1,8 @@
 //! The death matrix: who dies × when × what the workers do, with 20 workers, on a real kernel.
 //!
-//! `cargo xtask deaths` plays all and sums up. After each death nobody who should live has died, no worker has two runs, and at the end the books balance: every
-//! line that a worker wrote is in its log once, whole and in order, and every start has its end, told once.
+//! `cargo xtask deaths` plays all and sums up. After each death nobody who should live has died, no worker has two
+//! runs, and at the end the books balance: every line that a worker wrote is in its log once, whole and in order, and
+//! every start has its end, told once.
 //!
 //! A death comes at an event, such as the third worker of a start or the tenth line of a worker, and never after a time.
 
