@@ -55,11 +55,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         let failure = Failure::usage("the overseer is started by its keeper");
         return Err(failure.hinted("`ganger start` starts both"));
     }
-    let heir = if is_managed() {
-        Heir::Manager
-    } else {
-        Heir::Overseer(program()?, std::iter::once("keeper".into()).chain(words.clone()).collect())
-    };
+    let heir = Heir::Overseer(program()?, std::iter::once("keeper".into()).chain(words.clone()).collect());
     let cli = match cli::parse(std::iter::once("ganger".into()).chain(words)) {
         Ok(cli) => cli,
         Err(shown) => return Ok(shown),
@@ -76,8 +72,9 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             let (groups, spec, life) = (args.names.clone(), args.spec.clone(), Life::Foreground);
             oversee(Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) }, None)
         }
-        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => oversee_all(heir),
+        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => oversee_all(managed_or(heir)),
         Some(Command::Daemon(args)) => {
+            let heir = managed_or(heir);
             let place = args.place(&cli.place);
             let shown = if args.output { Shown::Output(StartArgs::default()) } else { on_stderr()? };
             oversee(
@@ -87,6 +84,12 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         }
         _ => Err(Failure::usage("only `start` and `daemon` have an overseer")),
     }
+}
+
+/// A daemon whose keeper a service manager started is the manager's to start again. (`start -D` tells its starter that it is
+/// up as a service tells its manager, but nobody starts it again.)
+fn managed_or(heir: Heir) -> Heir {
+    if is_managed() { Heir::Manager } else { heir }
 }
 
 /// Whether a service manager started the keeper, and starts another when that one dies: it listens to what the keeper says,

@@ -169,7 +169,9 @@ fn output_of_workers_is_stored_and_printed_only_if_asked_for() {
     daemon.wait_error("web.1: started");
     let logs = sandbox.start(["logs", "-f"]);
     logs.wait_line("| ready");
-    let finished = terminated(&sandbox, daemon);
+    daemon.signal(Signal::TERM);
+    logs.finish(Deadline::generous()).expect_code(0);
+    let finished = ended(&sandbox, daemon);
     assert_eq!(finished.output, "");
     assert!(finished.errors.contains("web.1: was terminated by SIGTERM"), "{finished}");
     let daemon = sandbox.start(["daemon", "--output"]);
