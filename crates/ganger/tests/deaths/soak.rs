@@ -212,9 +212,9 @@ impl Soak {
         let [keeper, overseer] = parts(&self.sandbox);
         let holdings = Holdings {
             keeper_descriptors: descriptors(keeper),
-            keeper_kib: pss(keeper),
+            keeper_kib: anonymous(keeper),
             overseer_descriptors: descriptors(overseer),
-            overseer_kib: pss(overseer),
+            overseer_kib: anonymous(overseer),
         };
         self.told(&["start", "crash"]);
         holdings
@@ -259,9 +259,9 @@ fn descriptors(pid: i32) -> BTreeMap<String, usize> {
     kinds
 }
 
-fn pss(pid: i32) -> u64 {
+fn anonymous(pid: i32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
 use ganger_core::{Core, Input, Record};
-use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
+use ganger_keeper::{Link, Request, RunReport, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits};
-use ganger_spec::{Loaded, Settings, Spec};
+use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 use tokio::sync::mpsc;
 
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
@@ -78,6 +78,7 @@ pub(super) fn start(
     let pipes = place.runtime.join("pipes");
     make_private(&pipes)?;
     let roster = Roster::new(place.runs(), heir.is_some());
+    let gone = gone(&past.records);
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
@@ -109,6 +110,9 @@ pub(super) fn start(
     };
     let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
     engine.hands.greet(lock);
+    for worker in gone {
+        engine.hands.ask(Request::Release { worker: worker.to_string() });
+    }
     for damaged in damaged {
         engine.narrator.notice(damaged.to_string());
     }
@@ -243,6 +247,21 @@ impl Past {
             Some(_) | None => core,
         }
     }
+}
+
+/// Workers that are no more. The overseer before may have died before it said so to the keeper.
+fn gone(records: &[Record]) -> BTreeSet<WorkerName> {
+    let mut gone = BTreeSet::new();
+    for record in records {
+        match record {
+            Record::Worker { name, state: None } => gone.insert(name.clone()),
+            Record::Worker { name, state: Some(_) } => gone.remove(name),
+            Record::Release { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {
+                false
+            }
+        };
+    }
+    gone
 }
 
 fn restored_spec(records: &[Record]) -> Option<Spec> {
