@@ -108,11 +108,7 @@ pub(super) fn start(
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
     };
-    let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
-    engine.hands.greet(lock);
-    for worker in gone {
-        engine.hands.ask(Request::Release { worker: worker.to_string() });
-    }
+    engine.introduce(&lease, gone)?;
     for damaged in damaged {
         engine.narrator.notice(damaged.to_string());
     }
@@ -120,6 +116,16 @@ pub(super) fn start(
 }
 
 impl Engine {
+    /// Greets the keeper, gives it the app's lock to hold, and has it let go of what workers that are `gone` left.
+    fn introduce(&mut self, lease: &Lease, gone: BTreeSet<WorkerName>) -> Result<(), Error> {
+        let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
+        self.hands.greet(lock);
+        for worker in gone {
+            self.hands.ask(Request::Release { worker: worker.to_string() });
+        }
+        Ok(())
+    }
+
     /// The keeper told what it knows.
     pub(super) fn connected(&mut self, runs: &[RunReport]) {
         let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
