@@ -19,6 +19,7 @@ use crate::{Core, kill};
 
 impl Core {
     pub(crate) fn connected(&mut self, now: Instant, runs: Vec<KnownRun>) {
+        self.connected = true;
         let known: BTreeMap<RunId, KnownRun> = runs.into_iter().map(|run| (run.run, run)).collect();
         if let Some(RunId(last)) = known.keys().next_back() {
             self.next_run = self.next_run.max(last.saturating_add(1));

@@ -65,6 +65,8 @@ pub struct Core {
     shutdown: Option<Shutdown>,
     /// Of before the first release, which takes them into account.
     wishes: Wishes,
+    /// Whether a keeper has told what it has.
+    connected: bool,
     finished: bool,
     next_run: u64,
     reserved_runs: u64,
@@ -124,7 +126,8 @@ impl Core {
         Self::restore(seed, Instant(0), [])
     }
 
-    /// A decider that goes on from a ledger. [`Input::Connected`] must be its first input.
+    /// A decider that goes on from a ledger. [`Input::Connected`] must be its first input: what is decided before may
+    /// be undone by what the keeper has, while it is already under way.
     pub fn restore(seed: u64, now: Instant, records: impl IntoIterator<Item = Record>) -> Self {
         let ledger = Ledger::read(now, records);
         let mut core = Self {
@@ -133,6 +136,7 @@ impl Core {
             workers: ledger.workers,
             shutdown: ledger.shutdown,
             wishes: Wishes::default(),
+            connected: false,
             finished: false,
             next_run: ledger.next_run.max(1),
             reserved_runs: ledger.next_run,
@@ -181,6 +185,10 @@ impl Core {
     /// Takes in what happened. Afterwards [`Self::poll_action`] is to be drained before the next call.
     pub fn handle(&mut self, now: Instant, input: Input) {
         debug_assert!(self.queue.is_empty(), "all actions of an input are carried out before the next input");
+        debug_assert!(
+            self.connected || matches!(input, Input::Connected { .. }),
+            "the first input says what the keeper has"
+        );
         match input {
             Input::Apply { command, spec, finish_when_idle } => {
                 self.apply(now, command, spec, finish_when_idle);
@@ -213,9 +221,14 @@ impl Core {
         self.queue.pop_front()
     }
 
-    /// When [`Input::Tick`] is due; none while nothing waits for time.
+    /// When [`Input::Tick`] is due; none while nothing waits for time, or before the first [`Input::Connected`].
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.index.deadlines.first().map(|(at, _)| *at)
+        self.index.deadlines.first().filter(|_| self.connected).map(|(at, _)| *at)
+    }
+
+    /// Whether a keeper has told what it has, so that any input may come.
+    pub fn is_connected(&self) -> bool {
+        self.connected
     }
 
     /// Every worker, in order of name.

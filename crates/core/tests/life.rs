@@ -22,8 +22,16 @@ struct Desk {
 
 impl Desk {
     fn new(spec: Spec) -> Self {
-        let mut desk = Self { core: Core::new(1), now: Instant(0), ledger: Vec::new(), commands: 0 };
+        let mut desk = Self::empty(Vec::new());
         desk.apply(spec);
+        desk
+    }
+
+    /// Nothing was ever applied, and the keeper has these.
+    fn empty(runs: Vec<KnownRun>) -> Self {
+        let mut desk = Self { core: Core::new(1), now: Instant(0), ledger: Vec::new(), commands: 0 };
+        let lines = desk.input(Input::Connected { runs });
+        assert!(lines.iter().all(|line| !line.starts_with("send")), "{lines:?}");
         desk
     }
 
@@ -140,7 +148,7 @@ fn running(change: impl FnOnce(&mut Group)) -> Desk {
 
 #[test]
 fn a_worker_is_starting_until_it_has_lived_for_startsecs_and_then_the_command_is_answered() {
-    let mut desk = Desk { core: Core::new(1), now: Instant(0), ledger: Vec::new(), commands: 0 };
+    let mut desk = Desk::empty(Vec::new());
     assert_eq!(
         desk.apply(spec(1)),
         [
@@ -380,7 +388,7 @@ fn a_new_overseer_goes_on_with_live_runs_and_spawns_again_what_was_never_spawned
     desk.tick();
     let live = KnownRun { run: RunId(1), worker: name("web.1"), pid: 101, exit: None, leftovers: false };
     let lines = desk.reborn(vec![live]);
-    assert_eq!(lines, ["spawn web.2 as run 1003"]);
+    assert_eq!(lines, ["spawn web.2 as run 1001"]);
     assert_eq!(desk.state("web.1"), State::Running);
 }
 
@@ -403,11 +411,7 @@ fn a_run_that_came_and_went_without_an_overseer_is_told_with_its_pid() {
 
 /// A decider without a ledger whose keeper has run 7 of web.1, alive.
 fn without_ledger() -> Desk {
-    let mut desk = Desk { core: Core::new(1), now: Instant(0), ledger: Vec::new(), commands: 0 };
-    let run = KnownRun { run: RunId(7), worker: name("web.1"), pid: 9, exit: None, leftovers: false };
-    let lines = desk.input(Input::Connected { runs: vec![run] });
-    assert!(lines.iter().all(|line| !line.starts_with("send")), "{lines:?}");
-    desk
+    Desk::empty(vec![KnownRun { run: RunId(7), worker: name("web.1"), pid: 9, exit: None, leftovers: false }])
 }
 
 #[test]
@@ -445,5 +449,17 @@ fn the_records_of_a_core_restore_the_same_core() {
     let restored = Core::restore(9, desk.now, desk.core.records());
     assert_eq!(restored.workers().collect::<Vec<_>>(), desk.core.workers().collect::<Vec<_>>());
     assert_eq!(restored.records(), desk.core.records());
-    assert_eq!(restored.next_deadline(), desk.core.next_deadline());
+}
+
+#[test]
+fn nothing_is_due_before_the_keeper_has_told_what_it_has() {
+    let mut desk = Desk::new(spec(1));
+    desk.spawned(1);
+    desk.exited(1, 3);
+    let retry = desk.core.next_deadline();
+    assert_eq!(desk.state("web.1"), State::Backoff);
+    let restored = Core::restore(9, desk.now.after(Duration::from_mins(1)), desk.ledger.clone());
+    assert_eq!((restored.is_connected(), restored.next_deadline()), (false, None));
+    desk.reborn(Vec::new());
+    assert_eq!((desk.core.is_connected(), desk.core.next_deadline()), (true, retry));
 }

@@ -66,6 +66,13 @@ fn give(core: &mut Core, ledger: &mut Vec<Record>, input: Input) -> Vec<String> 
     started
 }
 
+/// A decider whose keeper has nothing, and its ledger.
+fn met(mut core: Core) -> (Core, Vec<Record>) {
+    let mut ledger = Vec::new();
+    give(&mut core, &mut ledger, Input::Connected { runs: Vec::new() });
+    (core, ledger)
+}
+
 /// No two commands of a decider have the same number.
 fn number() -> CommandId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -86,7 +93,7 @@ fn name(text: &str) -> WorkerName {
 
 /// An app in which an operator has set a count and stopped a worker.
 fn operated() -> (Core, Vec<Record>) {
-    let (mut core, mut ledger) = (Core::new(1), Vec::new());
+    let (mut core, mut ledger) = met(Core::new(1));
     give(&mut core, &mut ledger, apply(spec([("web", 1), ("job", 1)])));
     give(&mut core, &mut ledger, command(Command::Scale(vec![("web".to_owned(), 3)])));
     give(&mut core, &mut ledger, command(Command::Stop(vec![name("web.2"), name("job.1")])));
@@ -97,7 +104,7 @@ fn operated() -> (Core, Vec<Record>) {
 fn counts_and_stopped_workers_are_the_same_after_the_next_start() {
     let (core, _) = operated();
     let wishes = core.wishes().unwrap();
-    let (mut next, mut ledger) = (Core::new(1).wishing(wishes.clone()), Vec::new());
+    let (mut next, mut ledger) = met(Core::new(1).wishing(wishes.clone()));
     let started = give(&mut next, &mut ledger, apply(spec([("web", 1), ("job", 1)])));
     assert_eq!(started, ["web.1", "web.3"]);
     assert_eq!(next.wishes(), Some(wishes.clone()));
@@ -111,7 +118,7 @@ fn counts_and_stopped_workers_are_the_same_after_the_next_start() {
 #[test]
 fn a_count_gives_way_to_files_that_say_another_one_and_a_start_undoes_a_stop() {
     let (core, _) = operated();
-    let (mut next, mut ledger) = (Core::new(1).wishing(core.wishes().unwrap()), Vec::new());
+    let (mut next, mut ledger) = met(Core::new(1).wishing(core.wishes().unwrap()));
     let started = give(&mut next, &mut ledger, apply(spec([("web", 2), ("job", 1)])));
     assert_eq!(started, ["web.1"]);
     give(&mut next, &mut ledger, command(Command::Start(vec![name("web.2"), name("job.1")])));
@@ -121,7 +128,7 @@ fn a_count_gives_way_to_files_that_say_another_one_and_a_start_undoes_a_stop() {
 #[test]
 fn what_was_asked_for_counts_for_the_first_release_alone() {
     let (core, _) = operated();
-    let (mut next, mut ledger) = (Core::new(1).wishing(core.wishes().unwrap()), Vec::new());
+    let (mut next, mut ledger) = met(Core::new(1).wishing(core.wishes().unwrap()));
     give(&mut next, &mut ledger, apply(spec([("web", 1), ("job", 0)])));
     assert_eq!(next.group_count("web"), Some(3));
     let started = give(&mut next, &mut ledger, apply(spec([("web", 1), ("job", 1)])));
@@ -138,7 +145,7 @@ fn the_end_of_the_app_is_no_wish() {
 
 #[test]
 fn an_app_in_the_background_outlives_all_its_workers() {
-    let (mut core, mut ledger) = (Core::new(1), Vec::new());
+    let (mut core, mut ledger) = met(Core::new(1));
     give(&mut core, &mut ledger, apply(spec([("web", 1), ("job", 0)])));
     give(&mut core, &mut ledger, Input::Spawned { run: RunId(1), pid: 7 });
     let end = Input::Exited { run: RunId(1), exit: Exit::Code(3), leftovers: false };

@@ -159,12 +159,17 @@ impl Engine {
                         });
                     }
                 }
-                Some(message) = messages.recv() => self.message(message),
-                Some((request, answer)) = requests.recv(), if self.to_apply.is_none() => self.request(request, answer),
+                Some(message) = messages.recv(), if self.core.is_connected() => self.message(message),
+                Some((request, answer)) = requests.recv(), if self.is_open() => self.request(request, answer),
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
             }
         }
+    }
+
+    /// Whether requests are taken: a spec is in force, and the keeper has told what it has.
+    fn is_open(&self) -> bool {
+        self.core.is_connected() && self.to_apply.is_none()
     }
 
     /// Takes what the keeper says.

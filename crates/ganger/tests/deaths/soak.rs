@@ -200,6 +200,8 @@ impl Soak {
 
     /// What ganger holds once the same workers run as at any other time.
     fn holdings(&self) -> Holdings {
+        // A keeper holds the output of those that it started, stopped ones too: all of them, at any such time.
+        self.told(&["restart", "crash"]);
         self.told(&["stop", "crash"]);
         self.told(&["scale", &format!("loud={LOUD}")]);
         self.told(&["start", "loud", "fork"]);
