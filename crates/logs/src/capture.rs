@@ -103,6 +103,7 @@ enum Command {
     },
     Remove {
         log: String,
+        done: Done,
     },
     /// Limits have changed.
     Tidy,
@@ -165,9 +166,11 @@ impl Capture {
         self.send(Command::Drain { log: log.to_owned(), done });
     }
 
-    /// Stores what the pipe still holds, then lets go of it. The files stay.
-    pub fn remove(&self, log: &str) {
-        self.send(Command::Remove { log: log.to_owned() });
+    /// Stores what the pipe still holds, then lets go of it and calls `done`, as with [`Capture::drain`]. The files
+    /// stay. A pipe that is added under this name meanwhile takes the place of this one at once: it must be the same
+    /// one, for what is still in it is lost with another.
+    pub fn remove(&self, log: &str, done: Box<dyn FnOnce(u64) + Send>) {
+        self.send(Command::Remove { log: log.to_owned(), done });
     }
 
     /// The store, for readers.

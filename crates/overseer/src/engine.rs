@@ -16,7 +16,7 @@ use ganger_api::{ApiError, Data, EventKind, Request, Time};
 use ganger_core::{Command, CommandId, Core, Input};
 use ganger_keeper::{Event, Link};
 use ganger_logs::Capture;
-use ganger_spec::{Signal, Spec, WorkerName};
+use ganger_spec::{LogName, Signal, Spec, WorkerName};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commands::Owed;
@@ -37,6 +37,8 @@ use crate::{Config, Error, Heir, Life, clock};
 pub(crate) enum Message {
     /// What was in the worker's pipe is stored up to this position.
     Drained(WorkerName, u64),
+    /// What a worker wrote that is no more is in its log; the number of that farewell.
+    Stored(LogName, u64),
     /// The store has something to say.
     Logs(ganger_logs::Event),
     /// A forwarder has something to say.
@@ -256,6 +258,7 @@ impl Engine {
     fn message(&mut self, message: Message) {
         match message {
             Message::Drained(worker, position) => self.narrator.drained(&worker, position),
+            Message::Stored(log, number) => self.hands.stored(&log, number),
             Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
             Message::Forward(text) => self.narrator.notice(text),
             Message::OutputBroken(error) => match self.life {
@@ -343,6 +346,7 @@ impl Engine {
     async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
         let Self { capture, forwards, narrator, mut hands, .. } = self;
         capture.stop();
+        hands.outputs.forget_pipes();
         narrator.finish();
         forwards.finish();
         lease.end();

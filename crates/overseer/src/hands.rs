@@ -13,7 +13,7 @@ use std::rc::Rc;
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
 use ganger_keeper::{Event, Handover, Launch, Link, Process, Request, RunReport};
 use ganger_logs::Capture;
-use ganger_spec::{Group, Logs, Signal, WorkerName};
+use ganger_spec::{Group, LogName, Logs, Signal, WorkerName};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -141,21 +141,19 @@ impl Hands {
         self.ask(Request::Acknowledge { run: ganger_keeper::RunId(run.0) });
     }
 
-    /// The worker is no more: nothing is kept for it.
-    pub(crate) fn release(&mut self, worker: &WorkerName, capture: &Capture) {
-        self.outputs.release(worker, capture);
-        self.ask(Request::Release { worker: worker.to_string() });
+    /// What a worker that is no more wrote is stored: nothing is kept for it any more.
+    pub(crate) fn stored(&mut self, log: &LogName, number: u64) {
+        if !self.outputs.has_left(log, number) {
+            return;
+        }
+        // The keeper first: as long as the pipe has its name, the next overseer will ask for the same.
+        self.send(Request::Release { worker: log.worker.to_string() }, Vec::new());
+        self.outputs.forget(log);
     }
 
-    /// Takes up the pipes of a worker whose run outlived the overseer before.
-    pub(crate) fn adopt(
-        &mut self,
-        run: RunId,
-        worker: &WorkerName,
-        capture: &Capture,
-    ) -> Result<(), ganger_logs::Error> {
+    /// The keeper has this run.
+    pub(crate) fn know(&mut self, run: RunId, worker: &WorkerName) {
         self.runs.insert(run, worker.clone());
-        self.outputs.adopt(worker, capture)
     }
 
     /// The signal by which the run with this tag is stopped.

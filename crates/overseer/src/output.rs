@@ -3,7 +3,7 @@
 //! A worker has one log, `web.1`, or where its group says so a second one for stderr, `web.1.err`. Each has a pipe of its
 //! name. Whether a run that outlived its overseer has a second one is told by the pipe that is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ganger_logs::{Capture, Error, Limits, create_pipe};
 use ganger_spec::{LogName, Logs, Spec, Stderr, WorkerName};
+use tokio::sync::mpsc;
+
+use crate::engine::Message;
 
 /// The pipes and logs of all workers.
 pub(crate) struct Outputs {
@@ -20,11 +23,16 @@ pub(crate) struct Outputs {
     limits: Limits,
     /// Whose output is captured, and whether stderr has a log of its own.
     captured: BTreeMap<WorkerName, bool>,
+    /// Logs of workers that are no more, whose pipes hold what is not stored yet; the number of that farewell.
+    leaving: BTreeMap<LogName, u64>,
+    farewells: u64,
+    messages: mpsc::UnboundedSender<Message>,
 }
 
 impl Outputs {
-    pub(crate) fn new(pipes: PathBuf, limits: Limits) -> Self {
-        Self { pipes, limits, captured: BTreeMap::new() }
+    pub(crate) fn new(pipes: PathBuf, limits: Limits, messages: mpsc::UnboundedSender<Message>) -> Self {
+        let (captured, leaving) = (BTreeMap::new(), BTreeMap::new());
+        Self { pipes, limits, captured, leaving, farewells: 0, messages }
     }
 
     /// Captures what a new run will write: its stdout and stderr.
@@ -49,7 +57,7 @@ impl Outputs {
 
     /// Makes the pipe of a log, or takes up the one that is there. Gives the worker's end.
     fn pipe(
-        &self,
+        &mut self,
         log: &LogName,
         run: u64,
         owner: Option<(u32, u32)>,
@@ -57,6 +65,8 @@ impl Outputs {
         is_captured: bool,
         capture: &Capture,
     ) -> Result<Rc<OwnedFd>, Error> {
+        // What the one before it wrote may still be in the pipe; it is stored first.
+        self.leaving.remove(log);
         let log = log.to_string();
         let pipe = create_pipe(&self.pipes.join(&log), owner)?;
         if is_captured {
@@ -68,7 +78,7 @@ impl Outputs {
         Ok(Rc::new(pipe.writer))
     }
 
-    /// Takes up the pipes of a worker whose run outlived the overseer before.
+    /// Takes up the pipes of a worker that was there before this overseer.
     pub(crate) fn adopt(&mut self, worker: &WorkerName, capture: &Capture) -> Result<(), Error> {
         let take = |log: LogName| {
             let pipe = create_pipe(&self.pipes.join(log.to_string()), None)?;
@@ -102,20 +112,43 @@ impl Outputs {
         }
     }
 
-    /// The reading ends of all pipes, by the names of their logs: what is in them lives as long as these.
-    pub(crate) fn readers(&self) -> Vec<(String, OwnedFd)> {
-        let logs = self.captured.keys().flat_map(|worker| self.logs(worker)).map(|log| log.to_string());
-        reopened(&self.pipes, logs)
+    /// Workers of which there is a pipe that is not captured: they had no run when the overseer before died.
+    pub(crate) fn uncaptured(&self) -> BTreeSet<WorkerName> {
+        let workers = logs_in(&self.pipes).map(|log| log.worker);
+        workers.filter(|worker| !self.captured.contains_key(worker)).collect()
     }
 
-    /// Nothing is captured of this worker any more.
+    /// The reading ends of all pipes, by the names of their logs: what is in them lives as long as these.
+    pub(crate) fn readers(&self) -> Vec<(String, OwnedFd)> {
+        readers_in(&self.pipes)
+    }
+
+    /// Nothing is captured of this worker any more, once what it wrote is stored; then a message says so.
     pub(crate) fn release(&mut self, worker: &WorkerName, capture: &Capture) {
         for log in self.logs(worker) {
-            capture.remove(&log.to_string());
-            // A pipe that stays behind is taken up again by the next worker of that name.
-            let _ = std::fs::remove_file(self.pipes.join(log.to_string()));
+            self.farewells += 1;
+            let (messages, number) = (self.messages.clone(), self.farewells);
+            self.leaving.insert(log.clone(), number);
+            let name = log.to_string();
+            let stored = move |_| {
+                // It fails only when the engine has ended; the next one takes up the pipe.
+                let _ = messages.send(Message::Stored(log, number));
+            };
+            capture.remove(&name, Box::new(stored));
         }
         self.captured.remove(worker);
+    }
+
+    /// What a worker wrote that is no more is stored: its pipe may go, unless somebody writes into it again.
+    pub(crate) fn has_left(&self, log: &LogName, number: u64) -> bool {
+        self.leaving.get(log) == Some(&number)
+    }
+
+    /// Removes the pipe of a log that has left.
+    pub(crate) fn forget(&mut self, log: &LogName) {
+        self.leaving.remove(log);
+        // A pipe that stays behind is taken up again by the next worker of that name, or the next overseer.
+        let _ = std::fs::remove_file(self.pipes.join(log.to_string()));
     }
 
     /// Nothing will write into the pipes any more.
@@ -125,15 +158,19 @@ impl Outputs {
     }
 }
 
-/// The same for all pipes that are there.
+/// The reading ends of all pipes that are there. One that cannot be opened again lives on with its worker alone.
 pub(crate) fn readers_in(pipes: &Path) -> Vec<(String, OwnedFd)> {
-    let entries = std::fs::read_dir(pipes).into_iter().flatten().flatten();
-    reopened(pipes, entries.filter_map(|entry| entry.file_name().into_string().ok()))
+    let opened = logs_in(pipes).filter_map(|log| {
+        let log = log.to_string();
+        create_pipe(&pipes.join(&log), None).ok().map(|pipe| (log, pipe.reader))
+    });
+    opened.collect()
 }
 
-/// A pipe that cannot be opened again lives on with its worker alone.
-fn reopened(pipes: &Path, logs: impl Iterator<Item = String>) -> Vec<(String, OwnedFd)> {
-    logs.filter_map(|log| create_pipe(&pipes.join(&log), None).ok().map(|pipe| (log, pipe.reader))).collect()
+/// The logs of which a pipe is there.
+fn logs_in(pipes: &Path) -> impl Iterator<Item = LogName> {
+    let entries = std::fs::read_dir(pipes).into_iter().flatten().flatten();
+    entries.filter_map(|entry| LogName::try_from(entry.file_name().into_string().ok()?).ok())
 }
 
 /// Calls `done` with the end of a worker's stdout once all that its pipes hold now is stored.
@@ -168,5 +205,92 @@ fn limits(logs: &Logs, defaults: Limits) -> Limits {
         total_bytes: logs.max_total.or(defaults.total_bytes),
         compress: logs.compress || defaults.compress,
         unread_bytes: defaults.unread_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::fs::read_to_string;
+    use std::sync::mpsc::channel;
+
+    use rustix::io::write;
+
+    /// Pipes and logs in a directory of their own, and what the outputs say.
+    struct Bed {
+        dir: tempfile::TempDir,
+        capture: Capture,
+        outputs: Outputs,
+        messages: mpsc::UnboundedReceiver<Message>,
+    }
+
+    impl Bed {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let capture =
+                Capture::start(&dir.path().join("logs"), Limits::default(), Box::new(|_| {})).unwrap();
+            let (sender, messages) = mpsc::unbounded_channel();
+            let outputs = Outputs::new(dir.path().to_owned(), Limits::default(), sender);
+            Self { dir, capture, outputs, messages }
+        }
+
+        /// The worker's end of the pipe of its next run.
+        fn open(&mut self, run: u64) -> Rc<OwnedFd> {
+            let [stdout, _] =
+                self.outputs.open(&worker(), run, None, &Logs::default(), &self.capture).unwrap();
+            stdout
+        }
+
+        /// The next farewell that is complete, and what the log has by then.
+        fn stored(&mut self) -> (LogName, u64, String) {
+            let Some(Message::Stored(log, number)) = self.messages.blocking_recv() else {
+                panic!("something else")
+            };
+            (log, number, read_to_string(self.dir.path().join("logs/web.1.log")).unwrap())
+        }
+    }
+
+    fn worker() -> WorkerName {
+        WorkerName::new("web", 1)
+    }
+
+    #[test]
+    fn a_worker_that_comes_back_before_its_last_words_are_stored_loses_none() {
+        let mut bed = Bed::new();
+        let first = bed.open(1);
+        let (held, go_on) = channel::<()>();
+        let waits = move |_| go_on.recv().unwrap();
+        bed.capture.drain("web.1", Box::new(waits));
+        // The capture thread stands still until all of this was asked for.
+        write(&first, b"last words\n").unwrap();
+        bed.outputs.release(&worker(), &bed.capture);
+        let second = bed.open(2);
+        drop(first);
+        write(&second, b"first words\n").unwrap();
+        bed.outputs.release(&worker(), &bed.capture);
+        held.send(()).unwrap();
+        let (log, number, _) = bed.stored();
+        assert!(!bed.outputs.has_left(&log, number), "somebody writes into its pipe again");
+        let (log, number, text) = bed.stored();
+        assert!(bed.outputs.has_left(&log, number));
+        assert_eq!(text, "last words\nfirst words\n");
+    }
+
+    #[test]
+    fn what_an_overseer_left_in_a_pipe_is_stored_by_the_next_before_the_pipe_goes() {
+        let mut bed = Bed::new();
+        let path = bed.dir.path().join("web.1");
+        let kept = create_pipe(&path, None).unwrap();
+        write(&kept.writer, b"last words\n").unwrap();
+        assert_eq!(bed.outputs.uncaptured(), BTreeSet::from([worker()]));
+        bed.outputs.adopt(&worker(), &bed.capture).unwrap();
+        assert_eq!(bed.outputs.uncaptured(), BTreeSet::new());
+        bed.outputs.release(&worker(), &bed.capture);
+        let (log, number, text) = bed.stored();
+        assert_eq!(text, "last words\n");
+        assert!(bed.outputs.has_left(&log, number) && path.exists());
+        bed.outputs.forget(&log);
+        assert!(!path.exists() && !bed.outputs.has_left(&log, number));
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use ganger_testkit::{Deadline, Running, Sandbox, parent_of, signal, wait_for_file, wait_gone};
+use ganger_testkit::{Deadline, Finished, Running, Sandbox, parent_of, signal, wait_for_file, wait_gone};
 use rustix::process::Signal;
 
 use crate::books::{self, Start, Wrong};
@@ -147,11 +147,21 @@ impl App {
         }
     }
 
+    /// Runs a command to its end.
+    pub(crate) fn told(&self, words: &[&str]) -> Finished {
+        let told = self.sandbox.ganger_with(words).run();
+        if told.errors.contains("the overseer died before it answered") {
+            // It reached one that did not know yet that its keeper was dead, and took its place before it answered.
+            return self.sandbox.ganger_with(words).run();
+        }
+        told
+    }
+
     /// Stops everything, and demands that the books balance.
     pub(crate) fn finish(mut self) {
         let [keeper, _] = parts(&self.sandbox);
         if self.victim.in_background() {
-            self.sandbox.run(["quit"]).expect_code(0);
+            self.told(&["quit"]).expect_code(0);
         } else {
             signal(keeper, Signal::INT);
         }

@@ -146,11 +146,7 @@ fn rotation(app: &mut App, reached: usize) {
 fn done(app: &App, asked: Running, again: &[&str]) {
     // Ganger does not repeat a command that may have been carried out, and dies itself as the case may be.
     asked.finish(Deadline::generous());
-    let mut repeated = app.sandbox.ganger_with(again).run();
-    if repeated.errors.contains("the overseer died before it answered") {
-        // It reached one that did not know yet that its keeper was dead, and took its place before it answered.
-        repeated = app.sandbox.ganger_with(again).run();
-    }
+    let repeated = app.told(again);
     // To start one that crashes at once fails.
     assert!(repeated.code() == 0 || app.life == Life::Crashing, "{again:?}: {repeated}");
 }

@@ -91,8 +91,10 @@ impl Feed {
         }
     }
 
-    pub(super) fn leave(&mut self) {
-        self.leave_at = Some(self.log.end() + self.waiting());
+    pub(super) fn leave(&mut self, done: Done) {
+        let at = self.log.end() + self.waiting();
+        self.leave_at = Some(at);
+        self.drains.push((at, done));
     }
 
     pub(super) fn has_left(&self) -> bool {

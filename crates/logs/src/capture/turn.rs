@@ -161,7 +161,7 @@ impl Turns {
                 }
                 Command::Begin { log, run } => self.begin(&log, run),
                 Command::Drain { log, done } => self.drain(&log, done),
-                Command::Remove { log } => self.remove(&log),
+                Command::Remove { log, done } => self.remove(&log, done),
                 Command::Tidy => {
                     self.rotated = true;
                     self.trim();
@@ -227,10 +227,10 @@ impl Turns {
         }
     }
 
-    fn remove(&mut self, log: &str) {
-        let Some(&place) = self.places.get(log) else { return };
+    fn remove(&mut self, log: &str, done: Done) {
+        let Some(&place) = self.places.get(log) else { return done(self.store.end(log).unwrap_or(0)) };
         if let Some(feed) = self.feed_of(log) {
-            feed.leave();
+            feed.leave(done);
             if feed.has_left() {
                 self.forget(place);
             }

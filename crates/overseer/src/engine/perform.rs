@@ -49,7 +49,7 @@ impl Engine {
     fn record(&mut self, record: &Record) {
         self.keep_book(|ledger| ledger.append(record));
         match record {
-            Record::Worker { name, state: None } => self.hands.release(name, &self.capture),
+            Record::Worker { name, state: None } => self.hands.outputs.release(name, &self.capture),
             Record::Release { .. } => self.keep_output(),
             Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }
@@ -167,7 +167,6 @@ impl Engine {
                 self.keep_book(Ledger::flush);
                 // An error shows again, and is dealt with, when the line is next read.
                 let _ = self.hands.flush();
-                self.hands.outputs.forget_pipes();
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
 use ganger_core::{Core, Input, Record};
-use ganger_keeper::{Link, Request, RunReport, raise_descriptor_limit};
+use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 use tokio::sync::mpsc;
@@ -75,17 +75,14 @@ pub(super) fn start(
     server::start(&place, requests.clone(), journal.clone(), capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
 
-    let pipes = place.runtime.join("pipes");
-    make_private(&pipes)?;
-    let roster = Roster::new(place.runs(), heir.is_some());
-    let gone = gone(&past.records);
+    let hands = hands(&place, link, limits, heir.is_some(), message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
         life,
         heir,
         core,
-        hands: Hands::new(link, Outputs::new(pipes, limits), roster).map_err(Error::Keeper)?,
+        hands,
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         forwards,
@@ -108,7 +105,8 @@ pub(super) fn start(
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
     };
-    engine.introduce(&lease, gone)?;
+    let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
+    engine.hands.greet(lock);
     for damaged in damaged {
         engine.narrator.notice(damaged.to_string());
     }
@@ -116,24 +114,19 @@ pub(super) fn start(
 }
 
 impl Engine {
-    /// Greets the keeper, gives it the app's lock to hold, and has it let go of what workers that are `gone` left.
-    fn introduce(&mut self, lease: &Lease, gone: BTreeSet<WorkerName>) -> Result<(), Error> {
-        let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
-        self.hands.greet(lock);
-        for worker in gone {
-            self.hands.ask(Request::Release { worker: worker.to_string() });
-        }
-        Ok(())
-    }
-
     /// The keeper told what it knows.
     pub(super) fn connected(&mut self, runs: &[RunReport]) {
         let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
         for run in &known {
-            if let Err(error) = self.hands.adopt(run.run, &run.worker, &self.capture) {
-                self.narrator.notice(format!("the output of {} cannot be captured: {error}", run.worker));
+            self.hands.know(run.run, &run.worker);
+            self.take_up(&run.worker);
+        }
+        // What workers without a run wrote last may still be in their pipes.
+        for worker in self.hands.outputs.uncaptured() {
+            self.take_up(&worker);
+            if self.core.worker(&worker).is_none() {
+                self.hands.outputs.release(&worker, &self.capture);
             }
-            self.follow(&run.worker, Start::WhereLeft);
         }
         if self.core.spec().is_some() {
             self.keep_output();
@@ -149,6 +142,14 @@ impl Engine {
             None => self.narrator.notice("the overseer was started again; the workers went on".to_owned()),
         }
     }
+
+    /// Captures and shows on what the overseer before did.
+    fn take_up(&mut self, worker: &WorkerName) {
+        if let Err(error) = self.hands.outputs.adopt(worker, &self.capture) {
+            self.narrator.notice(format!("the output of {worker} cannot be captured: {error}"));
+        }
+        self.follow(worker, Start::WhereLeft);
+    }
 }
 
 /// What the ledger says is in force needs no files.
@@ -160,6 +161,20 @@ fn as_loaded(spec: Spec) -> Loaded {
 fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
     let alive = if is_kept { 0 } else { survivors::look(place).alive.len() };
     if alive == 0 { Ok(()) } else { Err(Error::Survivors { workers: alive }) }
+}
+
+/// What asks the keeper for things.
+fn hands(
+    place: &Place,
+    link: Link,
+    limits: Limits,
+    has_heir: bool,
+    messages: mpsc::UnboundedSender<Message>,
+) -> Result<Hands, Error> {
+    let pipes = place.runtime.join("pipes");
+    make_private(&pipes)?;
+    let roster = Roster::new(place.runs(), has_heir);
+    Hands::new(link, Outputs::new(pipes, limits, messages), roster).map_err(Error::Keeper)
 }
 
 /// Captures what workers write; what the store has to say is told.
@@ -253,21 +268,6 @@ impl Past {
             Some(_) | None => core,
         }
     }
-}
-
-/// Workers that are no more. The overseer before may have died before it said so to the keeper.
-fn gone(records: &[Record]) -> BTreeSet<WorkerName> {
-    let mut gone = BTreeSet::new();
-    for record in records {
-        match record {
-            Record::Worker { name, state: None } => gone.insert(name.clone()),
-            Record::Worker { name, state: Some(_) } => gone.remove(name),
-            Record::Release { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {
-                false
-            }
-        };
-    }
-    gone
 }
 
 fn restored_spec(records: &[Record]) -> Option<Spec> {
