@@ -39,6 +39,8 @@ const REAPED_MAX: usize = 16;
 /// So many of the highest descriptors are no run's: with them a keeper at its limit can still answer, look at
 /// processes and start an overseer.
 const SPARE: u64 = 8;
+/// Trees whose rest is told of a signal before other things get their turn.
+const TREES_MAX: usize = 16;
 /// Answers that go out together: the overseer prepares the next runs while we still start those before.
 const ANSWERS_TOGETHER: usize = 8;
 /// The status when not even the beginning works.
@@ -171,7 +173,13 @@ impl Keeper {
             self.wait();
             self.hear();
             self.take_requests();
+            self.trees.tell_rest(if self.is_pressed() { 1 } else { TREES_MAX });
         }
+    }
+
+    /// Whether children may have ended that were not reaped, or the overseer has asked for more.
+    fn is_pressed(&self) -> bool {
+        self.unreaped || self.overseer.has_request()
     }
 
     /// The next moment at which something is due although nothing happens. In quiet times there is none.
@@ -201,7 +209,7 @@ impl Keeper {
         if let Some(socket) = self.manager.interest() {
             waited.push(PollFd::new(socket, PollFlags::OUT));
         }
-        let timeout = if self.unreaped || self.overseer.has_request() {
+        let timeout = if self.is_pressed() || self.trees.is_half_told() {
             Some(Timespec::default())
         } else {
             self.next_deadline().map(until)

@@ -7,7 +7,7 @@
 //! Signals go to process numbers. For our own children that is safe, since the number of a child is not used again
 //! before we reap it; others are compared by their start time just before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rustix::io::Errno;
 
@@ -43,12 +43,22 @@ pub(crate) struct Trees {
     pub(crate) adopted: Option<Adopted>,
     /// Cgroups in which nothing is listed any more, but which the kernel does not yet let go.
     litter: Vec<RunId>,
+    /// Runs whose main process got a signal that is for the whole tree. The others get it when nothing else is to be done:
+    /// most runs have no others, and most of those that obey are over by then.
+    half_told: BTreeSet<(RunId, i32)>,
 }
 
 impl Trees {
     /// None yet.
     pub(crate) fn new(cgroups: Option<Cgroups>) -> Self {
-        Self { runs: Runs::default(), cgroups, overseer: None, adopted: None, litter: Vec::new() }
+        Self {
+            runs: Runs::default(),
+            cgroups,
+            overseer: None,
+            adopted: None,
+            litter: Vec::new(),
+            half_told: BTreeSet::new(),
+        }
     }
 
     /// Our children that are neither a run nor the overseer: orphans of some run.
@@ -94,15 +104,41 @@ impl Trees {
     /// Sends a signal to every process of a run. A kill is repeated for those that are born meanwhile; any other
     /// signal leaves them to the kill that follows when it is not obeyed.
     pub(crate) fn signal_tree(&mut self, id: RunId, signal: i32) -> Reached {
-        let kill = signal == libc::SIGKILL;
-        if !kill && self.is_alone(id) {
-            return self.signal_main(id, signal);
+        // Without a cgroup, those who lose their parent over it must be known before.
+        let held = self.runs.get(id).is_some_and(|run| matches!(run.hold, Hold::Cgroup) && run.end.is_none());
+        if signal == libc::SIGKILL || !held {
+            let reached = self.signal_members(id, signal, |_| true);
+            // Without a free descriptor nobody can be listed, and the main process is there all the same.
+            return if reached.processes.is_empty() { self.signal_main(id, signal) } else { reached };
         }
+        self.half_told.insert((id, signal));
+        self.signal_main(id, signal)
+    }
+
+    /// Whether somebody has not got yet what the main process of the tree has.
+    pub(crate) fn is_half_told(&self) -> bool {
+        !self.half_told.is_empty()
+    }
+
+    /// Gives to the rest of some trees what their main processes got.
+    pub(crate) fn tell_rest(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some((id, signal)) = self.half_told.pop_first() else { return };
+            let Some(run) = self.runs.get(id).filter(|run| run.is_live()) else { continue };
+            let main = run.pid;
+            if !self.is_alone(id) {
+                self.signal_members(id, signal, |member| member.pid != main);
+            }
+        }
+    }
+
+    fn signal_members(&mut self, id: RunId, signal: i32, is_meant: impl Fn(&Snapshot) -> bool) -> Reached {
+        let kill = signal == libc::SIGKILL;
         let mut reached = HashMap::new();
         let mut errno = None;
         for _ in 0..if kill { PASSES_MAX } else { 1 } {
             let mut members = self.members(id);
-            members.retain(|member| !reached.contains_key(&member.identity()));
+            members.retain(|member| is_meant(member) && !reached.contains_key(&member.identity()));
             if members.is_empty() {
                 break;
             }
@@ -116,10 +152,6 @@ impl Trees {
             }
         }
         self.remember(id, kill, reached.keys().copied());
-        if reached.is_empty() {
-            // Without a free descriptor nobody can be listed, and the main process is there all the same.
-            return self.signal_main(id, signal);
-        }
         Reached { processes: named(reached.values()), errno }
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ganger_api::{ApiError, Data, EventKind, Request, Time};
-use ganger_core::{Command, CommandId, Core, Input};
+use ganger_core::{Command, CommandId, Core, Input, WorkerView};
 use ganger_keeper::{Event, Link};
 use ganger_logs::Capture;
 use ganger_spec::{LogName, Signal, Spec, WorkerName};
@@ -257,7 +257,10 @@ impl Engine {
 
     fn message(&mut self, message: Message) {
         match message {
-            Message::Drained(worker, position) => self.narrator.drained(&worker, position),
+            Message::Drained(worker, position) => {
+                self.narrator.drained(&worker, position);
+                self.let_go(&worker);
+            }
             Message::Stored(log, number) => self.hands.stored(&log, number),
             Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
             Message::Forward(text) => self.narrator.notice(text),
@@ -267,6 +270,14 @@ impl Engine {
                 }
                 Life::Foreground | Life::Background => {}
             },
+        }
+    }
+
+    /// An app that ends needs no pipe of a worker that is down: it goes now, while others end, not with all at the end.
+    fn let_go(&mut self, worker: &WorkerName) {
+        let is_down = |view: WorkerView| view.run.is_none();
+        if self.core.shutting_down().is_some() && self.core.worker(worker).is_none_or(is_down) {
+            self.hands.outputs.release(worker, &self.capture);
         }
     }
 

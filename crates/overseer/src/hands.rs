@@ -146,8 +146,7 @@ impl Hands {
         if !self.outputs.has_left(log, number) {
             return;
         }
-        // The keeper first: as long as the pipe has its name, the next overseer will ask for the same.
-        self.send(Request::Release { worker: log.worker.to_string() }, Vec::new());
+        self.ask(Request::Release { worker: log.worker.to_string() });
         self.outputs.forget(log);
     }
 
@@ -200,6 +199,8 @@ impl Hands {
             }
         }
         self.full = None;
+        // The keeper was told first: as long as a pipe has its name, the next overseer will ask for the same.
+        self.outputs.remove_forgotten();
         Ok(())
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Narrator {
     journal_fails: bool,
     /// Lines that wait for output to be stored. The first of each worker is the end of a run.
     held: BTreeMap<WorkerName, VecDeque<Line>>,
+    /// Workers whose output was not asked to be stored yet: the capture is woken once for all of a turn.
+    undrained: Vec<WorkerName>,
     /// What the runs used that the decider hears the end of.
     used: BTreeMap<RunId, EndedUsageInfo>,
     /// Lines about the app that come after all that is held: what follows from the end of a run is told after it.
@@ -42,8 +44,8 @@ impl Narrator {
         viewer: Box<dyn Viewer>,
         messages: mpsc::UnboundedSender<Message>,
     ) -> Self {
-        let (held, used) = (BTreeMap::new(), BTreeMap::new());
-        Self { journal, viewer, messages, journal_fails: false, held, used, behind: Vec::new() }
+        let (held, undrained, used) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Self { journal, viewer, messages, journal_fails: false, held, undrained, used, behind: Vec::new() }
     }
 
     /// Shows what comes into this log.
@@ -54,11 +56,11 @@ impl Narrator {
     }
 
     /// Tells an event of the decider. The journal has it, and those who read that after [`Narrator::write_down`].
-    pub(crate) fn tell(&mut self, event: &Event, capture: &Capture) {
+    pub(crate) fn tell(&mut self, event: &Event) {
         self.enter(event);
         match event {
             Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
-            Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string(), capture),
+            Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string()),
             Event::State { worker, to: State::Backoff | State::Fatal, why, .. } => {
                 self.about(worker, why.clone());
             }
@@ -134,6 +136,18 @@ impl Narrator {
         }
     }
 
+    /// Asks for what the runs that ended in this turn left in their pipes.
+    pub(crate) fn drain(&mut self, capture: &Capture) {
+        for worker in self.undrained.drain(..) {
+            let (messages, name) = (self.messages.clone(), worker.clone());
+            let done = move |position| {
+                // It fails only when the engine has ended, and nobody waits then.
+                let _ = messages.send(Message::Drained(name, position));
+            };
+            output::drain(&worker, capture, done);
+        }
+    }
+
     /// What was in a worker's pipe is stored up to here: the line that waited for it comes now, with those behind.
     pub(crate) fn drained(&mut self, worker: &WorkerName, position: u64) {
         let Some(queue) = self.held.get_mut(worker) else { return };
@@ -196,15 +210,10 @@ impl Narrator {
         self.journal.number(Entry { kind, worker, text: &sentence(event), details });
     }
 
-    fn ended(&mut self, worker: &WorkerName, text: String, capture: &Capture) {
+    fn ended(&mut self, worker: &WorkerName, text: String) {
         let line = Line { log: Some(worker.to_string()), at: 0, text, ends_run: true };
         self.held.entry(worker.clone()).or_default().push_back(line);
-        let (messages, name) = (self.messages.clone(), worker.clone());
-        let done = move |position| {
-            // It fails only when the engine has ended, and nobody waits then.
-            let _ = messages.send(Message::Drained(name, position));
-        };
-        output::drain(worker, capture, done);
+        self.undrained.push(worker.clone());
     }
 
     fn about(&mut self, worker: &WorkerName, text: String) {
@@ -353,10 +362,11 @@ mod tests {
         let mut scene = scene();
         rustix::io::write(&scene.pipe, b"last words\n").unwrap();
         let ended = Event::Ended { worker: web(), run: RunId(1), exit: Exit::Code(3) };
-        scene.narrator.tell(&ended, &scene.capture);
+        scene.narrator.tell(&ended);
         let started = Event::Started { worker: web(), run: RunId(2), pid: 77 };
-        scene.narrator.tell(&started, &scene.capture);
+        scene.narrator.tell(&started);
         scene.narrator.notice("what follows".to_owned());
+        scene.narrator.drain(&scene.capture);
         assert!(scene.shown.borrow().is_empty() && !scene.narrator.is_quiet());
         let Some(Message::Drained(worker, position)) = scene.messages.blocking_recv() else {
             panic!("no drain")
@@ -374,7 +384,7 @@ mod tests {
         let mut scene = scene();
         for code in [1, 2] {
             let ended = Event::Ended { worker: web(), run: RunId(1), exit: Exit::Code(code) };
-            scene.narrator.tell(&ended, &scene.capture);
+            scene.narrator.tell(&ended);
         }
         scene.narrator.drained(&web(), 0);
         assert_eq!(*scene.shown.borrow(), ["web.1@0 exited with code 1"]);
@@ -386,10 +396,10 @@ mod tests {
     fn a_failed_start_is_said_once_in_the_terminal() {
         let mut scene = scene();
         let reason = "command not found: x".to_owned();
-        scene.narrator.tell(&Event::SpawnFailed { worker: web(), reason: reason.clone() }, &scene.capture);
+        scene.narrator.tell(&Event::SpawnFailed { worker: web(), reason: reason.clone() });
         let fatal =
             Event::State { worker: web(), from: State::Starting, to: State::Fatal, pid: None, why: reason };
-        scene.narrator.tell(&fatal, &scene.capture);
+        scene.narrator.tell(&fatal);
         assert_eq!(*scene.shown.borrow(), ["web.1@0 command not found: x"]);
     }
 }

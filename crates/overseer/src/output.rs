@@ -26,13 +26,15 @@ pub(crate) struct Outputs {
     /// Logs of workers that are no more, whose pipes hold what is not stored yet; the number of that farewell.
     leaving: BTreeMap<LogName, u64>,
     farewells: u64,
+    /// Logs whose pipes are to be removed, once the keeper was told.
+    forgotten: Vec<LogName>,
     messages: mpsc::UnboundedSender<Message>,
 }
 
 impl Outputs {
     pub(crate) fn new(pipes: PathBuf, limits: Limits, messages: mpsc::UnboundedSender<Message>) -> Self {
         let (captured, leaving) = (BTreeMap::new(), BTreeMap::new());
-        Self { pipes, limits, captured, leaving, farewells: 0, messages }
+        Self { pipes, limits, captured, leaving, farewells: 0, forgotten: Vec::new(), messages }
     }
 
     /// Captures what a new run will write: its stdout and stderr.
@@ -144,11 +146,20 @@ impl Outputs {
         self.leaving.get(log) == Some(&number)
     }
 
-    /// Removes the pipe of a log that has left.
+    /// Notes that the pipe of a log that has left may go.
     pub(crate) fn forget(&mut self, log: &LogName) {
         self.leaving.remove(log);
-        // A pipe that stays behind is taken up again by the next worker of that name, or the next overseer.
-        let _ = std::fs::remove_file(self.pipes.join(log.to_string()));
+        self.forgotten.push(log.clone());
+    }
+
+    /// Removes pipes that may go, but for those into which somebody writes again.
+    pub(crate) fn remove_forgotten(&mut self) {
+        for log in std::mem::take(&mut self.forgotten) {
+            if !self.captured.contains_key(&log.worker) {
+                // A pipe that stays behind is taken up again by the next worker of that name, or the next overseer.
+                let _ = std::fs::remove_file(self.pipes.join(log.to_string()));
+            }
+        }
     }
 
     /// Nothing will write into the pipes any more.
@@ -291,6 +302,7 @@ mod tests {
         assert_eq!(text, "last words\n");
         assert!(bed.outputs.has_left(&log, number) && path.exists());
         bed.outputs.forget(&log);
+        bed.outputs.remove_forgotten();
         assert!(!path.exists() && !bed.outputs.has_left(&log, number));
     }
 }

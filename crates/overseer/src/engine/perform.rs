@@ -90,6 +90,7 @@ impl Engine {
         let _ = self.hands.write_roster();
         // An error shows again, and is dealt with, when the line is next read.
         let _ = self.hands.flush();
+        self.narrator.drain(&self.capture);
         self.write_down();
     }
 
@@ -159,7 +160,7 @@ impl Engine {
             Action::Spawn { run, worker } => self.hands.want_spawn(run, worker),
             Action::Signal { run, signal, scope } => self.hands.signal(run, signal, scope),
             Action::Acknowledge(run) => self.hands.acknowledge(run),
-            Action::Event(event) => self.narrator.tell(&event, &self.capture),
+            Action::Event(event) => self.narrator.tell(&event),
             Action::Finish { status } => {
                 self.end = End::Sweeping { status };
                 let id = self.hands.id();
