@@ -318,7 +318,7 @@ pub struct OverriddenInfo {
 pub struct SourceInfo {
     /// Where.
     pub path: PathBuf,
-    /// What for: `procfile`, `env`, `foreman`, `ganger-toml`.
+    /// What for: `procfile`, `env`, `foreman`, `ganger-toml`, `supervisor`.
     pub kind: String,
     /// Whether it was there.
     pub found: bool,

@@ -36,6 +36,7 @@ fn source(source: &Source) -> SourceInfo {
         SourceKind::Env => "env",
         SourceKind::Foreman => "foreman",
         SourceKind::GangerToml => "ganger-toml",
+        SourceKind::Supervisor => "supervisor",
     };
     SourceInfo { path: source.path.clone(), kind: kind.to_owned(), found: source.found }
 }

@@ -9,8 +9,8 @@ use crate::io::{Action, Command, CommandId, Instant, Outcome, Reply, Scope, Want
 use crate::ledger::Shutdown;
 use crate::life::Life;
 use crate::tickets::Goal;
+use crate::turn::Stimulus;
 use crate::why::Motive;
-use crate::worker::Stimulus;
 
 impl Core {
     pub(crate) fn command(&mut self, now: Instant, id: CommandId, command: Command) {

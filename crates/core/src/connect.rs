@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use ganger_spec::WorkerName;
 
 use crate::io::{Action, Instant, KnownRun, RunId, Wanted};
-use crate::worker::{Stimulus, WorkerRecord};
+use crate::turn::Stimulus;
+use crate::worker::WorkerRecord;
 use crate::{Core, kill};
 
 impl Core {

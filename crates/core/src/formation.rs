@@ -10,9 +10,10 @@ use crate::io::{Action, CommandId, Instant, Wanted};
 use crate::ledger::Record;
 use crate::plan;
 use crate::tickets::Goal;
+use crate::turn::Stimulus;
 use crate::why::Motive;
 use crate::wishes::WishedCount;
-use crate::worker::{Stimulus, WorkerRecord};
+use crate::worker::WorkerRecord;
 use crate::{Core, Formed, Release};
 
 impl Core {
@@ -32,7 +33,7 @@ impl Core {
         self.form(Release { number, spec: Arc::clone(&spec), finish_when_idle }, |group| {
             counts.get(group.name.as_str()).copied()
         });
-        for group in &spec.groups {
+        for group in spec.start_order().into_iter().filter_map(|place| spec.groups.get(place)) {
             goals.extend(self.fill(now, &group.name, motive));
         }
         self.round.after.push(Record::Release { number, spec, finish_when_idle });
@@ -95,10 +96,16 @@ impl Core {
             return Vec::new();
         };
         let (count, made_of) = (formed.count, formed.made_of);
+        let autostart =
+            crate::group_of(self.release.as_ref(), Some(formed)).is_none_or(|group| group.autostart);
         let mut goals = Vec::new();
         for number in 1..=count {
             let name = WorkerName::new(group, number);
             let stimulus = match self.workers.get_mut(&name) {
+                None if !autostart => {
+                    self.enter(&name, WorkerRecord::not_started(now));
+                    continue;
+                }
                 None if self.wishes.stopped.contains(&name) => {
                     self.enter(&name, WorkerRecord::stopped_before(now));
                     continue;
@@ -108,6 +115,10 @@ impl Core {
                     Stimulus::Start(motive)
                 }
                 Some(worker) => match worker.wanted {
+                    Wanted::Gone if !autostart => {
+                        self.want(&name, Wanted::Down);
+                        continue;
+                    }
                     Wanted::Gone => Stimulus::Start(motive),
                     Wanted::Up if worker.is_of_unknown_make() => {
                         worker.made_of = made_of;

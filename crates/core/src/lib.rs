@@ -31,6 +31,8 @@ pub mod restart;
 mod shutdown;
 mod span;
 mod tickets;
+mod turn;
+mod waves;
 mod why;
 mod wishes;
 mod worker;
@@ -51,7 +53,9 @@ pub use worker::{STUCK_AFTER, WorkerRecord};
 use ledger::Ledger;
 use life::Life;
 use tickets::Tickets;
-use worker::{Stimulus, Turn, UNKNOWN_MAKE};
+use turn::{Stimulus, Turn};
+use waves::Waves;
+use worker::UNKNOWN_MAKE;
 
 /// So many run numbers are reserved in the ledger at a time.
 const RUN_NUMBERS: u64 = 1_000;
@@ -63,6 +67,8 @@ pub struct Core {
     groups: BTreeMap<String, Formed>,
     workers: BTreeMap<WorkerName, WorkerRecord>,
     shutdown: Option<Shutdown>,
+    /// Who still waits for the others in the shutdown.
+    waves: Waves,
     /// Of before the first release, which takes them into account.
     wishes: Wishes,
     /// Whether a keeper has told what it has.
@@ -135,6 +141,7 @@ impl Core {
             groups: BTreeMap::new(),
             workers: ledger.workers,
             shutdown: ledger.shutdown,
+            waves: Waves::default(),
             wishes: Wishes::default(),
             connected: false,
             finished: false,
@@ -287,6 +294,11 @@ impl Core {
         records.extend(self.shutdown.clone().map(Record::ShuttingDown));
         records.extend(self.workers.keys().map(|name| self.record(name)));
         records
+    }
+
+    /// The group of a worker, as the release in force says it.
+    pub(crate) fn group(&self, name: &WorkerName) -> Option<&Group> {
+        group_of(self.release.as_ref(), self.groups.get(&name.group))
     }
 
     fn record(&self, name: &WorkerName) -> Record {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ganger_spec::{Command, Group, Logs, Port, Spec};
+use ganger_spec::{Command, Group, Logs, Port, Spec, Stdin};
 
 /// What a reload would do, a sentence each; none if it would do nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,12 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         on_end: _,
         stop: _,
         logs: _,
+        priority: _,
+        family,
+        autostart: _,
+        stdin,
+        each,
+        supervisor: _,
     } = group;
     let mut print = Fingerprint::new();
     print.text(name);
@@ -71,6 +77,16 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
     for (limit, value) in limits {
         print.number(*limit as u64);
         print.number(value.soft.unwrap_or(u64::MAX)).number(value.hard.unwrap_or(u64::MAX));
+    }
+    // What was not there when the first ledgers were written counts only where it is said.
+    if let Some(family) = family {
+        print.number(2).text(&family.name);
+    }
+    if *stdin == Stdin::Pipe {
+        print.number(3);
+    }
+    for text in each.made_of() {
+        print.number(4).text(&text);
     }
     print.0
 }
@@ -147,6 +163,8 @@ fn ingredients(old_spec: &Spec, old: &Group, new_spec: &Spec, new: &Group) -> Ve
         ("group", old.group != new.group),
         ("umask", old.umask != new.umask),
         ("limits", old.limits != new.limits),
+        ("stdin", old.stdin != new.stdin),
+        ("names", old.each != new.each || family(old) != family(new)),
     ];
     fields
         .into_iter()
@@ -163,9 +181,16 @@ fn policy(old: &Group, new: &Group) -> Vec<&'static str> {
         ("exits", old.exits != new.exits),
         ("on_end", old.on_end != new.on_end),
         ("stop", old.stop != new.stop),
-        ("logs", Logs { stderr: new.logs.stderr, ..old.logs } != new.logs),
+        ("logs", Logs { stderr: new.logs.stderr, ..old.logs.clone() } != new.logs),
+        ("priority", (old.priority, old.family_priority()) != (new.priority, new.family_priority())),
+        ("autostart", old.autostart != new.autostart),
+        ("supervisor", old.supervisor != new.supervisor),
     ];
     fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
+fn family(group: &Group) -> Option<&str> {
+    group.family.as_ref().map(|family| family.name.as_str())
 }
 
 /// The variables of a group's workers: the last of a name counts.

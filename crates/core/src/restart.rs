@@ -4,17 +4,20 @@
 //!
 //! 1. A spawn that failed for a passing reason is tried again after a back-off, whatever the mode says. No run
 //!    was made, so no restart is spent.
-//! 2. Else the exit map is asked, then the mode. A spawn that failed for a lasting reason is a failure with the
+//! 2. A run that ended before it was healthy, and a spawn that failed for a lasting reason, is a failed start. As many
+//!    of them in a row as are allowed attempts make the worker FATAL. Where the group says that a failed start is
+//!    tried again, it is, whatever else is said.
+//! 3. Else the exit map is asked, then the mode. A spawn that failed for a lasting reason is a failure with the
 //!    status that a shell would give it; where it is not tried again the worker is FATAL, not EXITED.
-//! 3. A restart that would be one more than the budget allows makes the worker FATAL.
-//! 4. After a run that was not healthy the restart waits for a back-off, longer from failure to failure. After a
+//! 4. A restart that would be one more than the budget allows makes the worker FATAL.
+//! 5. After a run that was not healthy the restart waits for a back-off, longer from failure to failure. After a
 //!    healthy run it comes at once, but a worker never starts more often than once in the first delay: without
 //!    that floor `startsecs = 0` would allow a worker to spin.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use ganger_spec::{Backoff, Budget, Group, OnExit, Restart, RestartMode};
+use ganger_spec::{Backoff, Budget, Early, Group, OnExit, Restart, RestartMode};
 use serde::{Deserialize, Serialize};
 
 use crate::io::{Exit, Instant};
@@ -28,6 +31,9 @@ pub const MAX_BUDGET: u32 = 1_000;
 pub struct History {
     /// Starts in a row that failed.
     pub failures: u32,
+    /// Those of them that count as attempts: the others failed for a passing reason.
+    #[serde(default)]
+    pub attempts: u32,
     /// When policy restarted it: the latest ones, as far as a budget asks.
     pub restarts: VecDeque<Instant>,
 }
@@ -51,6 +57,23 @@ impl History {
         if let Some(latest) = self.restarts.back_mut() {
             *latest = now;
         }
+    }
+
+    /// Remembers how a start went.
+    pub fn went(&mut self, end: &End) {
+        match end {
+            End::Exited { healthy: true, .. } => (self.failures, self.attempts) = (0, 0),
+            End::NotSpawned { transient: true, .. } => self.failures = self.failures.saturating_add(1),
+            End::Exited { healthy: false, .. } | End::NotSpawned { transient: false, .. } => {
+                self.failures = self.failures.saturating_add(1);
+                self.attempts = self.attempts.saturating_add(1);
+            }
+        }
+    }
+
+    /// Forgets the starts that failed: the worker is up.
+    pub fn healthy(&mut self) {
+        (self.failures, self.attempts) = (0, 0);
     }
 
     /// How many restarts lie less than `within` before `at`.
@@ -133,7 +156,8 @@ pub fn delay(backoff: &Backoff, failures: u32, chance: u64) -> Duration {
     let max = backoff.max.as_nanos();
     let mut nanos = backoff.initial.as_nanos().min(max);
     for _ in 1..failures {
-        let next = (nanos * u128::from(backoff.factor_permille) / 1000).min(max);
+        let longer = nanos * u128::from(backoff.factor_permille) / 1000;
+        let next = (longer + backoff.step.as_nanos()).min(max);
         if next == nanos {
             break;
         }
@@ -158,6 +182,9 @@ fn meaning(policy: &Restart, exits: &BTreeMap<u8, OnExit>, end: &End) -> Meaning
         End::Exited { exit: Exit::Code(code), .. } => (Some(*code), *code != 0, false),
         End::Exited { exit: Exit::Signal(_) | Exit::Unknown, .. } => (None, true, false),
     };
+    if policy.early == Early::Retry && end.is_failed_start() {
+        return Meaning::Again { free: false };
+    }
     match code.and_then(|code| exits.get(&code)) {
         Some(OnExit::Stop) => return Meaning::Done,
         Some(OnExit::Fatal) => return Meaning::Failed,
@@ -182,6 +209,7 @@ fn again(
     happened: &str,
 ) -> Judgement {
     let failures = history.failures.saturating_add(1);
+    let next = next_try(history, policy, failures);
     let delay = match end {
         End::Exited { healthy: true, lived, .. } => policy.backoff.initial.saturating_sub(*lived),
         End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
@@ -189,8 +217,14 @@ fn again(
         }
     };
     if free {
-        let why = format!("{happened}; try {} in {}", failures.saturating_add(1), Span(delay));
+        let why = format!("{happened}; {next} in {}", Span(delay));
         return Judgement { verdict: Verdict::Retry(delay), why };
+    }
+    if let Some(attempts) = policy.attempts.filter(|_| end.is_failed_start())
+        && history.attempts.saturating_add(1) >= attempts
+    {
+        let why = format!("{happened}; given up: {} failed", starts(attempts));
+        return Judgement { verdict: Verdict::Fatal(status(end)), why };
     }
     if let Some(budget) = &policy.budget {
         let allowed = budget.restarts.min(MAX_BUDGET) as usize;
@@ -204,10 +238,34 @@ fn again(
         End::Exited { healthy: true, .. } if delay.is_zero() => format!("{happened}; restarted at once"),
         End::Exited { healthy: true, .. } => format!("{happened}; restarted in {}", Span(delay)),
         End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
-            format!("{happened}; try {} in {}", failures.saturating_add(1), Span(delay))
+            format!("{happened}; {next} in {}", Span(delay))
         }
     };
     Judgement { verdict: Verdict::Restart(delay), why }
+}
+
+/// The number of the next try, and of how many where that is bounded.
+fn next_try(history: &History, policy: &Restart, failures: u32) -> String {
+    match policy.attempts {
+        Some(attempts) if history.attempts == history.failures => {
+            format!("try {} of {attempts}", failures.saturating_add(1))
+        }
+        Some(_) | None => format!("try {}", failures.saturating_add(1)),
+    }
+}
+
+fn starts(attempts: u32) -> String {
+    if attempts == 1 { "its start".to_owned() } else { format!("{attempts} starts in a row") }
+}
+
+impl End {
+    /// Whether a start came to nothing, for a reason that may last.
+    fn is_failed_start(&self) -> bool {
+        match self {
+            Self::Exited { healthy, .. } => !healthy,
+            Self::NotSpawned { transient, .. } => !transient,
+        }
+    }
 }
 
 /// The exit status that stands for an end.

@@ -3,19 +3,16 @@
 //! 1. The first call decides the exit status: a worker that ended for good where its group says so, an operator, or
 //!    the end of the last worker of an app that is to finish then: one in the foreground. One in the background is
 //!    ended by an operator alone. A second call can only hasten it.
-//! 2. Everything is stopped, each worker by its own rules; what does not die of KILL is reported and left behind.
+//! 2. Everything is stopped, each worker by its own rules; what does not die of KILL is reported and left behind. Families
+//!    of groups go in [waves](crate::waves), those of the highest priority first; what is killed at once goes at once.
 //! 3. When no worker can be waited for any more, every command that is still owed a reply has got it, and the
 //!    app finishes.
 
-use ganger_spec::WorkerName;
-
 use crate::Core;
 use crate::event::Event;
-use crate::io::{Action, CommandId, Instant, Wanted};
+use crate::io::{Action, CommandId, Instant};
 use crate::ledger::{Record, Shutdown};
 use crate::tickets::Goal;
-use crate::why::Motive;
-use crate::worker::Stimulus;
 
 impl Core {
     /// An operator asks for the end; the reply comes just before it.
@@ -39,6 +36,7 @@ impl Core {
             let reason = shutdown.reason.clone();
             self.begin_shutdown(now, shutdown, reason);
         }
+        self.next_waves(now);
         if let Some(shutdown) = &self.shutdown
             && self.index.unsettled == 0
             && !self.finished
@@ -56,22 +54,6 @@ impl Core {
         self.round.actions.push(Action::Event(Event::ShuttingDown { reason, now: kill }));
         self.shutdown = Some(shutdown);
         self.stop_everything(now, kill);
-    }
-
-    /// Also after a death of the overseer, which may have come before every worker was told.
-    pub(crate) fn stop_everything(&mut self, now: Instant, kill: bool) {
-        let names: Vec<WorkerName> = self.workers.keys().cloned().collect();
-        for name in names {
-            self.tickets.supersede(&name, Goal::Down, &mut self.round.actions);
-            if let Some(worker) = self.workers.get_mut(&name)
-                && worker.wanted == Wanted::Up
-            {
-                worker.wanted = Wanted::Down;
-            }
-            let stimulus =
-                if kill { Stimulus::Kill(Motive::Shutdown) } else { Stimulus::Stop(Motive::Shutdown) };
-            self.step(now, &name, stimulus);
-        }
     }
 
     /// The end of an app whose every worker has ended by itself. The first failure decides the status.

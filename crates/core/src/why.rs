@@ -27,6 +27,8 @@ pub(crate) enum Motive {
 
 pub(crate) const UP: &str = "up";
 pub(crate) const STOPPED_BEFORE: &str = "stopped by a command before the app was started";
+pub(crate) const NOT_STARTED: &str = "declared, and not started with the app: waits for a command";
+pub(crate) const WAITS_TO_STOP: &str = "stops with the app, when what has a higher priority is down";
 pub(crate) const TAKEN_OVER: &str = "up: its run was found, which the ledger had lost";
 pub(crate) const STRAY: &str = "its run has ended, and no release says what follows";
 

@@ -5,7 +5,8 @@
 //!    of the whole app says nothing of its workers: the next start brings up the same set.
 //! 3. A count holds only while the files say what it was given instead of; a stopped worker stays stopped until it
 //!    is started, or is no more.
-//! 4. An app in the background goes on when its workers have ended, and waits for commands. Neither the end of one
+//! 4. A group that does not start by itself is down after each start of the app, whatever was asked for before.
+//! 5. An app in the background goes on when its workers have ended, and waits for commands. Neither the end of one
 //!    worker nor the end of all ends it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +59,8 @@ impl Core {
             let count = self.group_count(&group.name).filter(|count| *count != group.count)?;
             Some((group.name.clone(), WishedCount { count, instead_of: group.count }))
         });
-        let down = self.workers.iter().filter(|(_, worker)| worker.wanted == Wanted::Down);
+        let starts = |name: &WorkerName| self.group(name).is_none_or(|group| group.autostart);
+        let down = self.workers.iter().filter(|(name, worker)| worker.wanted == Wanted::Down && starts(name));
         Some(Wishes { counts: counts.collect(), stopped: down.map(|(name, _)| name.clone()).collect() })
     }
 }

@@ -3,14 +3,14 @@
 use std::mem;
 use std::time::Duration;
 
-use ganger_spec::{Group, Signal, Stop, WorkerName};
+use ganger_spec::{Signal, Stop, StopScope, WorkerName};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::io::{Action, Exit, Instant, RunId, Scope, Wanted, WorkerView};
 use crate::life::{Ending, Life, Phase, Run, Then};
-use crate::random::Random;
 use crate::restart::{self, End, History, Judgement, Verdict};
+use crate::turn::{Stimulus, Turn};
 use crate::why::{self, Motive};
 
 /// A tree that is still there so long after its KILL is stuck in the kernel.
@@ -19,55 +19,8 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// Stands for what a run is made of while that is not known.
 pub(crate) const UNKNOWN_MAKE: u64 = 0;
 
-/// How a run is stopped whose group is in no spec any more.
-const STOP_OF_UNKNOWN: Stop = Stop { signal: Signal::TERM, timeout: Duration::from_secs(10) };
-
 /// How a run is stopped that gets no time.
-const KILL: Stop = Stop { signal: Signal::KILL, timeout: Duration::ZERO };
-
-/// What can happen to a worker.
-#[derive(Clone, Debug)]
-pub(crate) enum Stimulus {
-    /// It is to run.
-    Start(Motive),
-    /// It is not to run.
-    Stop(Motive),
-    /// Its present run is to end and a new one to begin.
-    Restart(Motive),
-    /// It is not to run, and its processes are killed at once.
-    Kill(Motive),
-    /// Its group has another policy; the present run goes on.
-    Retune,
-    /// The keeper started its run.
-    Spawned { pid: u32 },
-    /// The keeper could not start its run.
-    SpawnFailed { reason: String, transient: bool, status: u8 },
-    /// The main process of its run ended.
-    Exited { exit: Exit, leftovers: bool },
-    /// The tree of its run is empty.
-    Emptied,
-    /// Its deadline has come.
-    Due,
-    /// A keeper connected that does not know its run.
-    Lost,
-    /// A keeper connected that knows its run; what was said before may be lost, in both directions.
-    Known { pid: u32 },
-    /// A keeper connected that has a run of it which the ledger has lost.
-    Foreign { run: RunId, pid: u32, exit: Option<Exit>, leftovers: bool },
-}
-
-/// What a step of a worker may see and use beside the worker itself.
-pub(crate) struct Turn<'a> {
-    pub(crate) now: Instant,
-    pub(crate) name: &'a WorkerName,
-    /// Its group in the spec in force; none if it has none any more.
-    pub(crate) group: Option<&'a Group>,
-    /// The fingerprint of what a run of that group is made of.
-    pub(crate) made_of: u64,
-    pub(crate) random: &'a mut Random,
-    pub(crate) next_run: &'a mut u64,
-    pub(crate) actions: &'a mut Vec<Action>,
-}
+const KILL: Stop = Stop { signal: Signal::KILL, timeout: Duration::ZERO, scope: StopScope::Tree };
 
 /// A worker: what is wanted of it, what it is, and what is remembered. It goes into the ledger as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +54,24 @@ impl WorkerRecord {
     /// A worker that never ran, since an operator had stopped it before the app was started.
     pub(crate) fn stopped_before(now: Instant) -> Self {
         Self { why: why::STOPPED_BEFORE.to_owned(), ..Self::new(now, Wanted::Down) }
+    }
+
+    /// A worker that never ran, since its group does not start by itself.
+    pub(crate) fn not_started(now: Instant) -> Self {
+        Self { why: why::NOT_STARTED.to_owned(), ..Self::new(now, Wanted::Down) }
+    }
+
+    /// Whether it has a run that nobody asked to end.
+    pub(crate) fn is_at_work(&self) -> bool {
+        match self.life {
+            Life::Spawning { .. } | Life::Starting { .. } | Life::Running { .. } => true,
+            Life::Stopped
+            | Life::Backoff { .. }
+            | Life::Unborn { .. }
+            | Life::Stopping(_)
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => false,
+        }
     }
 
     /// What every surface shows of it.
@@ -303,6 +274,13 @@ impl WorkerRecord {
                 if ending.exit.is_none() {
                     self.account(ending.run.id, exit, turn);
                     ending.exit = Some(exit);
+                    // Where the signal was for the main process alone, the rest has not got it yet.
+                    if let (true, StopScope::Main, Phase::Asked { .. }) =
+                        (leftovers, ending.stop.scope, ending.phase)
+                    {
+                        let (run, signal) = (ending.run.id, ending.stop.signal);
+                        turn.act(Action::Signal { run, signal, scope: Scope::Tree });
+                    }
                 }
                 if leftovers { Life::Stopping(ending) } else { self.gone(ending.run.id, ending.then, turn) }
             }
@@ -362,6 +340,7 @@ impl WorkerRecord {
 
     fn lost(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
         match life {
+            Life::Spawning { .. } if self.wanted != Wanted::Up => self.stopped(Motive::Shutdown),
             Life::Spawning { .. } => {
                 self.history.postponed(turn.now);
                 let again = self.why.clone();
@@ -415,7 +394,8 @@ impl WorkerRecord {
                     }
                     Phase::Stuck => (Signal::KILL, Phase::Stuck),
                 };
-                turn.act(Action::Signal { run: ending.run.id, signal, scope: Scope::Tree });
+                let scope = scope_of(signal, &ending.stop, ending.exit);
+                turn.act(Action::Signal { run: ending.run.id, signal, scope });
                 Life::Stopping(Ending { phase, ..ending })
             }
             Life::Stopped
@@ -442,7 +422,7 @@ impl WorkerRecord {
     }
 
     fn healthy(&mut self, run: Run) -> Life {
-        self.history.failures = 0;
+        self.history.healthy();
         why::UP.clone_into(&mut self.why);
         Life::Running { run }
     }
@@ -458,7 +438,8 @@ impl WorkerRecord {
             Then::AsWanted(motive) => why::stopping(*motive, &stop),
             Then::Judged(judgement) => why::leftovers(&judgement.why, &stop),
         };
-        turn.act(Action::Signal { run: run.id, signal: stop.signal, scope: Scope::Tree });
+        let scope = scope_of(stop.signal, &stop, exit);
+        turn.act(Action::Signal { run: run.id, signal: stop.signal, scope });
         let phase = if stop.signal == Signal::KILL {
             Phase::Killed { stuck: turn.now.after(STUCK_AFTER) }
         } else {
@@ -513,16 +494,15 @@ impl WorkerRecord {
             return Judgement { verdict: Verdict::Exited(0), why: why::STRAY.to_owned() };
         };
         let judgement = restart::judge(&self.history, turn.now, group, end, turn.random.bits());
-        self.history.failures = match end {
-            End::Exited { healthy: true, .. } => 0,
-            End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
-                self.history.failures.saturating_add(1)
-            }
-        };
+        self.history.went(end);
         judgement
     }
 
     fn carry_out(&mut self, judgement: Judgement, turn: &mut Turn<'_>) -> Life {
+        // It waits for its turn in a shutdown: nothing follows any more.
+        if self.wanted != Wanted::Up && judgement.ends_with().is_none() {
+            return self.stopped(Motive::Shutdown);
+        }
         self.why = judgement.why;
         match judgement.verdict {
             Verdict::Restart(Duration::ZERO) => {
@@ -553,6 +533,14 @@ impl WorkerRecord {
     }
 }
 
+/// Who gets a signal that is to end a run. A KILL is for all of it, and so is what comes when the main process has ended.
+fn scope_of(signal: Signal, stop: &Stop, exit: Option<Exit>) -> Scope {
+    match stop.scope {
+        StopScope::Main if signal != Signal::KILL && exit.is_none() => Scope::Main,
+        StopScope::Main | StopScope::Tree => Scope::Tree,
+    }
+}
+
 /// A changed policy counts from now on; of the present run only `startsecs` is asked again.
 fn retune(life: Life, turn: &Turn<'_>) -> Life {
     match (life, turn.group) {
@@ -560,19 +548,5 @@ fn retune(life: Life, turn: &Turn<'_>) -> Life {
             Life::Starting { run, healthy: run.started.after(group.restart.startsecs) }
         }
         (life, Some(_) | None) => life,
-    }
-}
-
-impl Turn<'_> {
-    fn stop(&self) -> Stop {
-        self.group.map_or(STOP_OF_UNKNOWN, |group| group.stop.clone())
-    }
-
-    fn act(&mut self, action: Action) {
-        self.actions.push(action);
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.actions.push(Action::Event(event));
     }
 }

@@ -8,10 +8,11 @@ use ganger_spec::{Backoff, Budget};
 use proptest::prelude::*;
 
 fn backoffs() -> impl Strategy<Value = Backoff> {
-    (0..10_000_u64, 1_000..4_000_u32, 0..600_000_u64, 0..=1_000_u32).prop_map(
-        |(initial, factor, more, jitter)| Backoff {
+    (0..10_000_u64, 1_000..4_000_u32, 0..2_000_u64, 0..600_000_u64, 0..=1_000_u32).prop_map(
+        |(initial, factor, step, more, jitter)| Backoff {
             initial: Duration::from_millis(initial),
             factor_permille: factor,
+            step: Duration::from_millis(step),
             max: Duration::from_millis(initial + more),
             jitter_permille: jitter,
         },

@@ -2,44 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic, its helpers too")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use ganger_core::*;
-use ganger_spec::{
-    Backoff, Command as Run, Group, Logs, OnEnd, Port, Restart, RestartMode, Signal, Spec, Stop, WorkerName,
-};
+use ganger_spec::{Command as Run, Group, Spec, WorkerName};
 
 fn spec(counts: [(&str, u32); 2]) -> Spec {
-    let group = |(name, count): (&str, u32)| Group {
-        name: name.to_owned(),
-        command: Run::Line(name.to_owned()),
-        count,
-        port: Port::None,
-        env: Vec::new(),
-        dir: "/srv".into(),
-        user: None,
-        group: None,
-        umask: None,
-        limits: BTreeMap::new(),
-        restart: Restart {
-            mode: RestartMode::Never,
-            startsecs: Duration::ZERO,
-            backoff: Backoff {
-                initial: Duration::from_secs(1),
-                factor_permille: 2000,
-                max: Duration::from_mins(1),
-                jitter_permille: 0,
-            },
-            budget: None,
-        },
-        exits: BTreeMap::new(),
-        on_end: OnEnd::Stay,
-        logs: Logs::default(),
-        stop: Stop { signal: Signal::TERM, timeout: Duration::from_secs(5) },
-    };
+    let group =
+        |(name, count): (&str, u32)| Group { count, ..Group::new(name, Run::Line(name.to_owned()), "/srv") };
     let groups = counts.map(group).into();
     Spec {
         forwards: Vec::new(),

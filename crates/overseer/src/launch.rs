@@ -47,14 +47,14 @@ impl Launcher {
 
     /// What the keeper needs to start this run.
     pub(crate) fn launch(&self, spec: &Spec, worker: &WorkerName, run: RunId) -> Result<Launch, Failure> {
-        let Some(group) = spec.group(&worker.group) else {
-            return Err(Failure::definite(format!("no group {:?} in the release in force", worker.group)));
-        };
-        let argv = group.command.argv().words.into_iter().map(OsString::from).collect();
-        let said = spec.environment(worker).into_iter().map(|variable| (variable.name, variable.value));
+        let worker = spec.worker(worker).map_err(|error| Failure::definite(error.to_string()))?;
+        let argv = worker.argv.words.into_iter().map(OsString::from).collect();
+        let said = worker.env.into_iter().map(|variable| (variable.name, variable.value));
         let env = environment(self.inherited.clone(), said);
         let tag = format!("{}{}", self.prefix(), run.0);
-        launch_of(group, argv, env, tag).map_err(|error| Failure::definite(error.to_string()))
+        let launch = launch_of(worker.group, argv, env, tag);
+        let launch = launch.map_err(|error| Failure::definite(error.to_string()))?;
+        Ok(Launch { dir: worker.dir, ..launch })
     }
 }
 
@@ -123,9 +123,9 @@ pub(crate) fn failure(
     errno: i32,
     transient: bool,
 ) -> Failure {
-    let group = spec.and_then(|spec| spec.group(&worker.group));
-    let program = group.and_then(|group| group.command.argv().words.into_iter().next()).unwrap_or_default();
-    let dir = group.map(|group| group.dir.display().to_string()).unwrap_or_default();
+    let slot = spec.and_then(|spec| spec.worker(worker).ok());
+    let program = slot.as_ref().and_then(|slot| slot.argv.words.first().cloned()).unwrap_or_default();
+    let dir = slot.map(|slot| slot.dir.display().to_string()).unwrap_or_default();
     let why = if errno == 0 {
         String::new()
     } else {

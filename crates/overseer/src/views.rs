@@ -50,7 +50,7 @@ pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
         retry_in_ms: view.retry.map(|retry| millis(retry.since(now))),
         usage: None,
         last_exit: view.last_exit.map(|exit| exit.to_string()),
-        command: spec.group(&view.name.group).map(|group| group.command.to_string()).unwrap_or_default(),
+        command: spec.worker(&view.name).map(|worker| worker.line).unwrap_or_default(),
     }
 }
 

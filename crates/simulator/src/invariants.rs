@@ -6,7 +6,7 @@ use ganger_spec::WorkerName;
 use crate::kernel::Kernel;
 use crate::model::{Model, Wish};
 
-/// One of the eight promises.
+/// One of the nine promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// 1.
@@ -25,6 +25,8 @@ pub enum Invariant {
     Budget,
     /// 8.
     SurvivesDeath,
+    /// 9.
+    StopsInOrder,
 }
 
 impl Invariant {
@@ -48,6 +50,9 @@ impl Invariant {
             Self::LogIsExact => "a byte that a worker wrote is in its log exactly once, in order",
             Self::Budget => "restarts never exceed their budget, and an operator's restart never spends it",
             Self::SurvivesDeath => "the death of an overseer costs no worker its run",
+            Self::StopsInOrder => {
+                "a shutdown stops what has a lower priority only when what has a higher one is down"
+            }
         }
     }
 }
@@ -207,6 +212,28 @@ pub(crate) fn within_budget(model: &Model, worker: &WorkerName, now: Instant) ->
         ));
     }
     Ok(())
+}
+
+/// 9. A shutdown stops what has a lower priority only when what has a higher one is down, or does not die of KILL.
+pub(crate) fn in_order(kernel: &Kernel, model: &Model, run: RunId) -> Result<(), Broken> {
+    let rank = |worker: &WorkerName| model.group(worker).map(ganger_spec::Group::family_priority);
+    let steady = |worker: &WorkerName| model.steady.contains(worker);
+    let Some(process) = kernel.runs.get(&run) else { return Ok(()) };
+    let is_first = process.asked.is_none() && process.ended.is_none();
+    if !model.doubtful.is_empty() || !is_first || !steady(&process.worker) {
+        return Ok(());
+    }
+    let before = kernel.live().find(|(_, other)| {
+        !other.killed && steady(&other.worker) && rank(&other.worker) > rank(&process.worker)
+    });
+    match before {
+        Some((other, higher)) => {
+            let what =
+                format!("{run} of {} is stopped while {other} of {} lives", process.worker, higher.worker);
+            Err((Invariant::StopsInOrder, what))
+        }
+        None => Ok(()),
+    }
 }
 
 /// 8. The death of an overseer costs no worker its run: nobody is asked to end whom nobody wants to end.

@@ -114,7 +114,14 @@ impl Kernel {
         };
         let mut fates = Vec::new();
         match (scope, signal) {
-            (Scope::Main, _) => {}
+            // The operator's signal, which nobody heeds.
+            (Scope::Main, Signal::HUP) => {}
+            (Scope::Main, _) => {
+                process.asked.get_or_insert(now);
+                if let Some(after) = process.script.obeys {
+                    fates.push((after, Fate::MainEnds(run, Exit::Signal(signal))));
+                }
+            }
             (Scope::Tree, Signal::KILL) => {
                 process.asked.get_or_insert(now);
                 process.killed = true;

@@ -94,6 +94,12 @@ marks! {
     Killing,
     /// A tree was reported as stuck.
     Stuck,
+    /// A main process alone was asked to end.
+    StopOfMain,
+    /// In a shutdown somebody waited for those with a higher priority.
+    WaitedForWave,
+    /// So many starts failed that no other was tried.
+    AttemptsSpent,
     /// Workers were started by a command.
     CommandStart,
     /// Workers were stopped by a command.

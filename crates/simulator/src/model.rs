@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ganger_core::{Command, CommandId, Core, Exit, Input, Instant, RunId, Wanted};
-use ganger_spec::{Group, OnExit, RestartMode, Spec, WorkerName};
+use ganger_spec::{Early, Group, OnExit, RestartMode, Spec, WorkerName};
 
 /// What a worker was asked to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(crate) struct Model {
     pub(crate) counts: BTreeMap<String, u32>,
     pub(crate) slots: BTreeMap<WorkerName, Slot>,
     pub(crate) shutting_down: bool,
+    /// Workers that were up, and that nobody had asked anything else of, when the shutdown began.
+    pub(crate) steady: BTreeSet<WorkerName>,
     /// Commands whose answer is owed, and the workers that they were to stop.
     pub(crate) owed: BTreeMap<CommandId, BTreeSet<WorkerName>>,
     /// Runs whose end is in the ledger.
@@ -107,6 +109,10 @@ impl Model {
 
     /// The app stops.
     pub(crate) fn ends(&mut self) {
+        if !self.shutting_down {
+            let steady = self.slots.iter().filter(|(_, slot)| slot.wish == Wish::Up && !slot.due);
+            self.steady = steady.map(|(name, _)| name.clone()).collect();
+        }
         self.shutting_down = true;
         self.slots.values_mut().for_each(|slot| slot.wish = Wish::Down);
     }
@@ -163,6 +169,20 @@ impl Model {
         for view in core.workers().filter(|view| view.wanted == Wanted::Down) {
             self.each(&[view.name], |slot| slot.wish = Wish::Down);
         }
+        self.adopt_started(core);
+    }
+
+    /// Who runs though its group does not start by itself was started by a command, of which nobody knows any more.
+    pub(crate) fn adopt_started(&mut self, core: &Core) {
+        for view in core.workers().filter(|view| view.wanted == Wanted::Up) {
+            if self.group(&view.name).is_some_and(|group| !group.autostart) {
+                self.each(&[view.name], |slot| {
+                    if slot.wish == Wish::Down {
+                        *slot = ASKED;
+                    }
+                });
+            }
+        }
     }
 
     fn released(&mut self, spec: &Arc<Spec>) {
@@ -196,9 +216,14 @@ impl Model {
     fn fill(&mut self) {
         let counts = &self.counts;
         self.slots.retain(|name, _| counts.get(&name.group).is_some_and(|count| name.number <= *count));
+        let groups = self.spec.iter().flat_map(|spec| &spec.groups);
+        let quiet: BTreeSet<&str> =
+            groups.filter(|group| !group.autostart).map(|group| group.name.as_str()).collect();
         for (group, count) in counts {
+            let wish = if quiet.contains(group.as_str()) { Wish::Down } else { Wish::Up };
             for number in 1..=*count {
-                self.slots.entry(WorkerName::new(group.as_str(), number)).or_insert(ASKED);
+                let slot = Slot { wish, due: wish == Wish::Up, ..ASKED };
+                self.slots.entry(WorkerName::new(group.as_str(), number)).or_insert(slot);
             }
         }
         for stops in self.owed.values_mut() {
@@ -224,6 +249,9 @@ impl Model {
 
 /// Whether the policy of a group lets a run follow this end.
 fn may_follow(group: &Group, exit: Exit) -> bool {
+    if group.restart.early == Early::Retry {
+        return true;
+    }
     let mapped = match exit {
         Exit::Code(code) => group.exits.get(&code),
         Exit::Signal(_) | Exit::Unknown => None,

@@ -27,6 +27,8 @@ pub enum Mutation {
     LoseByte,
     /// The decider is told of no budget.
     NoBudget,
+    /// The decider is told of no priorities.
+    NoOrder,
     /// Records of workers never reach the ledger.
     ForgetRecord,
     /// A new overseer ends a run that it finds.
@@ -41,7 +43,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::DoubleSpawn,
         Self::StartStopped,
         Self::SwallowKill,
@@ -53,6 +55,7 @@ impl Mutation {
         Self::DoubleByte,
         Self::LoseByte,
         Self::NoBudget,
+        Self::NoOrder,
         Self::ForgetRecord,
         Self::EndWhatIsFound,
         Self::AdoptTooFew,
@@ -72,6 +75,7 @@ impl Mutation {
             Self::SwallowSpawn | Self::AdoptStranger | Self::RebootForgets => &[Invariant::Converges],
             Self::DoubleByte | Self::LoseByte => &[Invariant::LogIsExact],
             Self::NoBudget => &[Invariant::Budget],
+            Self::NoOrder => &[Invariant::StopsInOrder],
             Self::EndWhatIsFound => &[Invariant::SurvivesDeath],
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ganger_core::Random;
 use ganger_spec::{
-    Backoff, Budget, Command, Group, Logs, OnEnd, OnExit, Port, Restart, RestartMode, Signal, Spec, Stop,
+    Backoff, Budget, Command, Early, Family, Group, OnEnd, OnExit, Restart, RestartMode, Signal, Spec, Stop,
+    StopScope,
 };
 
 /// The groups that an app may have, and the stop timeout of each.
@@ -54,21 +55,22 @@ pub(crate) fn count(random: &mut Random) -> u32 {
 
 fn group(random: &mut Random, name: &str, timeout: u64) -> Group {
     Group {
-        name: name.to_owned(),
-        command: command(random),
         count: count(random),
-        port: Port::None,
-        env: Vec::new(),
-        dir: "/srv/shop".into(),
-        user: None,
-        group: None,
-        umask: None,
-        limits: BTreeMap::new(),
         restart: restart(random),
         exits: exits(random),
         on_end: if random.below(16) == 0 { OnEnd::Shutdown } else { OnEnd::Stay },
-        stop: Stop { signal: Signal::TERM, timeout: Duration::from_secs(timeout) },
-        logs: Logs::default(),
+        stop: Stop {
+            signal: Signal::TERM,
+            timeout: Duration::from_secs(timeout),
+            scope: if random.below(3) == 0 { StopScope::Main } else { StopScope::Tree },
+        },
+        autostart: random.below(6) != 0,
+        priority: i32::try_from(random.below(3)).unwrap_or(0),
+        family: (random.below(4) == 0).then(|| Family {
+            name: "family".to_owned(),
+            priority: i32::try_from(random.below(3)).unwrap_or(0),
+        }),
+        ..Group::new(name, command(random), "/srv/shop")
     }
 }
 
@@ -93,9 +95,12 @@ fn restart(random: &mut Random) -> Restart {
             initial: Duration::from_millis(random.below(1_000)),
             factor_permille: 1_000 + u32::try_from(random.below(1_500)).unwrap_or(0),
             max: Duration::from_secs(8),
+            step: Duration::from_millis(random.below(2) * random.below(1_000)),
             jitter_permille: u32::try_from(random.below(300)).unwrap_or(0),
         },
         budget,
+        attempts: (random.below(3) == 0).then(|| 1 + u32::try_from(random.below(4)).unwrap_or(0)),
+        early: if random.below(3) == 0 { Early::Retry } else { Early::Judge },
     }
 }
 

@@ -68,6 +68,16 @@ pub enum Field {
     Logs,
     /// How many workers.
     Count,
+    /// The priority, the group's or its family's.
+    Priority,
+    /// Whether workers start with the app.
+    Autostart,
+    /// What a worker reads.
+    Stdin,
+    /// What differs from worker to worker.
+    Each,
+    /// What only supervisord's surfaces know.
+    Supervisor,
 }
 
 impl Field {
@@ -81,8 +91,18 @@ impl Field {
             | Self::User
             | Self::Group
             | Self::Umask
-            | Self::Limits => true,
-            Self::Restart | Self::Exits | Self::OnEnd | Self::Stop | Self::Logs | Self::Count => false,
+            | Self::Limits
+            | Self::Stdin
+            | Self::Each => true,
+            Self::Restart
+            | Self::Exits
+            | Self::OnEnd
+            | Self::Stop
+            | Self::Logs
+            | Self::Count
+            | Self::Priority
+            | Self::Autostart
+            | Self::Supervisor => false,
         }
     }
 }
@@ -104,6 +124,11 @@ impl fmt::Display for Field {
             Self::Stop => "stop",
             Self::Logs => "logs",
             Self::Count => "count",
+            Self::Priority => "priority",
+            Self::Autostart => "autostart",
+            Self::Stdin => "stdin",
+            Self::Each => "names",
+            Self::Supervisor => "supervisor",
         })
     }
 }
@@ -176,6 +201,11 @@ fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group))
         (Field::Stop, before.stop != after.stop),
         (Field::Logs, before.logs != after.logs),
         (Field::Count, before.count != after.count),
+        (Field::Priority, (before.priority, &before.family) != (after.priority, &after.family)),
+        (Field::Autostart, before.autostart != after.autostart),
+        (Field::Stdin, before.stdin != after.stdin),
+        (Field::Each, before.each != after.each),
+        (Field::Supervisor, before.supervisor != after.supervisor),
     ];
     compared.into_iter().filter_map(|(field, changed)| changed.then_some(field)).collect()
 }
@@ -243,6 +273,7 @@ mod tests {
             ("group = 'x'", "group"),
             ("umask = '022'", "umask"),
             ("limits.core = 0", "limits"),
+            ("stdin = 'pipe'", "stdin"),
         ] {
             assert_eq!(of_web(native), (format!("web: {word} changed, its workers restart"), true));
         }
@@ -256,6 +287,8 @@ mod tests {
             ("on_end = 'stay'", "on_end"),
             ("stop.timeout = 9", "stop"),
             ("logs.keep = 9", "logs"),
+            ("priority = 1", "priority"),
+            ("autostart = false", "autostart"),
         ] {
             assert_eq!(of_web(native), (format!("web: {words} changed, no restart"), false));
         }

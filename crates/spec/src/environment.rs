@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Origin, Spec, Variable, WorkerName};
+use crate::{Group, Origin, Spec, Variable, WorkerName};
 
 /// The worker's name as Foreman says it.
 pub const PS: &str = "PS";
@@ -27,17 +27,17 @@ impl Spec {
     /// What ganger puts into a worker's environment beside the shell's, each name once. The order is that in which
     /// the names were first said.
     pub fn environment(&self, worker: &WorkerName) -> Vec<Variable> {
-        explain(self.said(worker)).into_iter().map(|explained| explained.variable).collect()
+        each_once(self.said_to(worker))
     }
 
     /// The app's own variables, each name once: what a command gets that is no worker.
     pub fn app_environment(&self) -> Vec<Variable> {
-        explain(self.env.iter().cloned()).into_iter().map(|explained| explained.variable).collect()
+        each_once(self.env.clone())
     }
 
     /// The whole environment of a worker with what each variable hides, in the order of the names.
     pub fn explain(&self, worker: &WorkerName, inherited: &BTreeMap<OsString, OsString>) -> Vec<Explained> {
-        let mut explained = explain(from_shell(inherited).chain(self.said(worker)));
+        let mut explained = explain(from_shell(inherited).chain(self.said_to(worker)));
         explained.sort_by(|a, b| a.variable.name.cmp(&b.variable.name));
         explained
     }
@@ -49,13 +49,29 @@ impl Spec {
         explained
     }
 
-    /// Every saying, in the order of rising precedence.
-    fn said(&self, worker: &WorkerName) -> impl Iterator<Item = Variable> {
-        let group = self.group(&worker.group).map(|group| group.env.as_slice()).unwrap_or_default();
-        let port = self.port(worker).map(|port| by_ganger(PORT, port.to_string()));
-        let names = [by_ganger(PS, worker.to_string()), by_ganger(GANGER_WORKER, worker.to_string())];
-        self.env.iter().chain(group).cloned().chain(port).chain(names)
+    /// Every saying, in the order of rising precedence. `own` is what the worker has instead of its group's.
+    pub(crate) fn said(&self, group: &Group, number: u32, own: Option<&Vec<Variable>>) -> Vec<Variable> {
+        let name = WorkerName::new(&group.name, number);
+        let mut said = group.each.told(group, number);
+        said.extend(self.env.iter().chain(own.unwrap_or(&group.env)).cloned());
+        said.extend(group.port_of(number).map(|port| by_ganger(PORT, port.to_string())));
+        said.extend([by_ganger(PS, name.to_string()), by_ganger(GANGER_WORKER, name.to_string())]);
+        said
     }
+
+    fn said_to(&self, worker: &WorkerName) -> Vec<Variable> {
+        let Some(group) = self.group(&worker.group) else {
+            let names = [by_ganger(PS, worker.to_string()), by_ganger(GANGER_WORKER, worker.to_string())];
+            return self.env.iter().cloned().chain(names).collect();
+        };
+        let own = group.each.of(group, worker.number).ok().flatten().and_then(|own| own.env);
+        self.said(group, worker.number, own.as_ref())
+    }
+}
+
+/// The last of each name, in the order in which the names were first said.
+pub(crate) fn each_once(said: Vec<Variable>) -> Vec<Variable> {
+    explain(said.into_iter()).into_iter().map(|explained| explained.variable).collect()
 }
 
 fn by_ganger(name: &str, value: String) -> Variable {

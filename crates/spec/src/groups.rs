@@ -14,8 +14,8 @@ use crate::procfile::{Entry, check_name};
 use crate::sources::{Sources, variables};
 use crate::suggest::suggest;
 use crate::{
-    Backoff, Budget, Command, Group, Limit, LimitValue, Logs, OnEnd, OnExit, Port, Restart, RestartMode,
-    Signal, Stop, logs,
+    Backoff, Budget, Command, Each, Group, Limit, LimitValue, Logs, OnEnd, OnExit, Port, Restart,
+    RestartMode, Signal, Stop, USUAL_PRIORITY, logs,
 };
 
 /// The most groups of an app.
@@ -159,8 +159,15 @@ impl Draft<'_> {
                     .map(|timeout| timeout.0)
                     .or(policy.timeout)
                     .unwrap_or(STOP_TIMEOUT),
+                scope: table.stop.scope.unwrap_or_default(),
             },
             logs,
+            priority: table.priority.unwrap_or(USUAL_PRIORITY),
+            autostart: table.autostart.unwrap_or(true),
+            stdin: table.stdin.unwrap_or_default(),
+            family: None,
+            each: Each::default(),
+            supervisor: None,
         }
     }
 
@@ -233,7 +240,19 @@ impl Draft<'_> {
             startsecs: table.startsecs.map_or(usual, |startsecs| startsecs.0),
             backoff,
             budget: allowed,
+            attempts: self.attempts(findings),
+            early: table.early.unwrap_or_default(),
         }
+    }
+
+    fn attempts(&self, findings: &mut Findings) -> Option<u32> {
+        let (native, _, table) = self.table.as_ref()?;
+        let attempts = table.attempts.as_ref()?;
+        if *attempts.get_ref() == 0 {
+            let problem = native.problem(&attempts.span(), "0 attempts would never start it");
+            findings.error(problem.hinted("write 1 or more, or leave `attempts` out for no bound"));
+        }
+        Some(*attempts.get_ref())
     }
 
     fn limits(&self, findings: &mut Findings) -> BTreeMap<Limit, LimitValue> {
@@ -269,12 +288,14 @@ fn listed(table: &LimitsTable) -> [(Limit, &'static str, Option<LimitValue>); 8]
 }
 
 fn backoff(table: &BackoffTable) -> Backoff {
-    let initial = table.initial.map_or(Duration::from_millis(500), |initial| initial.0);
+    let usual = Backoff::default();
+    let initial = table.initial.map_or(usual.initial, |initial| initial.0);
     Backoff {
         initial,
-        factor_permille: permille(table.factor.unwrap_or(2.0)),
-        max: table.max.map_or(Duration::from_secs(30).max(initial), |max| max.0),
-        jitter_permille: permille(table.jitter.unwrap_or(0.1)),
+        factor_permille: table.factor.map_or(usual.factor_permille, permille),
+        step: table.step.map_or(usual.step, |step| step.0),
+        max: table.max.map_or(usual.max.max(initial), |max| max.0),
+        jitter_permille: table.jitter.map_or(usual.jitter_permille, permille),
     }
 }
 

@@ -26,7 +26,9 @@ mod select;
 mod signal;
 mod sources;
 mod suggest;
+mod supervisor;
 mod wishes;
+mod worker;
 
 pub use argv::{Argv, SHELL};
 pub use changes::{Change, ChangeKind, Field};
@@ -38,7 +40,7 @@ pub use forward::{
 pub use groups::MAX_GROUPS;
 pub use input::MAX_FILE_BYTES;
 pub use load::{MAX_WORKERS, load};
-pub use logs::{Bytes, LOG_FILE_BYTES, Logs, MAX_KEEP, Stderr};
+pub use logs::{Bytes, LOG_FILE_BYTES, LogFile, LogSize, Logs, MAX_KEEP, Stderr};
 pub use model::*;
 pub use native::{reference_page, schema};
 pub use options::{Loaded, Options, Settings};
@@ -49,3 +51,5 @@ pub use procfile::MAX_NAME;
 pub use select::{ALL, UnknownName, matches, select};
 pub use signal::Signal;
 pub use suggest::suggest;
+pub use supervisor::{Autorestart, Each, FcgiSocket, Listener, SupervisorGroup, SupervisorStream};
+pub use worker::{Worker, WorkerError};

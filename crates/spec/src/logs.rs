@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ pub const LOG_FILE_BYTES: u64 = 10 << 20;
 pub const MAX_KEEP: u32 = 1000;
 
 /// How the output of a worker is kept. What is not said is ganger's to choose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Logs {
     /// A log file is rotated when it has grown to so many bytes.
@@ -32,6 +33,34 @@ pub struct Logs {
     pub compress: bool,
     /// Where stderr goes.
     pub stderr: Stderr,
+    /// Where the log of stdout is, and of stderr if it is in the same.
+    pub out: LogFile,
+    /// Where the log of stderr is that is kept apart.
+    pub err: LogFile,
+    /// The size and the number of rotated files of that log, where they differ.
+    pub err_size: Option<LogSize>,
+}
+
+/// Where a log is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFile {
+    /// In the store of the app.
+    #[default]
+    Store,
+    /// In a file of its own, beside which its rotated files are. Absolute.
+    Path(PathBuf),
+    /// Nowhere: what is written is dropped.
+    Dropped,
+}
+
+/// How far a log may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSize {
+    /// A file is rotated when it has grown to so many bytes.
+    pub max_size: u64,
+    /// So many rotated files are kept.
+    pub keep: u32,
 }
 
 /// Where a worker's stderr goes.
@@ -53,9 +82,21 @@ impl fmt::Display for Logs {
             self.max_age.map(|age| format!("rotated after {}", Age(age))),
             self.max_total.map(|bytes| format!("at most {} a worker", Bytes(bytes))),
             self.compress.then(|| "compressed".to_owned()),
+            self.out.told("in"),
             (self.stderr == Stderr::Separate).then(|| "stderr apart".to_owned()),
+            self.err.told("stderr in"),
         ];
         f.write_str(&said.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl LogFile {
+    fn told(&self, what: &str) -> Option<String> {
+        match self {
+            Self::Store => None,
+            Self::Path(path) => Some(format!("{what} {}", path.display())),
+            Self::Dropped => Some(format!("{what} no file")),
+        }
     }
 }
 
@@ -101,6 +142,7 @@ impl Logs {
             max_total: group.max_total.map(|size| size.0),
             compress: group.compress.or(app.compress).unwrap_or(false),
             stderr: group.stderr.or(app.stderr).unwrap_or_default(),
+            ..Self::default()
         }
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Forward, Logs, Signal};
+use crate::policy::STOP_TIMEOUT;
+use crate::{Each, Forward, Logs, Signal, SupervisorGroup};
 
 /// What should run of one app. One numbered version of it is a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub enum SourceKind {
     Foreman,
     /// The native form.
     GangerToml,
+    /// A file of supervisord's, or one that it includes.
+    Supervisor,
 }
 
 /// One environment variable and where it was said.
@@ -120,6 +123,119 @@ pub struct Group {
     /// How a worker's output is kept.
     #[serde(default)]
     pub logs: Logs,
+    /// Its place among the groups of its family: those of a lower one start first.
+    #[serde(default = "usual_priority")]
+    pub priority: i32,
+    /// The groups that it starts and stops with; none means that it is a family of its own.
+    #[serde(default)]
+    pub family: Option<Family>,
+    /// Whether its workers start with the app. If not, they are declared, and down until a command starts them.
+    #[serde(default = "yes")]
+    pub autostart: bool,
+    /// What a worker reads from its standard input.
+    #[serde(default)]
+    pub stdin: Stdin,
+    /// What differs from worker to worker: [`Spec::worker`] tells it. Where it says nothing, all are as this group says.
+    #[serde(default)]
+    pub each: Each,
+    /// What only supervisord's surfaces know of it.
+    #[serde(default)]
+    pub supervisor: Option<Box<SupervisorGroup>>,
+}
+
+/// The priority of a group and of a family where nothing is said.
+pub const USUAL_PRIORITY: i32 = 999;
+
+fn usual_priority() -> i32 {
+    USUAL_PRIORITY
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Group {
+    /// A group of one worker that is never started again, of which nothing else is said.
+    pub fn new(name: impl Into<String>, command: Command, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            command,
+            count: 1,
+            port: Port::None,
+            env: Vec::new(),
+            dir: dir.into(),
+            user: None,
+            group: None,
+            umask: None,
+            limits: BTreeMap::new(),
+            restart: Restart {
+                mode: RestartMode::Never,
+                startsecs: Duration::ZERO,
+                backoff: Backoff::default(),
+                budget: None,
+                attempts: None,
+                early: Early::Judge,
+            },
+            exits: BTreeMap::new(),
+            on_end: OnEnd::Stay,
+            stop: Stop { signal: Signal::TERM, timeout: STOP_TIMEOUT, scope: StopScope::Tree },
+            logs: Logs::default(),
+            priority: USUAL_PRIORITY,
+            family: None,
+            autostart: true,
+            stdin: Stdin::Null,
+            each: Each::default(),
+            supervisor: None,
+        }
+    }
+
+    /// The name of its family: its own, where it has none.
+    pub fn family_name(&self) -> &str {
+        self.family.as_ref().map_or(&self.name, |family| &family.name)
+    }
+
+    /// The priority of its family: its own, where it has none. The app stops in waves, those of the highest first.
+    pub fn family_priority(&self) -> i32 {
+        self.family.as_ref().map_or(self.priority, |family| family.priority)
+    }
+}
+
+impl Spec {
+    /// The places of the groups in the order in which they start: families by priority, and in each of them groups by
+    /// theirs; where that does not tell, as they are written.
+    pub fn start_order(&self) -> Vec<usize> {
+        let mut firsts: BTreeMap<&str, usize> = BTreeMap::new();
+        for (place, group) in self.groups.iter().enumerate() {
+            firsts.entry(group.family_name()).or_insert(place);
+        }
+        let rank = |place: &usize| {
+            let group = &self.groups[*place];
+            (group.family_priority(), firsts.get(group.family_name()).copied(), group.priority, *place)
+        };
+        let mut places: Vec<usize> = (0..self.groups.len()).collect();
+        places.sort_by_key(rank);
+        places
+    }
+}
+
+/// Groups that start and stop together: supervisord's process group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Family {
+    /// Its name.
+    pub name: String,
+    /// Families of a lower one start first and stop last.
+    pub priority: i32,
+}
+
+/// What a worker reads from its standard input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stdin {
+    /// Nothing: `/dev/null`.
+    #[default]
+    Null,
+    /// What commands send: a pipe that stays open as long as its worker runs.
+    Pipe,
 }
 
 /// What a worker runs.
@@ -188,6 +304,23 @@ pub struct Restart {
     pub backoff: Backoff,
     /// How many restarts are allowed; none means without bound.
     pub budget: Option<Budget>,
+    /// So many starts in a row that fail make the worker FATAL; none means without bound.
+    #[serde(default)]
+    pub attempts: Option<u32>,
+    /// What follows an end before the run was healthy, or a start that came to nothing.
+    #[serde(default)]
+    pub early: Early,
+}
+
+/// What follows a start that failed: a run that ended before it was healthy, or that could not be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Early {
+    /// What `exits` and the mode say, as after any end.
+    #[default]
+    Judge,
+    /// Another start, whatever they say.
+    Retry,
 }
 
 /// Which ends are followed by a restart.
@@ -202,17 +335,32 @@ pub enum RestartMode {
     Never,
 }
 
-/// An exponential delay: `initial`, `initial * factor`, … up to `max`, each varied by up to `jitter` of itself.
+/// A growing delay: `initial`, `initial * factor + step`, … up to `max`, each varied by up to `jitter` of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
     /// The first delay.
     pub initial: Duration,
     /// What each delay is multiplied by, in thousandths: 2000 doubles.
     pub factor_permille: u32,
+    /// What is added to each delay.
+    #[serde(default)]
+    pub step: Duration,
     /// The longest delay.
     pub max: Duration,
     /// The part of a delay that chance may add or take, in thousandths.
     pub jitter_permille: u32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            initial: Duration::from_millis(500),
+            factor_permille: 2000,
+            step: Duration::ZERO,
+            max: Duration::from_secs(30),
+            jitter_permille: 100,
+        }
+    }
 }
 
 /// At most `restarts` restarts in any time of the length `within`; the next one makes the worker FATAL.
@@ -249,10 +397,24 @@ pub enum OnEnd {
 /// How a worker is stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// Sent to the whole tree of the run.
+    /// What asks a run to end.
     pub signal: Signal,
     /// After this the whole tree is killed.
     pub timeout: Duration,
+    /// Who of the run gets the signal.
+    #[serde(default)]
+    pub scope: StopScope,
+}
+
+/// Who of a run gets the stop signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopScope {
+    /// Its whole tree of processes.
+    #[default]
+    Tree,
+    /// The main process; what is left of the tree when that has ended gets the signal then.
+    Main,
 }
 
 /// One slot of a group, `web.1`. Numbers count from 1.

@@ -12,12 +12,16 @@ use crate::{Argv, Logs, OnEnd, RestartMode, Signal, Spec, WorkerName};
 pub struct PlannedWorker {
     /// Its name.
     pub name: WorkerName,
+    /// Its name in its family.
+    pub process: String,
     /// What is executed.
     pub argv: Argv,
     /// Where it starts.
     pub dir: PathBuf,
     /// Its port, if it gets one.
     pub port: Option<u16>,
+    /// Whether it starts with the app.
+    pub autostart: bool,
     /// Which ends are followed by a restart.
     pub restart: RestartMode,
     /// What its end for good does to the app.
@@ -37,20 +41,22 @@ impl Spec {
     pub fn plan(&self) -> Vec<PlannedWorker> {
         let mut workers = Vec::new();
         for group in &self.groups {
-            let argv = group.command.argv();
             for number in 1..=group.count {
                 let name = WorkerName::new(&group.name, number);
+                let Ok(worker) = self.worker_of(group, number) else { continue };
                 workers.push(PlannedWorker {
-                    port: self.port(&name),
+                    port: worker.port,
                     name,
-                    argv: argv.clone(),
-                    dir: group.dir.clone(),
+                    process: worker.process,
+                    argv: worker.argv,
+                    dir: worker.dir,
+                    autostart: group.autostart,
                     restart: group.restart.mode,
                     on_end: group.on_end,
                     stop_signal: group.stop.signal,
                     stop_timeout: group.stop.timeout,
                     user: group.user.clone(),
-                    logs: group.logs,
+                    logs: worker.logs,
                 });
             }
         }

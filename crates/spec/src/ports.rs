@@ -69,6 +69,11 @@ impl Group {
         Some(first.saturating_add(number.saturating_sub(1)))
     }
 
+    /// The port of worker `number`; none if it gets none, or if there is no such port.
+    pub(crate) fn port_of(&self, number: u32) -> Option<u16> {
+        self.port_number(number).and_then(|port| u16::try_from(port).ok())
+    }
+
     /// Whether it can have that many workers.
     pub(crate) fn check_count(&self, count: u32) -> Result<(), ScaleError> {
         if count > MAX_COUNT {
@@ -92,8 +97,7 @@ impl Spec {
 
     /// The port of a worker, of any number; none if it gets none, or if there is no such port or group.
     pub fn port(&self, worker: &WorkerName) -> Option<u16> {
-        let number = self.group(&worker.group)?.port_number(worker.number)?;
-        u16::try_from(number).ok()
+        self.group(&worker.group)?.port_of(worker.number)
     }
 
     /// Whether this group can have that many workers.

@@ -37,9 +37,13 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
     let mut table = Table::new(style, &["NAME", ">PORT", "COMMAND"]);
     for worker in &checked.workers {
         let port = worker.port.map_or_else(|| "-".to_owned(), |port| port.to_string());
-        table.row([worker.name.to_string(), port, command(worker)]);
+        table.row([shown(worker), port, command(worker)]);
     }
     let mut out = table.render();
+    let down: Vec<_> = checked.workers.iter().filter(|worker| !worker.autostart).map(shown).collect();
+    if !down.is_empty() {
+        out.extend([format!("down until a command starts them: {}\n", down.join(", "))]);
+    }
     for (group, logs) in kept(checked) {
         out.extend([format!("logs of {group}: {logs}\n")]);
     }
@@ -62,10 +66,16 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
     out
 }
 
+/// Its name, and that in its family where it has another.
+fn shown(worker: &PlannedWorker) -> String {
+    let name = worker.name.to_string();
+    if worker.process == name { name } else { format!("{name} ({})", worker.process) }
+}
+
 /// How the output of each group is kept that says it.
 fn kept(checked: &Checked<'_>) -> Vec<(String, Logs)> {
     let said = checked.workers.iter().filter(|worker| worker.logs != Logs::default());
-    let mut kept: Vec<_> = said.map(|worker| (worker.name.group.clone(), worker.logs)).collect();
+    let mut kept: Vec<_> = said.map(|worker| (worker.name.group.clone(), worker.logs.clone())).collect();
     kept.dedup();
     kept
 }
@@ -93,6 +103,8 @@ mod tests {
     fn worker(group: &str, port: Option<u16>, shell: bool, words: &[&str]) -> PlannedWorker {
         PlannedWorker {
             name: WorkerName::new(group, 1),
+            process: format!("{group}.1"),
+            autostart: group != "idle",
             argv: Argv { words: words.iter().map(|&word| word.to_owned()).collect(), shell },
             dir: "/srv/shop".into(),
             port,
@@ -124,6 +136,7 @@ mod tests {
                     logs: Logs { max_size: Some(5 << 20), compress: true, ..Logs::default() },
                     ..worker("clock", None, false, &["tick", "5"])
                 },
+                PlannedWorker { process: "i".to_owned(), ..worker("idle", None, false, &["sleep"]) },
             ],
             logs_max_total: Some(1 << 30),
             left_out: &["mail".to_owned()],
@@ -134,12 +147,14 @@ mod tests {
             "NAME     PORT  COMMAND\n\
              web.1    5000  serve -p $PORT\n\
              clock.1     -  tick 5\n\
+             idle.1 (i)     -  sleep\n\
+             down until a command starts them: idle.1 (i)\n\
              logs of clock: files of 5 MiB, compressed\n\
              logs of all workers: at most 1 GiB\n\
              not started: mail\n\
              warning: Procfile:3: odd\n\
              hint: make it even\n\
-             2 workers would run; read Procfile\n"
+             3 workers would run; read Procfile\n"
         );
     }
 }

@@ -184,7 +184,7 @@ impl Engine {
         let spec = self.spec();
         let before = self.hands.outputs.logs(worker);
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
-            let logs = spec.group(&worker.group).map(|group| group.logs).unwrap_or_default();
+            let logs = spec.worker(worker).map(|worker| worker.logs).unwrap_or_default();
             let stdio = self.hands.prepare(run, worker, &launch, &logs, &self.capture)?;
             Ok((launch, stdio))
         });

@@ -35,7 +35,11 @@ impl Driver {
         let Some(core) = &mut self.core else {
             return Ok(());
         };
+        let is_news = command || matches!(input, Input::Connected { .. });
         core.handle(self.now, input);
+        if is_news && !self.model.doubtful.is_empty() {
+            self.model.adopt_started(core);
+        }
         loop {
             if self.maybe_die_between_actions(command)? {
                 self.forget_failure(unborn);
@@ -77,8 +81,11 @@ impl Driver {
             Action::Record(record) => self.record(record),
             Action::Spawn { run, worker } => return self.spawn(run, worker),
             Action::Signal { run, signal, scope } => {
-                if scope == Scope::Tree {
+                if scope == Scope::Tree || signal == Signal::TERM {
                     invariants::may_end(&self.kernel, &self.model, run)?;
+                }
+                if signal == Signal::TERM {
+                    self.check_order(run, scope)?;
                 }
                 if self.mutation != Some(Mutation::SwallowKill) || signal != Signal::KILL {
                     self.request(Action::Signal { run, signal, scope });
@@ -93,6 +100,28 @@ impl Driver {
             Action::Reply { id, reply } => return self.check_reply(id, &reply),
             Action::Event(event) => return self.told(&event),
             Action::Finish { status: _ } => return self.finish(),
+        }
+        Ok(())
+    }
+
+    /// A stop signal goes out.
+    fn check_order(&mut self, run: RunId, scope: Scope) -> Result<(), Broken> {
+        if scope == Scope::Main {
+            self.mark(Mark::StopOfMain);
+        }
+        if !self.model.shutting_down {
+            return Ok(());
+        }
+        invariants::in_order(&self.kernel, &self.model, run)?;
+        let is_asked = |worker: &WorkerName| {
+            self.kernel.live().any(|(_, other)| other.worker == *worker && other.asked.is_none())
+        };
+        let rank = |worker: &WorkerName| self.model.group(worker).map(ganger_spec::Group::family_priority);
+        let own = self.kernel.runs.get(&run).map(|process| rank(&process.worker));
+        if own
+            .is_some_and(|own| self.model.steady.iter().any(|worker| rank(worker) < own && is_asked(worker)))
+        {
+            self.mark(Mark::WaitedForWave);
         }
         Ok(())
     }
@@ -195,7 +224,12 @@ impl Driver {
 
     fn told(&mut self, event: &Event) -> Result<(), Broken> {
         match event {
-            Event::State { to, .. } => self.mark(Mark::In(*to)),
+            Event::State { to, why, .. } => {
+                self.mark(Mark::In(*to));
+                if why.contains("in a row failed") {
+                    self.mark(Mark::AttemptsSpent);
+                }
+            }
             Event::Ended { run, .. } => {
                 let times = if self.mutation == Some(Mutation::TellTwice) { 2 } else { 1 };
                 *self.model.told.entry(*run).or_default() += times;
@@ -237,6 +271,11 @@ impl Driver {
                 let mut unbounded = Spec::clone(&spec);
                 unbounded.groups.iter_mut().for_each(|group| group.restart.budget = None);
                 Input::Apply { command, spec: Arc::new(unbounded), finish_when_idle }
+            }
+            (Some(Mutation::NoOrder), Input::Apply { command, spec, finish_when_idle }) => {
+                let mut equal = Spec::clone(&spec);
+                equal.groups.iter_mut().for_each(|group| (group.priority, group.family) = (0, None));
+                Input::Apply { command, spec: Arc::new(equal), finish_when_idle }
             }
             (_, input) => input,
         }

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::values::{
     CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, PortRule, SizeValue, Umask,
 };
-use crate::{Facility, OnEnd, RestartMode, Signal, Stderr, SyslogFormat};
+use crate::{Early, Facility, OnEnd, RestartMode, Signal, Stderr, Stdin, StopScope, SyslogFormat};
 
 /// Variables by name.
 pub(crate) type EnvTable = BTreeMap<Spanned<String>, EnvValue>;
@@ -112,18 +112,32 @@ pub(crate) struct GroupTable {
     pub(crate) budget: Option<Spanned<BudgetTable>>,
     /// What exit codes mean, before `restart` is asked. Default: nothing.
     pub(crate) exits: Option<ExitsValue>,
+    /// So many starts in a row that fail make the worker FATAL: runs that end before `startsecs`, and starts that come to
+    /// nothing. At least 1. Default: no bound.
+    #[schemars(with = "Option<u32>")]
+    pub(crate) attempts: Option<Spanned<u32>>,
+    /// What follows a start that failed: `"judge"` asks `exits` and `restart`, as after any end; `"retry"` starts again
+    /// whatever they say, as long as `attempts` allows. Default: `"judge"`.
+    pub(crate) early: Option<Early>,
     /// What happens to the app when a worker ends for good. Default: `"stay"` for a group that says `restart` or `exits`,
     /// or that `--auto-restart` names; else `"shutdown"`. The command line's `--can-die` and `--any-can-die` win.
     pub(crate) on_end: Option<OnEnd>,
     /// How a worker is stopped.
     #[serde(default)]
     pub(crate) stop: StopTable,
+    /// Whether its workers start with the app; if not, they are down until a command starts them. Default: true.
+    pub(crate) autostart: Option<bool>,
+    /// Groups of a lower priority start first. When the app stops, those of the highest stop first, and the next ones when
+    /// these are down. Default: 999.
+    pub(crate) priority: Option<i32>,
+    /// What a worker reads from its standard input: `"null"` for nothing, `"pipe"` for what commands send. Default: `"null"`.
+    pub(crate) stdin: Option<Stdin>,
     /// How the output of its workers is kept.
     #[schemars(with = "Option<LogsTable>")]
     pub(crate) logs: Option<Spanned<LogsTable>>,
 }
 
-/// The delay before a restart: `initial`, then `factor` times as long each time, up to `max`.
+/// The delay before a restart: `initial`, then `factor` times as long and `step` longer each time, up to `max`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Backoff")]
@@ -132,6 +146,8 @@ pub(crate) struct BackoffTable {
     pub(crate) initial: Option<DurationValue>,
     /// What each delay is multiplied by: 1 to 100. Default: 2.
     pub(crate) factor: Option<f64>,
+    /// What is added to each delay: `factor = 1` with a `step` grows evenly. Default: 0.
+    pub(crate) step: Option<DurationValue>,
     /// The longest delay. Default: 30 s, or `initial` if that is longer.
     pub(crate) max: Option<DurationValue>,
     /// The part of a delay that chance may add or take: 0 to 1. Default: 0.1.
@@ -149,7 +165,7 @@ pub(crate) struct BudgetTable {
     pub(crate) within: DurationValue,
 }
 
-/// How a worker is stopped: the signal goes to the whole tree of its run; what is left after the timeout is killed.
+/// How a worker is stopped: a signal, and after the timeout what is left of the whole tree of its run is killed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Stop")]
@@ -159,6 +175,9 @@ pub(crate) struct StopTable {
     pub(crate) signal: Option<Signal>,
     /// How long a stop may take. Default: the command line's `--timeout`, else 5 s.
     pub(crate) timeout: Option<DurationValue>,
+    /// Who gets the signal: the whole `"tree"` of processes, or the `"main"` one, and the others when that has ended.
+    /// Default: `"tree"`.
+    pub(crate) scope: Option<StopScope>,
 }
 
 /// Resource limits of each run.

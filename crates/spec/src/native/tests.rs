@@ -22,7 +22,7 @@ fn an_unknown_key_is_told_with_its_place_and_what_was_meant() {
             "ganger.toml:3:3: unknown key `comand`",
             "did you mean `command`?",
         ),
-        ("[groups.web.stop]\nsig = 1", "ganger.toml:2:1: unknown key `sig`", "known: signal, timeout"),
+        ("[groups.web.stop]\nsig = 1", "ganger.toml:2:1: unknown key `sig`", "known: signal, timeout, scope"),
         (
             "[groups.web.limits]\nopenfiles = 1",
             "ganger.toml:2:1: unknown key `openfiles`",

@@ -1,7 +1,7 @@
 //! Files, the native form, policies and environments.
 
 use super::*;
-use crate::Stderr;
+use crate::{Early, Stderr, Stdin, StopScope};
 
 #[test]
 fn files_are_found_as_foreman_finds_them() {
@@ -48,8 +48,10 @@ fn all_keys_of_a_group_arrive() {
     let text = "[env]\nA = 1\n[groups.web]\ncommand = 'w'\ncount = 2\nport = 80\nenv = { B = true, A = 'own' }\n\
         dir = 'sub'\nuser = 'www'\ngroup = '33'\numask = '027'\nlimits = { open_files = 99, core = 'unlimited', \
         stack = { soft = '1MiB', hard = '2MiB' } }\nrestart = 'on-failure'\nstartsecs = 3\nbackoff = { initial = '1s', \
-        factor = 1.5, max = '1m30s', jitter = 0 }\nbudget = { restarts = 4, within = '1h' }\n\
-        exits = { preset = 'paas', 3 = 'fatal' }\non_end = 'shutdown'\nstop = { signal = 'INT', timeout = '500ms' }\n";
+        factor = 1.5, max = '1m30s', step = '250ms', jitter = 0 }\nbudget = { restarts = 4, within = '1h' }\n\
+        exits = { preset = 'paas', 3 = 'fatal' }\non_end = 'shutdown'\n\
+        stop = { signal = 'INT', timeout = '500ms', scope = 'main' }\n\
+        attempts = 4\nearly = 'retry'\nautostart = false\npriority = -3\nstdin = 'pipe'\n";
     let app = native(text);
     let spec = app.load().spec;
     let web = &spec.groups[0];
@@ -62,6 +64,7 @@ fn all_keys_of_a_group_arrive() {
     let backoff = &web.restart.backoff;
     assert_eq!((backoff.initial.as_secs(), backoff.max.as_secs()), (1, 90));
     assert_eq!((backoff.factor_permille, backoff.jitter_permille), (1500, 0));
+    assert_eq!(backoff.step, Duration::from_millis(250));
     assert_eq!(
         web.restart.budget.as_ref().map(|budget| (budget.restarts, budget.within.as_secs())),
         Some((4, 3600))
@@ -69,6 +72,9 @@ fn all_keys_of_a_group_arrive() {
     let exits = [(0, OnExit::Stop), (1, OnExit::Restart), (2, OnExit::Stop), (3, OnExit::Fatal)];
     assert_eq!(web.exits, BTreeMap::from(exits));
     assert_eq!((web.on_end, web.stop.timeout), (OnEnd::Shutdown, Duration::from_millis(500)));
+    assert_eq!((web.restart.attempts, web.restart.early), (Some(4), Early::Retry));
+    assert_eq!((web.stop.scope, web.stdin), (StopScope::Main, Stdin::Pipe));
+    assert_eq!((web.autostart, web.priority, web.family_name()), (false, -3, "web"));
     assert_eq!(
         (value(&app, "web.2", "A"), value(&app, "web.2", "PORT")),
         (Some("own".to_owned()), Some("81".to_owned()))
@@ -89,10 +95,11 @@ fn what_the_app_says_of_logs_holds_for_groups_that_do_not() {
         max_total: Some(9000),
         compress: false,
         stderr: Stderr::Separate,
+        ..Logs::default()
     };
     let job = Logs { max_size: Some(1 << 20), max_age: day, compress: true, ..Logs::default() };
-    let found = |name: &str| spec.group(name).unwrap().logs;
-    assert_eq!((found("web"), found("job"), spec.logs_max_total), (web, job, Some(1 << 30)));
+    let found = |name: &str| spec.group(name).unwrap().logs.clone();
+    assert_eq!((found("web"), found("job"), spec.logs_max_total), (web.clone(), job, Some(1 << 30)));
     let shown = "files of 5000 bytes, 3 rotated ones kept, rotated after 1d, at most 9000 bytes a worker, stderr apart";
     assert_eq!(web.to_string(), shown);
     let app = native("[logs]\nmax_total = 5\n[groups.web]\ncommand = 'w'\n");

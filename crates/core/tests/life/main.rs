@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use ganger_core::*;
 use ganger_spec::{
-    Backoff, Budget, Command as Run, Group, Logs, OnEnd, OnExit, Port, Restart, RestartMode, Signal, Spec,
-    Stop, WorkerName,
+    Backoff, Budget, Command as Run, Early, Group, OnEnd, OnExit, Restart, RestartMode, Signal, Spec,
+    StopScope, WorkerName,
 };
+
+mod waves;
 
 /// A decider, its clock and its ledger.
 struct Desk {
@@ -98,29 +100,15 @@ fn spec(count: u32) -> Spec {
         startsecs: Duration::from_secs(1),
         backoff: Backoff {
             initial: Duration::from_secs(1),
-            factor_permille: 2000,
             max: Duration::from_mins(1),
             jitter_permille: 0,
+            ..Backoff::default()
         },
         budget: None,
+        attempts: None,
+        early: Early::Judge,
     };
-    let web = Group {
-        name: "web".to_owned(),
-        command: Run::Line("serve".to_owned()),
-        count,
-        port: Port::None,
-        env: Vec::new(),
-        dir: "/srv".into(),
-        user: None,
-        group: None,
-        umask: None,
-        limits: BTreeMap::new(),
-        restart,
-        exits: BTreeMap::new(),
-        on_end: OnEnd::Stay,
-        stop: Stop { signal: Signal::TERM, timeout: Duration::from_secs(5) },
-        logs: Logs::default(),
-    };
+    let web = Group { count, restart, ..Group::new("web", Run::Line("serve".to_owned()), "/srv") };
     Spec {
         app: "shop".to_owned(),
         root: "/srv".into(),
@@ -462,4 +450,80 @@ fn nothing_is_due_before_the_keeper_has_told_what_it_has() {
     assert_eq!((restored.is_connected(), restored.next_deadline()), (false, None));
     desk.reborn(Vec::new());
     assert_eq!((desk.core.is_connected(), desk.core.next_deadline()), (true, retry));
+}
+
+#[test]
+fn a_start_that_fails_is_tried_again_whatever_its_code_and_after_so_many_the_worker_is_fatal() {
+    let mut desk = Desk::new(with(|web| {
+        web.restart.mode = RestartMode::Never;
+        web.restart.early = Early::Retry;
+        web.restart.attempts = Some(4);
+        web.restart.backoff.factor_permille = 1000;
+        web.restart.backoff.step = Duration::from_secs(1);
+        web.exits.insert(0, OnExit::Stop);
+    }));
+    for (run, wait) in [(1, 1), (2, 2), (3, 3)] {
+        let lines = if run == 2 {
+            let reason = "command not found: serve".to_owned();
+            desk.input(Input::SpawnFailed { run: RunId(run), reason, transient: false, status: 127 })
+        } else {
+            desk.spawned(run);
+            desk.exited(run, 0)
+        };
+        let tries = format!("; try {} of 4 in {wait} s", run + 1);
+        assert!(lines.iter().any(|line| line.ends_with(&tries)), "{lines:#?}");
+        assert_eq!(desk.core.next_deadline(), Some(desk.now.after(Duration::from_secs(wait))));
+        desk.tick();
+    }
+    desk.spawned(4);
+    let lines = desk.exited(4, 0);
+    assert!(lines.iter().any(|line| line.contains("given up: 4 starts in a row failed")), "{lines:#?}");
+    assert_eq!(desk.state("web.1"), State::Fatal);
+}
+
+#[test]
+fn a_healthy_run_and_a_passing_failure_spend_no_attempt() {
+    let mut desk = Desk::new(with(|web| web.restart.attempts = Some(2)));
+    desk.spawned(1);
+    desk.exited(1, 1);
+    desk.tick();
+    let reason = "fork: out of memory".to_owned();
+    desk.input(Input::SpawnFailed { run: RunId(2), reason, transient: true, status: 1 });
+    desk.tick();
+    desk.spawned(3);
+    desk.tick();
+    desk.after(5).exited(3, 1);
+    desk.spawned(4);
+    desk.exited(4, 1);
+    assert_eq!(desk.state("web.1"), State::Backoff, "the second attempt of two is left");
+    desk.tick();
+    desk.spawned(5);
+    desk.exited(5, 1);
+    assert_eq!(desk.state("web.1"), State::Fatal);
+}
+
+#[test]
+fn a_stop_of_the_main_process_reaches_what_is_left_when_that_has_ended_and_a_kill_reaches_all() {
+    let mut desk = running(|web| web.stop.scope = StopScope::Main);
+    assert_eq!(desk.command(Command::Stop(vec![name("web.1")]))[0], "send SIGTERM to run 1");
+    let known = KnownRun { run: RunId(1), worker: name("web.1"), pid: 101, exit: None, leftovers: false };
+    let lines = desk.reborn(vec![known]);
+    assert!(lines.contains(&"send SIGTERM to run 1".to_owned()), "{lines:#?}");
+    let exited = Input::Exited { run: RunId(1), exit: Exit::Code(0), leftovers: true };
+    assert!(desk.input(exited).contains(&"send SIGTERM to the tree of run 1".to_owned()));
+    assert_eq!(desk.tick()[0], "send SIGKILL to the tree of run 1");
+}
+
+#[test]
+fn a_group_that_does_not_start_by_itself_waits_for_a_command_and_a_count_starts_none_of_it() {
+    let mut desk = Desk::empty(Vec::new());
+    let lines = desk.apply(with(|web| web.autostart = false));
+    assert_eq!(lines, ["event release 1: web: new, 1 worker", "reply to command 1: "]);
+    let view = desk.core.worker(&name("web.1")).unwrap();
+    assert_eq!((view.wanted, view.state), (Wanted::Down, State::Stopped));
+    assert!(view.why.contains("waits for a command"), "{}", view.why);
+    desk.command(Command::Scale(vec![("web".to_owned(), 2)]));
+    assert_eq!(desk.state("web.2"), State::Stopped);
+    assert_eq!(desk.core.wishes().unwrap().stopped.len(), 0, "nobody stopped it");
+    assert_eq!(desk.command(Command::Start(vec![name("web.2")]))[0], "spawn web.2 as run 1");
 }
