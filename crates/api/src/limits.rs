@@ -79,3 +79,7 @@ pub const MAX_XMLRPC_DEPTH: usize = 64;
 
 /// The most calls in one `system.multicall`.
 pub const MAX_XMLRPC_MULTICALL: usize = 10_000;
+
+/// How long a client of supervisord's interface waits for an answer: a start may take as long as its `startsecs`, a
+/// stop as long as its `stopwaitsecs`.
+pub const SUPERVISOR_TIMEOUT: Duration = Duration::from_hours(24);

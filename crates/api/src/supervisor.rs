@@ -6,6 +6,7 @@
 
 mod arguments;
 mod call;
+mod client;
 mod config_info;
 mod fault;
 mod fields;
@@ -15,6 +16,7 @@ mod process_info;
 mod state;
 
 pub use call::{Call, Channel, multicall_result};
+pub use client::{Address, BadAddress, Client, ClientError, Credentials, Follow};
 pub use config_info::{ConfigInfo, LogConfig, Setting};
 pub use fault::{Fault, RpcError};
 pub use fields::BadAnswer;
