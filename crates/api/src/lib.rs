@@ -4,6 +4,7 @@
 //! onto them ([`parse`]) and the client is the same parser backwards ([`encode`]). The table in [`ROUTES`] is
 //! the one definition of what can be asked: server, client and the `OpenAPI` document follow it.
 
+pub mod base64;
 mod client;
 mod cursor;
 mod data;
@@ -20,9 +21,11 @@ mod request;
 mod routes;
 mod running;
 mod stream;
+pub mod supervisor;
 mod text;
 mod time;
 mod usage;
+pub mod xmlrpc;
 
 pub use client::{Client, ClientError, Follow};
 pub use cursor::{BadCursor, LogCursor};

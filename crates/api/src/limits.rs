@@ -61,3 +61,25 @@ pub const OVERSEER_WAIT: Duration = Duration::from_secs(10);
 
 /// How long a client waits for the end of an overseer that broke a connection.
 pub const DYING_WAIT: Duration = Duration::from_secs(2);
+
+/// The longest XML-RPC call that a server reads, in bytes.
+pub const MAX_XMLRPC_CALL_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most values in an XML-RPC call.
+pub const MAX_XMLRPC_CALL_VALUES: usize = 100_000;
+
+/// The longest XML-RPC answer that a client reads, in bytes: a whole log may be asked for.
+pub const MAX_XMLRPC_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// The most values in an XML-RPC answer: the configuration of 10,000 programs has a third of them.
+pub const MAX_XMLRPC_ANSWER_VALUES: usize = 1_000_000;
+
+/// The most arrays and structs in each other in an XML-RPC value.
+pub const MAX_XMLRPC_DEPTH: usize = 64;
+
+/// The most calls in one `system.multicall`.
+pub const MAX_XMLRPC_MULTICALL: usize = 10_000;
+
+/// How long a client of supervisord's interface waits for an answer: a start may take as long as its `startsecs`, a
+/// stop as long as its `stopwaitsecs`.
+pub const SUPERVISOR_TIMEOUT: Duration = Duration::from_hours(24);

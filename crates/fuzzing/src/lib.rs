@@ -9,6 +9,7 @@ mod files;
 mod keeper;
 mod mutate;
 mod words;
+mod xmlrpc;
 
 pub use mutate::mutated;
 
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "procfile", check: files::procfile, words: files::PROCFILE },
     Target { name: "dotenv", check: files::dotenv, words: files::DOTENV },
     Target { name: "foreman", check: files::foreman, words: files::FOREMAN },
@@ -36,6 +37,7 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "answer", check: api::answer, words: api::ANSWER },
     Target { name: "stream", check: api::stream, words: api::STREAM },
     Target { name: "frame", check: keeper::frame, words: keeper::FRAME },
+    Target { name: "xmlrpc", check: xmlrpc::xmlrpc, words: xmlrpc::XMLRPC },
 ];
 
 /// The target of this name.
