@@ -334,6 +334,12 @@ pub struct WorkerView {
     pub restarts: u64,
     /// How the last run ended.
     pub last_exit: Option<Exit>,
+    /// When the latest run began.
+    pub began: Option<Instant>,
+    /// When the latest run that is over ended.
+    pub ended: Option<Instant>,
+    /// Why the latest run could not be started, if it could not.
+    pub unspawned: Option<String>,
 }
 
 /// How many workers are in each state.

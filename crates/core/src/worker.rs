@@ -34,6 +34,14 @@ pub struct WorkerRecord {
     history: History,
     restarts: u64,
     last_exit: Option<(RunId, Exit)>,
+    /// When its latest run began, and when the latest one ended.
+    #[serde(default)]
+    began: Option<Instant>,
+    #[serde(default)]
+    ended: Option<Instant>,
+    /// Why there was no process, the last time one was asked for.
+    #[serde(default)]
+    unspawned: Option<String>,
 }
 
 impl WorkerRecord {
@@ -48,6 +56,9 @@ impl WorkerRecord {
             history: History::default(),
             restarts: 0,
             last_exit: None,
+            began: None,
+            ended: None,
+            unspawned: None,
         }
     }
 
@@ -89,6 +100,9 @@ impl WorkerRecord {
             retry: self.life.retry(),
             restarts: self.restarts,
             last_exit: self.last_exit.map(|(_, exit)| exit),
+            began: self.began,
+            ended: self.ended,
+            unspawned: self.unspawned.clone(),
         }
     }
 
@@ -217,10 +231,9 @@ impl WorkerRecord {
     }
 
     fn spawned(&mut self, life: Life, pid: u32, turn: &mut Turn<'_>) -> Life {
-        let begun = |id| Run { id, pid, started: turn.now };
         match life {
             Life::Spawning { run } => {
-                let run = begun(run);
+                let run = self.begun(run, pid, turn.now);
                 turn.tell(Event::Started { worker: turn.name.clone(), run: run.id, pid });
                 let startsecs = turn.group.map_or(Duration::ZERO, |group| group.restart.startsecs);
                 if startsecs.is_zero() {
@@ -230,7 +243,7 @@ impl WorkerRecord {
                 }
             }
             Life::Unborn { run, stop, motive } => {
-                let run = begun(run);
+                let run = self.begun(run, pid, turn.now);
                 turn.tell(Event::Started { worker: turn.name.clone(), run: run.id, pid });
                 self.end(run, stop, Then::AsWanted(motive), None, turn)
             }
@@ -244,10 +257,18 @@ impl WorkerRecord {
         }
     }
 
+    /// The run that has a process now.
+    fn begun(&mut self, id: RunId, pid: u32, now: Instant) -> Run {
+        self.began = Some(now);
+        self.unspawned = None;
+        Run { id, pid, started: now }
+    }
+
     fn spawn_failed(&mut self, life: Life, end: &End, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Spawning { .. } => {
                 if let End::NotSpawned { reason, .. } = end {
+                    self.unspawned = Some(reason.clone());
                     turn.tell(Event::SpawnFailed { worker: turn.name.clone(), reason: reason.clone() });
                 }
                 let judgement = self.judge(end, turn);
@@ -528,6 +549,7 @@ impl WorkerRecord {
     fn account(&mut self, run: RunId, exit: Exit, turn: &mut Turn<'_>) {
         if self.last_exit.is_none_or(|(last, _)| last < run) {
             self.last_exit = Some((run, exit));
+            self.ended = Some(turn.now);
         }
         turn.tell(Event::Ended { worker: turn.name.clone(), run, exit });
     }

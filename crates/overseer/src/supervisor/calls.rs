@@ -1,0 +1,273 @@
+//! What clients call.
+
+use std::collections::BTreeMap;
+
+use ganger_api::supervisor::{Call, Fault, ProcessState, ProcessStatus, RpcError, SupervisorState};
+use ganger_api::xmlrpc::Value;
+use ganger_core::{Command, Core, Outcome, Reply};
+use ganger_spec::{Signal, WorkerName};
+
+use super::processes::{self, Meant, Process};
+use super::{Answer, VERSION, views};
+use crate::commands;
+use crate::engine::Engine;
+
+/// What is asked of processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Start,
+    Stop,
+    Signal(Signal),
+}
+
+/// Of whom, and whether the answer waits until it is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wish {
+    deed: Deed,
+    wait: bool,
+}
+
+/// What is still to be answered once the decider says that a command is carried out.
+pub(crate) enum Owed {
+    /// What became of one process, by the name that it was asked for with.
+    One { answer: Answer, deed: Deed, process: Process, name: String },
+    /// What became of several, some of which could not even be tried.
+    Many { answer: Answer, deed: Deed, processes: Vec<(Process, Result<(), RpcError>)> },
+    /// That it was done.
+    Whole { answer: Answer },
+}
+
+impl Wish {
+    fn command(self, workers: Vec<WorkerName>) -> Command {
+        match self.deed {
+            Deed::Start => Command::Start(workers),
+            Deed::Stop => Command::Stop(workers),
+            Deed::Signal(signal) => Command::Signal(workers, signal),
+        }
+    }
+}
+
+impl Deed {
+    /// Whether processes in this state are meant when it is asked of all.
+    fn is_for(self, state: ProcessState) -> bool {
+        match self {
+            Self::Start => !state.is_running(),
+            Self::Stop => state.is_running(),
+            Self::Signal(_) => state.is_signallable(),
+        }
+    }
+
+    /// What a process in another state answers.
+    fn refusal(self) -> Fault {
+        match self {
+            Self::Start => Fault::AlreadyStarted,
+            Self::Stop | Self::Signal(_) => Fault::NotRunning,
+        }
+    }
+}
+
+impl Engine {
+    /// Answers a call at once, or gives it to the decider, which answers after the effect.
+    pub(crate) fn call(&mut self, call: Call, answer: Answer) {
+        if self.core.shutting_down().is_some() && !matches!(call, Call::SendRemoteCommEvent { .. }) {
+            return send(answer, Err(Fault::ShutdownState.into()));
+        }
+        let wish = |deed, wait| Wish { deed, wait };
+        match call {
+            Call::StartProcess { name, wait } => self.wish(wish(Deed::Start, wait), &name, answer),
+            Call::StopProcess { name, wait } => self.wish(wish(Deed::Stop, wait), &name, answer),
+            Call::SignalProcess { name, signal } => match parsed(&signal) {
+                Ok(signal) => self.wish(wish(Deed::Signal(signal), true), &name, answer),
+                Err(error) => send(answer, Err(error)),
+            },
+            Call::StartProcessGroup { name, wait } => self.wish_family(wish(Deed::Start, wait), &name, answer),
+            Call::StopProcessGroup { name, wait } => self.wish_family(wish(Deed::Stop, wait), &name, answer),
+            Call::SignalProcessGroup { name, signal } => match parsed(&signal) {
+                Ok(signal) => self.wish_family(wish(Deed::Signal(signal), true), &name, answer),
+                Err(error) => send(answer, Err(error)),
+            },
+            Call::StartAllProcesses { wait } => self.wish_all(wish(Deed::Start, wait), answer),
+            Call::StopAllProcesses { wait } => self.wish_all(wish(Deed::Stop, wait), answer),
+            Call::SignalAllProcesses { signal } => match parsed(&signal) {
+                Ok(signal) => self.wish_all(wish(Deed::Signal(signal), true), answer),
+                Err(error) => send(answer, Err(error)),
+            },
+            Call::AddProcessGroup { name } => self.add_family(&name, answer),
+            Call::RemoveProcessGroup { name } => self.remove_family(&name, answer),
+            other => {
+                let told = self.told(other);
+                send(answer, told);
+            }
+        }
+    }
+
+    /// Answers what needs no decision.
+    fn told(&mut self, call: Call) -> Result<Value, RpcError> {
+        match call {
+            Call::GetSupervisorVersion => Ok(VERSION.into()),
+            Call::GetIdentification => Ok(self.identifier().into()),
+            Call::GetState => Ok(state_of(SupervisorState::Running)),
+            Call::GetPid => Ok(Value::Int(i64::from(self.keeper_pid))),
+            Call::Shutdown => {
+                self.shut_down(false, "asked to shut down by XML-RPC".to_owned());
+                Ok(true.into())
+            }
+            Call::Restart => self.restart_all(),
+            Call::ReloadConfig => self.reload_config(),
+            Call::GetAllConfigInfo => Ok(self.all_config_info()),
+            Call::GetProcessInfo { name } => self.process_info(&name),
+            Call::GetAllProcessInfo => {
+                let all = processes::by_name(&self.core, &self.spec());
+                Ok(all.iter().filter_map(|process| self.info(process)).collect::<Vec<Value>>().into())
+            }
+            // The server answers the others itself.
+            _ => Err(Fault::UnknownMethod.into()),
+        }
+    }
+
+    fn process_info(&self, name: &str) -> Result<Value, RpcError> {
+        let process = processes::one(&self.core, &self.spec(), name)?;
+        self.info(&process).ok_or_else(|| Fault::BadName.with(name))
+    }
+
+    fn info(&self, process: &Process) -> Option<Value> {
+        let view = self.core.worker(&process.worker)?;
+        Some(views::info(&self.spec(), process, &view, &self.logs_dir).into())
+    }
+
+    fn state_of(&self, process: &Process) -> Option<ProcessState> {
+        self.core.worker(&process.worker).map(|view| processes::state(&view))
+    }
+
+    /// Whether this can be asked of a process, called by this name.
+    fn can(&self, deed: Deed, process: &Process, name: &str) -> Result<(), RpcError> {
+        if deed == Deed::Start {
+            self.launcher.find(&self.spec(), &process.worker)?;
+        }
+        match self.state_of(process) {
+            Some(state) if deed.is_for(state) => Ok(()),
+            Some(_) => Err(deed.refusal().with(name)),
+            None => Err(Fault::BadName.with(name)),
+        }
+    }
+
+    fn wish(&mut self, wish: Wish, name: &str, answer: Answer) {
+        match processes::meant(&self.core, &self.spec(), name) {
+            Ok(Meant::Family(family)) => self.wish_family(wish, &family, answer),
+            Ok(Meant::One(process)) => match self.can(wish.deed, &process, name) {
+                Ok(()) => self.wish_one(wish, process, name, answer),
+                Err(error) => send(answer, Err(error)),
+            },
+            Err(error) => send(answer, Err(error)),
+        }
+    }
+
+    fn wish_one(&mut self, wish: Wish, process: Process, name: &str, answer: Answer) {
+        let command = wish.command(vec![process.worker.clone()]);
+        let owed = if wish.wait {
+            Owed::One { answer, deed: wish.deed, process, name: name.to_owned() }
+        } else {
+            send(answer, Ok(true.into()));
+            return self.command(command, commands::Owed::Nobody);
+        };
+        self.command(command, commands::Owed::Call(owed));
+    }
+
+    fn wish_family(&mut self, wish: Wish, family: &str, answer: Answer) {
+        match processes::of_family(&self.core, &self.spec(), family) {
+            Ok(processes) => self.wish_many(wish, processes, answer),
+            Err(error) => send(answer, Err(error)),
+        }
+    }
+
+    fn wish_all(&mut self, wish: Wish, answer: Answer) {
+        let processes = processes::in_order(&self.core, &self.spec());
+        self.wish_many(wish, processes, answer);
+    }
+
+    /// Of several, those are meant that are not as wished.
+    fn wish_many(&mut self, wish: Wish, processes: Vec<Process>, answer: Answer) {
+        let meant = processes.into_iter().filter(|one| self.state_of(one).is_some_and(|is| wish.deed.is_for(is)));
+        let processes: Vec<_> = meant
+            .map(|process| {
+                let tried = self.can(wish.deed, &process, &process.namespec());
+                (process, tried)
+            })
+            .collect();
+        let able = processes.iter().filter(|(_, tried)| tried.is_ok());
+        let command = wish.command(able.map(|(process, _)| process.worker.clone()).collect());
+        if !wish.wait {
+            send(answer, Ok(statuses(processes)));
+            return self.command(command, commands::Owed::Nobody);
+        }
+        let owed = Owed::Many { answer, deed: wish.deed, processes };
+        self.command(command, commands::Owed::Call(owed));
+    }
+}
+
+/// A client that did not wait for its answer is no fault.
+pub(super) fn send(answer: Answer, told: Result<Value, RpcError>) {
+    let _ = answer.send(told);
+}
+
+fn parsed(text: &str) -> Result<Signal, RpcError> {
+    text.trim().parse().map_err(|_| Fault::BadSignal.with(text))
+}
+
+fn state_of(state: SupervisorState) -> Value {
+    Value::Struct(vec![
+        ("statecode".to_owned(), state.code().into()),
+        ("statename".to_owned(), state.name().into()),
+    ])
+}
+
+fn statuses(processes: Vec<(Process, Result<(), RpcError>)>) -> Value {
+    let status = |(process, became): (Process, Result<(), RpcError>)| {
+        Value::from(ProcessStatus::new(process.family, process.name, became))
+    };
+    Value::Array(processes.into_iter().map(status).collect())
+}
+
+/// Answers what is owed, once the command is carried out.
+pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply) {
+    if reply.refused.is_some() {
+        let (Owed::One { answer, .. } | Owed::Many { answer, .. } | Owed::Whole { answer }) = owed;
+        return send(answer, Err(Fault::ShutdownState.into()));
+    }
+    let outcomes: BTreeMap<WorkerName, Outcome> = reply.workers.into_iter().collect();
+    let became = |deed, process: &Process, name: &str| {
+        outcome(core, deed, &process.worker, outcomes.get(&process.worker), name)
+    };
+    match owed {
+        Owed::One { answer, deed, process, name } => {
+            send(answer, became(deed, &process, &name).map(|()| true.into()));
+        }
+        Owed::Many { answer, deed, processes } => {
+            let told = processes.into_iter().map(|(process, tried)| {
+                let now = tried.and_then(|()| became(deed, &process, &process.namespec()));
+                (process, now)
+            });
+            send(answer, Ok(statuses(told.collect())));
+        }
+        Owed::Whole { answer } => send(answer, Ok(true.into())),
+    }
+}
+
+fn outcome(
+    core: &Core,
+    deed: Deed,
+    worker: &WorkerName,
+    outcome: Option<&Outcome>,
+    name: &str,
+) -> Result<(), RpcError> {
+    let is_unspawned = || core.worker(worker).is_some_and(|view| view.unspawned.is_some());
+    match (deed, outcome) {
+        (_, None | Some(Outcome::Done | Outcome::Unchanged)) | (Deed::Stop, Some(Outcome::Superseded)) => Ok(()),
+        (Deed::Start, Some(Outcome::Failed(_))) if is_unspawned() => Err(Fault::SpawnError.with(name)),
+        (Deed::Start, Some(Outcome::Failed(_) | Outcome::Superseded)) => {
+            Err(Fault::AbnormalTermination.with(name))
+        }
+        (Deed::Stop | Deed::Signal(_), Some(Outcome::Failed(why))) => Err(Fault::Failed.with(why)),
+        (Deed::Signal(_), Some(Outcome::Superseded)) => Err(Fault::Failed.with(name)),
+    }
+}

@@ -1,0 +1,89 @@
+//! Who may use a server of supervisord's.
+
+use axum::http::{HeaderMap, header};
+use ganger_api::base64;
+use sha1::{Digest, Sha1};
+
+/// How a password begins that is known by its hash alone.
+const HASHED: &str = "{SHA}";
+
+/// A name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    name: String,
+    /// In clear, or `{SHA}` and its hash in hexadecimal digits.
+    password: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Login {
+    pub(crate) fn new(name: String, password: String) -> Self {
+        Self { name, password }
+    }
+
+    /// Whether a request brings them.
+    pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
+        let brought = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let encoded = brought.and_then(|value| {
+            let (scheme, rest) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("basic").then(|| rest.trim())
+        });
+        let Some(decoded) = encoded.and_then(|encoded| base64::decode(encoded)) else { return false };
+        let Some(colon) = decoded.iter().position(|byte| *byte == b':') else { return false };
+        let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
+        // Both are compared, whatever came of the first.
+        same(name, self.name.as_bytes()) & self.is_password(password)
+    }
+
+    fn is_password(&self, brought: &[u8]) -> bool {
+        match self.password.strip_prefix(HASHED) {
+            Some(hash) => same(hex(&Sha1::digest(brought)).as_bytes(), hash.to_ascii_lowercase().as_bytes()),
+            None => same(brought, self.password.as_bytes()),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether two secrets are the same, in a time that tells nothing of where they differ.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let differences = one.iter().zip(other).fold(0, |seen, (one, other)| seen | (one ^ other));
+    std::hint::black_box(differences) == 0 && one.len() == other.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admitted(password: &str, header_value: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, header_value.parse().unwrap());
+        Login::new("user".into(), password.into()).admits(&headers)
+    }
+
+    fn basic(text: &str) -> String {
+        format!("Basic {}", base64::encode(text.as_bytes()))
+    }
+
+    #[test]
+    fn who_brings_name_and_password_is_admitted_and_nobody_else() {
+        let hashed = "{SHA}9d4e1e23bd5b727046a9e3b4b7db57bd8d6ee684";
+        for password in ["pass", hashed, &hashed.to_uppercase().replace("{SHA}", "{SHA}")] {
+            assert!(admitted(password, &basic("user:pass")), "{password}");
+            assert!(admitted(password, &basic("user:pass").replace("Basic", "basic")));
+            for wrong in ["user:", "user:pas", "user:passs", "use:pass", ":pass", "userpass", ""] {
+                assert!(!admitted(password, &basic(wrong)), "{password} {wrong}");
+            }
+        }
+        assert!(!admitted("pass", "Basic !"), "it is no base64");
+        assert!(!admitted("pass", "Bearer dXNlcjpwYXNz"));
+        assert!(!Login::new("user".into(), "pass".into()).admits(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,25 @@
+//! The overseer as supervisord's clients see it: the same workers under supervisord's names, asked by its XML-RPC.
+//!
+//! A family of groups is a group of supervisord, and each worker in it a process. What is asked goes to the engine like any
+//! request and is answered after the effect; this module translates, and decides nothing.
+//!
+//! What differs from supervisord is in `docs/supervisor-differences.md`.
+
+mod calls;
+mod families;
+mod files;
+mod processes;
+mod views;
+
+use ganger_api::supervisor::RpcError;
+use ganger_api::xmlrpc::Value;
+use tokio::sync::oneshot;
+
+pub(crate) use calls::{Owed, answer};
+pub(crate) use families::Reread;
+
+/// Where the answer to a call goes.
+pub(crate) type Answer = oneshot::Sender<Result<Value, RpcError>>;
+
+/// The version whose behaviour clients may expect.
+pub(crate) const VERSION: &str = "4.3.0";
