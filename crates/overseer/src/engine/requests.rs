@@ -111,7 +111,7 @@ impl Engine {
     }
 
     /// Puts a release in force.
-    pub(super) fn renew(&mut self, spec: ganger_spec::Spec, owed: Owed) {
+    pub(crate) fn renew(&mut self, spec: ganger_spec::Spec, owed: Owed) {
         let command = self.owe(owed);
         self.wishes_stale = true;
         self.forwards.apply(&spec.app, &spec.forwards);

@@ -41,7 +41,8 @@ impl Engine {
         for warning in &warnings {
             self.narrator.notice(format!("warning: {warning}"));
         }
-        let (before, after) = (families(&self.spec().groups), families(&spec.groups));
+        let in_force = self.spec();
+        let (before, after) = (families(&in_force.groups), families(&spec.groups));
         let names = |list: Vec<&&str>| Value::Array(list.into_iter().map(|name| (**name).into()).collect());
         let added = after.keys().filter(|name| !before.contains_key(*name)).collect();
         let removed = before.keys().filter(|name| !after.contains_key(*name)).collect();
