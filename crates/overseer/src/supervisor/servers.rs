@@ -5,17 +5,29 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use ganger_logs::Store;
 use ganger_spec::{Address, Server};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use rustix::fs::{Gid, Uid};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::http::{self, Called, Desk};
 use super::login::Login;
 use crate::Error;
+
+/// So many clients of one server are attended at once; the next one waits.
+const CLIENTS_MAX: usize = 256;
+/// Who connects, or has been answered, asks within this.
+const HEADERS_WITHIN: Duration = Duration::from_secs(600);
+/// After a client could not be accepted, the next one is after this.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Servers that listen and do not answer yet.
 pub(crate) struct Servers {
@@ -50,24 +62,51 @@ impl Servers {
             let desk = Desk { calls: calls.clone(), login, store: store.clone() };
             let app = Router::new().fallback(http::handle).with_state(Arc::new(desk));
             let engine = calls.clone();
-            let until_end = async move { engine.closed().await };
-            // What cannot be waited for is not served; errors of a connection are that client's.
-            match listening {
-                Listening::Unix(listener) => {
-                    if let Ok(listener) = UnixListener::from_std(listener) {
-                        let serving = axum::serve(listener, app).with_graceful_shutdown(until_end);
-                        tokio::spawn(serving.into_future());
-                    }
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = accept_all(listening, app) => {}
+                    () = engine.closed() => {}
                 }
-                Listening::Inet(listener) => {
-                    if let Ok(listener) = TcpListener::from_std(listener) {
-                        let serving = axum::serve(listener, app).with_graceful_shutdown(until_end);
-                        tokio::spawn(serving.into_future());
-                    }
+            });
+        }
+    }
+}
+
+/// Answers whoever connects. A server that cannot be waited for is none.
+async fn accept_all(listening: Listening, app: Router) {
+    let free = Arc::new(Semaphore::new(CLIENTS_MAX));
+    match listening {
+        Listening::Unix(listener) => {
+            let Ok(listener) = UnixListener::from_std(listener) else { return };
+            while let Ok(place) = free.clone().acquire_owned().await {
+                match listener.accept().await {
+                    Ok((client, _)) => drop(tokio::spawn(attend(client, app.clone(), place))),
+                    Err(_) => pause().await,
+                }
+            }
+        }
+        Listening::Inet(listener) => {
+            let Ok(listener) = TcpListener::from_std(listener) else { return };
+            while let Ok(place) = free.clone().acquire_owned().await {
+                match listener.accept().await {
+                    Ok((client, _)) => drop(tokio::spawn(attend(client, app.clone(), place))),
+                    Err(_) => pause().await,
                 }
             }
         }
     }
+}
+
+/// There is no free descriptor, or the client is gone already.
+async fn pause() {
+    tokio::time::sleep_until(tokio::time::Instant::now() + AFTER_FAILURE).await;
+}
+
+/// Answers one client until it has no more to ask. Errors of a connection are that client's.
+async fn attend(client: impl AsyncRead + AsyncWrite + Unpin, app: Router, _place: OwnedSemaphorePermit) {
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    let _ = server.serve_connection(TokioIo::new(client), TowerToHyperService::new(app)).await;
 }
 
 fn listen(address: &Address) -> Result<Listening, Error> {
