@@ -96,6 +96,7 @@ impl Engine {
     /// Reads the files, puts them in force, and starts everything anew that is up. Mistakes in them change nothing.
     pub(super) fn restart_all(&mut self) -> Result<Value, RpcError> {
         let loaded = (self.load)(Reading::Again).map_err(|error| Fault::Failed.with(error.to_string()))?;
+        self.reread.forget();
         self.renew(loaded.spec, commands::Owed::Nobody);
         let up = self.core.workers().filter(|view| view.pid.is_some()).map(|view| view.name).collect();
         self.command(Command::Restart(up), commands::Owed::Nobody);
