@@ -49,7 +49,8 @@ pub(super) fn line(session: &mut Session, line: &str) -> Result<Next, Stop> {
         match act(session, line) {
             Err(Trouble::Client(ClientError::Status(401))) => match introduced(session) {
                 Ok(true) => {}
-                Ok(false) => break Ok(Next::GoOn),
+                // Once more all the same: what the server says to that is told too.
+                Ok(false) => break act(session, line),
                 Err(trouble) => break Err(trouble),
             },
             result => break result,
