@@ -2,7 +2,7 @@
 
 use super::script::Step::{self, Do, DoInAnyOrder, DoSomehow, Ended, File, OverPort, Session, Settled};
 use super::script::assert_alike;
-use super::server::{PASSWORD, USERNAME};
+use super::server::{PASSWORD, Server, USERNAME};
 use super::{OUR_CLIENT, STOCK};
 
 /// What changes nothing.
@@ -229,4 +229,16 @@ fn effects_on_processes_are_told_alike() {
 #[test]
 fn changes_of_the_configuration_and_the_end_are_told_alike() {
     assert_alike(CHANGES, STOCK, OUR_CLIENT);
+}
+
+/// `ganger supervisorctl` is the same as `supervisorctl`.
+#[test]
+fn it_is_a_command_of_ganger_too() {
+    let server = Server::start(OUR_CLIENT.daemon);
+    let words = ["supervisorctl", "-c", "supervisord.conf", "tail", "-4", "loud"];
+    assert_eq!(server.sandbox.run(words).success(), "out\n\n");
+    let wrong = server.sandbox.run(["supervisorctl", "-x"]);
+    wrong.expect_code(2);
+    assert!(wrong.errors.ends_with("ganger supervisorctl -h\n"), "{wrong}");
+    assert!(server.sandbox.run(["supervisorctl", "-h"]).success().contains("Usage: "));
 }

@@ -12,6 +12,8 @@ pub(super) struct Settings {
     /// What is shown before each line that is typed, without `> `.
     pub(super) prompt: String,
     pub(super) history_file: Option<PathBuf>,
+    /// The sections that load Python into the client, which we cannot.
+    pub(super) plugins: Vec<String>,
 }
 
 impl Default for Settings {
@@ -22,6 +24,7 @@ impl Default for Settings {
             password: None,
             prompt: "supervisor".to_owned(),
             history_file: None,
+            plugins: Vec::new(),
         }
     }
 }
@@ -72,7 +75,7 @@ fn settings(text: &str, here: &Path) -> Result<Settings, String> {
         let found = section.iter().rev().find(|(known, _)| known == key);
         found.map(|(key, value)| expand(key, value, here)).transpose()
     };
-    let mut settings = Settings::default();
+    let mut settings = Settings { plugins: plugins(text), ..Settings::default() };
     if let Some(url) = get("serverurl")? {
         settings.server_url = match url.strip_prefix("unix://") {
             Some(path) => format!("unix://{}", normal(path).display()),
@@ -118,6 +121,16 @@ fn section(text: &str) -> Option<Vec<(String, String)>> {
         }
     }
     found
+}
+
+/// The name of the section that a line begins.
+fn header(line: &str) -> Option<&str> {
+    line.strip_prefix('[')?.split_once(']').map(|(name, _)| name)
+}
+
+fn plugins(text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(header).filter(|name| name.starts_with("ctlplugin:"));
+    names.map(str::to_owned).collect()
 }
 
 /// The line up to a comment, which begins at a `;` or `#` after white space.
@@ -191,12 +204,13 @@ mod tests {
     fn the_section_is_read_as_the_dialect_has_it() {
         let text = "[unix_http_server]\nusername = other\n[supervisorctl] ; c\n\
              ServerURL = unix://%(here)s/./a/../s ; the socket\n; c\n# c\nusername: u;v\npassword = 100%% #\n\
-             history_file=/h\n[program:x]\nprompt = no\n[supervisorctl]\nprompt = mine\n";
+             history_file=/h\n[ctlplugin:y]\n[program:x]\nprompt = no\n[supervisorctl]\nprompt = mine\n";
         let settings = read_text(text).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(settings.server_url, "unix:///here/s");
         assert_eq!(settings.username.as_deref(), Some("u;v"));
         assert_eq!(settings.password.as_deref(), Some("100%"));
         assert_eq!((settings.prompt.as_str(), settings.history_file), ("mine", Some("/h".into())));
+        assert_eq!(settings.plugins, ["ctlplugin:y"]);
     }
 
     #[test]

@@ -53,6 +53,9 @@ fn start(program: &str, words: impl Iterator<Item = OsString>) -> Outcome {
             return Ok(ExitCode::from(crate::failure::USAGE));
         }
     };
+    for section in &options.settings.plugins {
+        eprintln!("ganger: [{section}] names Python code, which is not loaded: its actions are missing");
+    }
     let line = options.action.join(" ");
     let mut session = Session::new(options.settings, options.interactive)?;
     if options.action.is_empty() {
