@@ -1,6 +1,6 @@
 //! A session: actions that are typed one after the other.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use super::Stop;
@@ -14,7 +14,8 @@ pub(super) fn run(session: &mut Session) -> Outcome {
     match talk(session) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(Stop::Interrupted) => {
-            println!();
+            // Nobody need see it.
+            let _ = io::stdout().write_all(b"\n");
             Ok(ExitCode::SUCCESS)
         }
         Err(stop) => stop.outcome(),

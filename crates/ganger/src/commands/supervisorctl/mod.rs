@@ -14,6 +14,7 @@ mod python;
 mod session;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::failure::{Failure, Outcome};
@@ -45,16 +46,19 @@ fn start(program: &str, words: impl Iterator<Item = OsString>) -> Outcome {
     let options = match options::parse(program, &words) {
         Ok(Parsed::Run(options)) => options,
         Ok(Parsed::Help(text)) => {
-            print!("{text}");
+            // Help for somebody who has gone away is no failure.
+            let _ = io::stdout().write_all(text.as_bytes());
             return Ok(ExitCode::SUCCESS);
         }
         Err(usage) => {
-            eprint!("{usage}");
+            let _ = io::stderr().write_all(usage.as_bytes());
             return Ok(ExitCode::from(crate::failure::USAGE));
         }
     };
     for section in &options.settings.plugins {
-        eprintln!("ganger: [{section}] names Python code, which is not loaded: its actions are missing");
+        let warning =
+            format!("ganger: [{section}] names Python code, which is not loaded: its actions are missing\n");
+        let _ = io::stderr().write_all(warning.as_bytes());
     }
     let line = options.action.join(" ");
     let mut session = Session::new(options.settings, options.interactive)?;
@@ -88,8 +92,8 @@ impl Stop {
     }
 }
 
-impl From<std::io::Error> for Stop {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
         Self::Failed(error.into())
     }
 }
