@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Stop every worker and end
     Quit(QuitArgs),
+    /// Put another ganger in place of the one that runs, and let the workers run on
+    Upgrade(UpgradeArgs),
     /// Show what this machine lets ganger do, and where its things are
     Doctor(JsonArgs),
     /// Print the completions of a shell
@@ -105,6 +107,9 @@ pub(crate) enum Command {
     /// The process that holds the workers of an app in the background; `start -D` starts it
     #[command(hide = true)]
     Keeper(InnerArgs),
+    /// Says whether this program could take the place of a keeper, which starts it; `upgrade` asks for that
+    #[command(hide = true)]
+    Attempt(InnerArgs),
 }
 
 /// What is said about the spec beside its files.
@@ -551,6 +556,17 @@ pub(crate) struct QuitArgs {
     /// Kill at once, without the stop signal and its timeout
     #[arg(long)]
     pub(crate) now: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ganger upgrade`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UpgradeArgs {
+    /// The program to put in place, instead of the one that this command is
+    #[arg(long, value_name = "PATH")]
+    pub(crate) binary: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,7 +7,7 @@
 //! Signals go to process numbers. For our own children that is safe, since the number of a child is not used again
 //! before we reap it; others are compared by their start time just before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rustix::io::Errno;
 
@@ -39,6 +39,8 @@ pub(crate) struct Trees {
     pub(crate) cgroups: Option<Cgroups>,
     /// Not a stranger, though a child of ours.
     pub(crate) overseer: Option<u32>,
+    /// Nor are those that an upgrade needs.
+    pub(crate) helpers: BTreeSet<u32>,
     /// Watches what is no child of ours; none while there is nothing to watch.
     pub(crate) adopted: Option<Adopted>,
     /// Cgroups in which nothing is listed any more, but which the kernel does not yet let go.
@@ -48,12 +50,20 @@ pub(crate) struct Trees {
 impl Trees {
     /// None yet.
     pub(crate) fn new(cgroups: Option<Cgroups>) -> Self {
-        Self { runs: Runs::default(), cgroups, overseer: None, adopted: None, litter: Vec::new() }
+        Self {
+            runs: Runs::default(),
+            cgroups,
+            overseer: None,
+            helpers: BTreeSet::new(),
+            adopted: None,
+            litter: Vec::new(),
+        }
     }
 
     /// Our children that are neither a run nor the overseer: orphans of some run.
     fn strangers(&self) -> Vec<Snapshot> {
-        let known = |pid: &u32| self.runs.is_main(*pid) || self.overseer == Some(*pid);
+        let known =
+            |pid: &u32| self.runs.is_main(*pid) || self.overseer == Some(*pid) || self.helpers.contains(pid);
         let children = processes::children(std::process::id());
         children.into_iter().filter(|pid| !known(pid)).filter_map(Snapshot::of).collect()
     }

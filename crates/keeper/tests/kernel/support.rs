@@ -13,7 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use ganger_keeper::{Event, Exit, KEPT_MAX, Launch, Link, Request, RunId, RunReport, Scope, Step, VERSION};
+use ganger_keeper::{
+    Event, Exit, KEPT_MAX, Launch, Link, Request, RunId, RunReport, Scope, Step, Upgraded, VERSION,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -48,6 +50,8 @@ pub(crate) struct Keeper {
     pub(crate) clone3: bool,
     /// Where its runs' cgroups are, once it said so.
     pub(crate) cgroup: Option<PathBuf>,
+    /// How the latest upgrade ended, once it said so.
+    pub(crate) upgraded: Option<Upgraded>,
     control: UnixStream,
     listener: UnixListener,
     dir: tempfile::TempDir,
@@ -84,6 +88,7 @@ impl Keeper {
             kept,
             clone3: false,
             cgroup: None,
+            upgraded: None,
             control,
             listener,
             dir,
@@ -107,7 +112,8 @@ impl Keeper {
     pub(crate) fn hello_keeping(&mut self, kept: &[BorrowedFd<'_>]) -> Vec<RunReport> {
         self.link.send(&Request::Hello { version: VERSION }, kept).unwrap();
         match self.event() {
-            Event::Welcome { version, capabilities, runs, .. } => {
+            Event::Welcome { version, capabilities, runs, upgraded, .. } => {
+                self.upgraded = upgraded;
                 assert_eq!(version, VERSION);
                 self.clone3 = capabilities.clone3;
                 self.cgroup = capabilities.cgroup.map(PathBuf::from);
@@ -148,6 +154,7 @@ impl Keeper {
             kept,
             clone3: false,
             cgroup: None,
+            upgraded: None,
             control,
             listener,
             dir,
@@ -245,6 +252,16 @@ impl Keeper {
         let mut keeper = Self::start_by(&["env", "KEEPER_HOST_HASTY=1"], tree);
         assert_eq!(keeper.hello(), []);
         keeper
+    }
+
+    /// Where its overseers connect to.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("socket")
+    }
+
+    /// Another process is the keeper now.
+    pub(crate) fn lost(&mut self) {
+        self.ended = true;
     }
 
     /// Says quit, ends the overseer, and gives the keeper's status.

@@ -25,6 +25,7 @@ use crate::ledger::{Found, Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
+use crate::upgrade::Upgrades;
 use crate::wishes::WishFile;
 use crate::{Config, Error, Life, clock, ledger, server, stats, survivors};
 
@@ -51,7 +52,7 @@ pub(super) fn start(
     keeper_pid: u32,
     is_kept: bool,
 ) -> Result<Started, Error> {
-    let Config { name, life, heir, place, environment, load, inherited, limits, viewer } = config;
+    let Config { name, life, heir, successor, place, environment, load, inherited, limits, viewer } = config;
     place.create(&environment)?;
     let kept = link.take_kept().into_iter().next();
     let (is_ours, lease) = (is_kept || kept.is_some(), Lease::take(&place, kept)?);
@@ -91,6 +92,7 @@ pub(super) fn start(
         wishes,
         wishes_stale: true,
         herald: if name.is_some() { Herald::of_office() } else { Herald::of_environment(keeper_pid) },
+        upgrades: Upgrades::new(successor, keeper_pid),
         launcher: Launcher { inherited, tag: format!("{}/{keeper_pid}", place.id) },
         load,
         owed: BTreeMap::new(),
@@ -114,8 +116,8 @@ pub(super) fn start(
 }
 
 impl Engine {
-    /// The keeper told what it knows.
-    pub(super) fn connected(&mut self, runs: &[RunReport]) {
+    /// The keeper told what it knows; `news` says why this overseer was started, if that is known.
+    pub(super) fn connected(&mut self, runs: &[RunReport], news: Option<String>) {
         let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
         for run in &known {
             self.hands.know(run.run, &run.worker);
@@ -139,7 +141,10 @@ impl Engine {
                 let command = self.owe(Owed::Nobody);
                 self.apply(command, spec);
             }
-            None => self.narrator.notice("the overseer was started again; the workers went on".to_owned()),
+            None => {
+                let again = || "the overseer was started again; the workers went on".to_owned();
+                self.narrator.notice(news.unwrap_or_else(again));
+            }
         }
     }
 

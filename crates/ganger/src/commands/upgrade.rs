@@ -1,0 +1,111 @@
+//! `ganger upgrade`: another program in place of the one that runs.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime};
+
+use ganger_api::{AppFile, Client, ClientError, Data, Environment, ErrorCode, Place, Request, UpgradeInfo};
+
+use super::daemon::{is_for_all, program};
+use crate::ask::{block_on, current_dir, directory, find, unexpected};
+use crate::cli::{self, Command, UpgradeArgs, Where};
+use crate::failure::{Failure, Outcome};
+use crate::output::show;
+
+/// How long it is asked how an upgrade ended: longer than the keeper takes to try a program out, to give it up, and to go
+/// back.
+const KNOWN_WITHIN: Duration = Duration::from_mins(3);
+
+/// Puts it in place; the workers run on.
+pub(crate) fn run(place: &Where, args: &UpgradeArgs) -> Outcome {
+    let program = match &args.binary {
+        Some(path) => current_dir()?.join(path),
+        None => program()?,
+    };
+    let asked = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
+    let request = Request::Upgrade { program, ticket: format!("{}-{asked}", std::process::id()) };
+    let here = asked_at(place)?;
+    let info = block_on(async {
+        let deadline = Instant::now() + KNOWN_WITHIN;
+        loop {
+            match ask(&here, &request).await {
+                Ok(Data::Upgrade(info)) => return Ok(info),
+                Ok(_) => return Err(unexpected()),
+                Err(error) if Instant::now() >= deadline || !is_passing(&error) => {
+                    return Err(explained(error));
+                }
+                Err(_) => {}
+            }
+        }
+    })?;
+    show(args.json, &info, told)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(place: &Place, request: &Request) -> Result<Data, ClientError> {
+    Client::connect(place).await?.request(request).await
+}
+
+/// Whether the next overseer, or the next but one, has the answer.
+fn is_passing(error: &ClientError) -> bool {
+    match error {
+        ClientError::Broken { .. } | ClientError::Unanswered | ClientError::NoOverseer { .. } => true,
+        ClientError::Api(error) => error.code == ErrorCode::ShuttingDown,
+        _ => false,
+    }
+}
+
+/// A program of before there were upgrades does not know the path.
+fn explained(error: ClientError) -> Failure {
+    match &error {
+        ClientError::Api(api) if api.code == ErrorCode::UnknownPath => {
+            Failure::new("the ganger that runs cannot be upgraded while its workers run")
+                .hinted("`ganger quit`, then start the app with this one")
+        }
+        _ => error.into(),
+    }
+}
+
+/// Whom to ask: the app that is meant, or the daemon that oversees it with others.
+fn asked_at(place: &Where) -> Result<Place, Failure> {
+    let environment = Environment::of_process();
+    let daemon = Place::of_daemon(&environment)?;
+    let its_keeper = std::fs::read(daemon.app_file()).ok();
+    let its_keeper = its_keeper.and_then(|text| serde_json::from_slice::<AppFile>(&text).ok());
+    match (find(place), its_keeper) {
+        (Ok((_, app)), Some(file)) if app.keeper_pid == file.keeper_pid => Ok(daemon),
+        (Ok((here, _)), _) => Ok(here),
+        (Err(_), Some(_)) if *place == Where::default() => Ok(daemon),
+        (Err(failure), _) => Err(failure),
+    }
+}
+
+fn told(info: &UpgradeInfo) -> String {
+    let UpgradeInfo { from, to, program, keeper_pid } = info;
+    format!("ganger {from} -> {to} ({}, pid {keeper_pid}); the workers ran on\n", program.display())
+}
+
+/// Says whether this program could take the place of a keeper that was started with these words.
+pub(crate) fn attempt(words: Vec<OsString>) -> Outcome {
+    ganger_keeper::attempt()
+        .map_err(|error| Failure::new(format!("cannot read what the keeper hands over: {error}")))?;
+    let cli = match cli::parse(std::iter::once("ganger".into()).chain(words)) {
+        Ok(cli) => cli,
+        Err(shown) => return Ok(shown),
+    };
+    let environment = Environment::of_process();
+    let of_app = |place: &Where| -> Result<(), Failure> {
+        Ok(ganger_overseer::can_go_on(&Place::of(&directory(place)?, &environment)?)?)
+    };
+    match cli.command {
+        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => {
+            ganger_overseer::can_go_on_with_all(&environment)?;
+        }
+        Some(Command::Daemon(args)) => of_app(&args.place(&cli.place))?,
+        Some(Command::Start(_)) => of_app(&cli.place)?,
+        _ => return Err(Failure::usage("only `start` and `daemon` have a keeper")),
+    }
+    writeln!(io::stdout(), "{}", ganger_keeper::ACCEPTS)?;
+    Ok(ExitCode::SUCCESS)
+}
