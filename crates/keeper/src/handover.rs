@@ -313,3 +313,90 @@ impl Table {
         Ok((handover, baggage))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Event, Request};
+
+    /// What versions that were released said to each other and handed over, as the kind, the name and the bytes. It is
+    /// never changed; a release adds a directory.
+    fn said() -> Vec<(String, String, Vec<u8>)> {
+        let tests = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap();
+        let files = tests.map(|entry| entry.unwrap().path().join("messages")).filter(|path| path.exists());
+        let texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        let line = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let byte = |at| u8::from_str_radix(&words[2][at..at + 2], 16).unwrap();
+            (words[0].to_owned(), words[1].to_owned(), (0..words[2].len()).step_by(2).map(byte).collect())
+        };
+        let all: Vec<_> = texts.iter().flat_map(|text| text.lines().map(line)).collect();
+        assert!(!all.is_empty());
+        all
+    }
+
+    fn name(message: &impl std::fmt::Debug) -> String {
+        format!("{message:?}").split([' ', '{']).next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_each_version_says_and_hands_over_is_understood() {
+        for (kind, message, bytes) in said() {
+            match kind.as_str() {
+                "Request" => assert_eq!(name(&minicbor::decode::<Request>(&bytes).unwrap()), message),
+                "Event" => assert_eq!(name(&minicbor::decode::<Event>(&bytes).unwrap()), message),
+                _ => {
+                    let table = Table::read(&bytes).unwrap();
+                    let [run] = &table.runs[..] else { panic!("{}", table.runs.len()) };
+                    assert_eq!((run.run, run.worker.as_str(), run.pid), (RunId(1), "web.1", 7));
+                    assert_eq!((run.exit, run.leftovers.len()), (Some(Exit::Unknown), 1));
+                    assert!(!run.is_child && !run.acknowledged && run.seen.is_empty());
+                    assert_eq!(
+                        (&table.kept[..], &table.outputs[..]),
+                        (&[10][..], &[("web.1".to_owned(), 11)][..])
+                    );
+                    assert_eq!((table.open_files, table.signals.len()), (Some((1024, 4096)), 0));
+                }
+            }
+        }
+    }
+
+    /// The table of 0.1.0, which may have to go on with what a later version hands back.
+    #[derive(Decode)]
+    struct OldTable {
+        #[n(0)]
+        version: u16,
+        #[n(1)]
+        runs: Vec<OldRun>,
+        #[n(3)]
+        kept: Vec<RawFd>,
+    }
+
+    #[derive(Decode)]
+    struct OldRun {
+        #[n(1)]
+        worker: String,
+        #[n(7)]
+        leftovers: Vec<Process>,
+    }
+
+    #[test]
+    fn what_is_added_to_the_table_is_passed_over_by_those_who_do_not_know_it() {
+        let run = HandedRun { worker: "web.1".to_owned(), is_child: true, ..HandedRun::default() };
+        let handover = Handover { runs: vec![run], ..Handover::default() };
+        let file = handover.written(&Baggage { signals: vec![15], ..Baggage::default() }).unwrap();
+        let length = usize::try_from(fstat(&file).unwrap().st_size).unwrap();
+        let bytes = unsealed(&file, length).unwrap();
+        let old: OldTable = minicbor::decode(&bytes).unwrap();
+        assert_eq!((old.version, old.kept.len(), old.runs[0].leftovers.len()), (VERSION, 0, 0));
+        assert_eq!(old.runs[0].worker, "web.1");
+        assert!(Table::read(&bytes).unwrap().runs[0].is_child, "this process wrote it itself");
+    }
+
+    #[test]
+    fn a_table_that_is_too_long_to_be_read_is_not_written() {
+        let run = HandedRun { tag: "x".repeat(BODY_MAX), ..HandedRun::default() };
+        let handover = Handover { runs: vec![run], ..Handover::default() };
+        assert!(handover.written(&Baggage::default()).is_err());
+    }
+}

@@ -192,8 +192,11 @@ impl Engine {
             Event::Welcome { runs, capabilities, upgraded, .. } => {
                 self.hands.welcome(&runs, capabilities.cgroup.map(PathBuf::from));
                 let news = self.upgrades.welcome(upgraded);
+                let is_on_trial = news.is_some();
                 self.connected(&runs, news);
-                self.hands.ask(ganger_keeper::Request::Settled);
+                if is_on_trial {
+                    self.hands.ask(ganger_keeper::Request::Settled);
+                }
             }
             Event::Spawned { run, pid, .. } => {
                 let run = ganger_core::RunId(run.0);

@@ -21,6 +21,8 @@ mod launch;
 mod lease;
 mod ledger;
 mod lines;
+#[cfg(test)]
+mod matrix;
 mod narrator;
 mod office;
 mod output;

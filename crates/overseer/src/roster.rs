@@ -283,6 +283,13 @@ fn handed(entry: Entry) -> HandedRun {
     }
 }
 
+/// The runs that the file there names, of whatever boot.
+#[cfg(test)]
+pub(crate) fn written(path: &Path) -> Vec<HandedRun> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).map(handed).collect()
+}
+
 /// A run that only its own environment names.
 fn unlisted(survivor: Survivor) -> Option<HandedRun> {
     let Survivor { tag, pid, started, worker } = survivor;

@@ -16,6 +16,10 @@ use crate::output::show;
 /// How long it is asked how an upgrade ended: longer than the keeper takes to try a program out, to give it up, and to go
 /// back.
 const KNOWN_WITHIN: Duration = Duration::from_mins(3);
+/// How long an app that is gone may take to come back under the process that stood by.
+const STANDS_BY_WITHIN: Duration = Duration::from_secs(5);
+/// How soon it is asked again what a broken connection kept from us.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
 
 /// Puts it in place; the workers run on.
 pub(crate) fn run(place: &Where, args: &UpgradeArgs) -> Outcome {
@@ -28,15 +32,26 @@ pub(crate) fn run(place: &Where, args: &UpgradeArgs) -> Outcome {
     let here = asked_at(place)?;
     let info = block_on(async {
         let deadline = Instant::now() + KNOWN_WITHIN;
+        let mut gone_at = None;
         loop {
-            match ask(&here, &request).await {
+            let error = match ask(&here, &request).await {
                 Ok(Data::Upgrade(info)) => return Ok(info),
                 Ok(_) => return Err(unexpected()),
-                Err(error) if Instant::now() >= deadline || !is_passing(&error) => {
-                    return Err(explained(error));
-                }
-                Err(_) => {}
+                Err(error) => error,
+            };
+            // One that never was there does not come back.
+            if !matches!(error, ClientError::NotRunning { .. }) {
+                gone_at = gone_at.or(Some(Instant::now()));
             }
+            let until = match after(&error) {
+                Next::Overseer => deadline,
+                Next::Keeper => gone_at.map_or_else(Instant::now, |at| at + STANDS_BY_WITHIN),
+                Next::None => Instant::now(),
+            };
+            if Instant::now() >= until {
+                return Err(explained(error));
+            }
+            tokio::time::sleep(ASKED_EVERY).await;
         }
     })?;
     show(args.json, &info, told)?;
@@ -47,12 +62,23 @@ async fn ask(place: &Place, request: &Request) -> Result<Data, ClientError> {
     Client::connect(place).await?.request(request).await
 }
 
-/// Whether the next overseer, or the next but one, has the answer.
-fn is_passing(error: &ClientError) -> bool {
+/// Who has the answer instead.
+enum Next {
+    /// The next overseer, or the next but one.
+    Overseer,
+    /// That of the process that stood by and goes on as the keeper, should there be one.
+    Keeper,
+    None,
+}
+
+fn after(error: &ClientError) -> Next {
     match error {
-        ClientError::Broken { .. } | ClientError::Unanswered | ClientError::NoOverseer { .. } => true,
-        ClientError::Api(error) => error.code == ErrorCode::ShuttingDown,
-        _ => false,
+        ClientError::Broken { .. } | ClientError::Unanswered | ClientError::NoOverseer { .. } => {
+            Next::Overseer
+        }
+        ClientError::Api(error) if error.code == ErrorCode::ShuttingDown => Next::Overseer,
+        ClientError::NotRunning { .. } | ClientError::Ended => Next::Keeper,
+        _ => Next::None,
     }
 }
 

@@ -30,4 +30,5 @@ mod secrets;
 mod support;
 mod transcripts;
 mod trees;
+mod upgrade;
 mod usage;

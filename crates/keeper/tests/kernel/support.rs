@@ -259,11 +259,6 @@ impl Keeper {
         self.dir.path().join("socket")
     }
 
-    /// Another process is the keeper now.
-    pub(crate) fn lost(&mut self) {
-        self.ended = true;
-    }
-
     /// Says quit, ends the overseer, and gives the keeper's status.
     pub(crate) fn quit(mut self, status: u8) -> i32 {
         self.send(&Request::Quit { status });

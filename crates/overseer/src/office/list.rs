@@ -44,6 +44,15 @@ impl Entry {
     }
 }
 
+/// The apps of the list in this place. Nothing is changed.
+pub(crate) fn entries_in(place: &Place) -> Result<Vec<Entry>, Error> {
+    let path = place.state.join("apps");
+    read(&path).map(|held| held.apps).map_err(|why| {
+        let source = io::Error::new(io::ErrorKind::InvalidData, why);
+        Error::File { action: "read", path, source }
+    })
+}
+
 /// The list.
 #[derive(Debug)]
 pub(crate) struct List {
@@ -66,15 +75,6 @@ impl List {
             Err(why) => (Held::default(), Some(set_aside(&path, why))),
         };
         (Self { path, held }, damaged)
-    }
-
-    /// The apps of the list in this place. Nothing is changed.
-    pub(crate) fn read(place: &Place) -> Result<Vec<Entry>, Error> {
-        let path = place.state.join("apps");
-        read(&path).map(|held| held.apps).map_err(|why| {
-            let source = io::Error::new(io::ErrorKind::InvalidData, why);
-            Error::File { action: "read", path, source }
-        })
     }
 
     /// The apps, in the order of their names.

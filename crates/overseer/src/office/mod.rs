@@ -33,6 +33,7 @@ use crate::upgrade::{Upgrades, can_go_on};
 use crate::{Config, Error, Heir, Successor, abort, clock, herald, output, roster, server, stats};
 
 pub use list::Entry;
+pub(crate) use list::entries_in;
 use list::{APPS_MAX, List};
 use switchboard::{Switchboard, Told, handed_run, worker_of};
 
@@ -115,7 +116,7 @@ pub fn survivors_of_all(environment: &Environment) -> Result<Option<Survivors>, 
 
 /// Whether this program can go on with all apps that were added.
 pub fn can_go_on_with_all(environment: &Environment) -> Result<(), Error> {
-    for entry in List::read(&Place::of_daemon(environment)?)? {
+    for entry in entries_in(&Place::of_daemon(environment)?)? {
         can_go_on(&entry.place(environment)?)?;
     }
     Ok(())
@@ -209,6 +210,7 @@ impl Desk {
             quitters: Vec::new(),
             upgrades,
         };
+        let is_on_trial = news.is_some();
         for text in news.into_iter().chain(damaged.map(|damaged| damaged.to_string())) {
             desk.say(&text);
         }
@@ -219,7 +221,9 @@ impl Desk {
                 desk.start(entry);
             }
         }
-        desk.board.ask(ganger_keeper::Request::Settled);
+        if is_on_trial {
+            desk.board.ask(ganger_keeper::Request::Settled);
+        }
         Ok(desk)
     }
 
