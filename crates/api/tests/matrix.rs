@@ -58,7 +58,9 @@ fn what_earlier_servers_answered_is_understood() {
 fn newer(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.values_mut().for_each(newer);
+            // Counts by state have a field for each state, and no others.
+            let is_count = |(name, value): &(&String, &mut Value)| *name != "workers" || !value.is_object();
+            fields.iter_mut().filter(is_count).for_each(|(_, value)| newer(value));
             fields.insert("of_a_later_version".to_owned(), Value::from(1));
         }
         Value::Array(items) => items.iter_mut().for_each(newer),

@@ -1,5 +1,7 @@
 //! The words of the command line: the one definition of each command and flag.
 
+mod upgrade;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::ops::RangeInclusive;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use upgrade::UpgradeArgs;
 
 use crate::failure::USAGE;
 use crate::stamp::Stamp;
@@ -556,17 +559,6 @@ pub(crate) struct QuitArgs {
     /// Kill at once, without the stop signal and its timeout
     #[arg(long)]
     pub(crate) now: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `ganger upgrade`.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UpgradeArgs {
-    /// The program to put in place, instead of the one that this command is
-    #[arg(long, value_name = "PATH")]
-    pub(crate) binary: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

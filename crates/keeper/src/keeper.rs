@@ -167,8 +167,12 @@ impl Keeper {
         for (worker, output) in outputs {
             keeper.trees.runs.keep_handed(&worker, output);
         }
-        untaken.into_iter().for_each(|signal| keeper.alarm.raise(signal, Instant::now()));
-        notices.into_iter().for_each(|state| keeper.manager.tell(state));
+        for signal in untaken {
+            keeper.alarm.raise(signal, Instant::now());
+        }
+        for state in notices {
+            keeper.manager.tell(state);
+        }
         let is_exchanged = exchange.is_some();
         if let Some(exchange) = exchange {
             keeper.take_up(exchange);

@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::handover::OUR_VARIABLES;
-use crate::link::{DESCRIPTOR_VARIABLE, Inbox, Letter, Socket};
+use crate::link::{DESCRIPTOR_VARIABLE, Inbox, Inheritance, Letter, Socket};
 use crate::patience::Patience;
-use crate::protocol::{Event, Inheritance, Launch, Request, Step};
+use crate::protocol::{Event, Launch, Request, Step};
 use crate::sys::descriptors::OpenFiles;
 use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
 use crate::sys::wait::halted;

@@ -263,15 +263,6 @@ pub enum Scope {
     Tree,
 }
 
-/// What an overseer finds on its socket when it starts, ahead of all events: a kind of message that it passes over if
-/// it does not know it, hence numbered as none of [`Event`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) enum Inheritance {
-    /// The descriptors beside it were kept for it.
-    #[n(64)]
-    Kept,
-}
-
 /// What the keeper tells.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Event {

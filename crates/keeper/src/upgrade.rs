@@ -151,7 +151,7 @@ pub(crate) fn verdict(
     bound: std::time::Duration,
 ) -> Option<String> {
     let said = String::from_utf8_lossy(said);
-    let lines = said.lines().filter(|line| !line.trim().is_empty());
+    let mut lines = said.lines().filter(|line| !line.trim().is_empty());
     if exit == Exit::Code(0) && lines.clone().any(|line| line == ACCEPTS) {
         return None;
     }
@@ -162,7 +162,7 @@ pub(crate) fn verdict(
         Exit::Signal(signal) => format!("signal {signal} ended it"),
         Exit::Unknown => "nobody saw how it ended".to_owned(),
     };
-    let last = lines.filter(|line| *line != ACCEPTS).next_back();
+    let last = lines.rfind(|line| *line != ACCEPTS);
     Some(last.map_or_else(|| how.clone(), |last| format!("{how}: {last}")))
 }
 

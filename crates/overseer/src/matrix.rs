@@ -1,8 +1,6 @@
 //! What earlier versions wrote is read by this one. `tests/vX.Y.Z` is what a version that was released left of an app that
 //! was started, scaled, stopped and restarted in part; it is never changed. A release adds a directory.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::path::{Path, PathBuf};
 
 use ganger_api::{AppFile, Place, Time};
@@ -49,7 +47,7 @@ fn a_ledger_of_each_version_gives_the_workers_that_it_had() {
         let core = Core::restore(7, Instant(0), found.records);
         let told = |group: &str, number| {
             let view = core.worker(&WorkerName::new(group, number)).unwrap();
-            (view.pid, view.why.to_string())
+            (view.pid, view.why.clone())
         };
         assert_eq!(told("web", 1), (Some(23445), "up".to_owned()));
         assert_eq!(told("web", 2), (Some(23311), "up".to_owned()));

@@ -157,19 +157,19 @@ mod tests {
         (request.is_some(), answered)
     }
 
-    fn ended(failure: Option<&str>) -> Option<Upgraded> {
+    fn ended(failure: Option<&str>) -> Upgraded {
         let failure = failure.map(str::to_owned);
-        Some(Upgraded { ticket: "a".into(), from: "1.2.3".into(), failure, is_fresh: true })
+        Upgraded { ticket: "a".into(), from: "1.2.3".into(), failure, is_fresh: true }
     }
 
     #[test]
     fn what_is_asked_again_with_its_ticket_is_answered_and_begins_nothing() {
         let mut upgrades = upgrades();
-        upgrades.welcome(ended(None));
+        upgrades.welcome(Some(ended(None)));
         let (begun, mut answered) = ask(&mut upgrades, "a");
         let Ok(Ok(Data::Upgrade(info))) = answered.try_recv() else { panic!("no answer") };
         assert_eq!((begun, info.from.as_str(), info.keeper_pid), (false, "1.2.3", 7));
-        upgrades.welcome(ended(Some("broken")));
+        upgrades.welcome(Some(ended(Some("broken"))));
         let (_, mut answered) = ask(&mut upgrades, "a");
         assert_eq!(answered.try_recv().unwrap().unwrap_err().code, ErrorCode::UpgradeFailed);
         assert!(ask(&mut upgrades, "").0, "without a ticket each is a new one");
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn how_it_ended_is_said_once() {
         let mut upgrades = upgrades();
-        assert!(upgrades.welcome(ended(None)).unwrap().starts_with("upgraded from ganger 1.2.3"));
-        let told = ended(None).map(|upgraded| Upgraded { is_fresh: false, ..upgraded });
+        assert!(upgrades.welcome(Some(ended(None))).unwrap().starts_with("upgraded from ganger 1.2.3"));
+        let told = Some(Upgraded { is_fresh: false, ..ended(None) });
         assert_eq!((upgrades.welcome(told), upgrades.welcome(None)), (None, None));
     }
 }

@@ -139,9 +139,10 @@ impl Keeper {
         let mut process = command.stdin(Stdio::piped()).stdout(its).spawn().unwrap();
         drop(command);
         assert_eq!(line(&mut watches), "watches");
-        kill_process(pid(self.overseer), Signal::KILL).unwrap();
+        // In this order: a keeper whose overseer dies starts another one, which would connect to us.
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+        kill_process(pid(self.overseer), Signal::KILL).unwrap();
         meanwhile();
         drop(process.stdin.take());
         let listener = self.listener.try_clone().unwrap();

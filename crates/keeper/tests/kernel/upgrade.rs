@@ -1,5 +1,7 @@
 //! Another program in the keeper's place, in the same process.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -104,7 +106,7 @@ fn the_same_process_goes_on_with_its_children_and_each_end_is_told_once() {
         kill_process(pid(lives), Signal::KILL).unwrap();
         match keeper.event() {
             Event::Exited { run: RunId(1), exit: Exit::Signal(9), usage, .. } => {
-                assert!(usage.max_rss_kib > 0)
+                assert!(usage.max_rss_kib > 0);
             }
             event => panic!("{event:?}"),
         }

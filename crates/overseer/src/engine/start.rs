@@ -136,15 +136,12 @@ impl Engine {
         let ended = runs.iter().filter(|report| report.exit.is_some());
         self.narrator.used(ended.map(|report| (ganger_core::RunId(report.run.0), report.usage)));
         self.decide(Input::Connected { runs: known });
-        match self.to_apply.take() {
-            Some(spec) => {
-                let command = self.owe(Owed::Nobody);
-                self.apply(command, spec);
-            }
-            None => {
-                let again = || "the overseer was started again; the workers went on".to_owned();
-                self.narrator.notice(news.unwrap_or_else(again));
-            }
+        if let Some(spec) = self.to_apply.take() {
+            let command = self.owe(Owed::Nobody);
+            self.apply(command, spec);
+        } else {
+            let again = || "the overseer was started again; the workers went on".to_owned();
+            self.narrator.notice(news.unwrap_or_else(again));
         }
     }
 
