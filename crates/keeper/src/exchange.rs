@@ -204,15 +204,16 @@ impl Keeper {
     ) -> io::Result<std::convert::Infallible> {
         let name = self.overseer.program();
         let mut baggage = self.baggage();
+        let own = program::open_own()?;
         let mut guard = None;
         if upgrade.bereaved != Bereaved::Wait {
             baggage.upgraded = upgraded(Some("the new program ended at once".to_owned()));
             guard = Some(guard::post(&mut self.spawner, handover, &baggage, upgrade, &name)?);
             self.trees.helpers.extend(guard.as_ref().map(|(pid, _)| *pid));
         }
+        // From here on nothing but the exec itself can fail.
         baggage.upgraded = upgraded(None);
-        let program = Some(program::open_own()?);
-        baggage.exchange = Some(Exchange { program, name, keep: upgrade.keep.clone(), guard });
+        baggage.exchange = Some(Exchange { program: Some(own), name, keep: upgrade.keep.clone(), guard });
         let error = handover.execute_as(&upgrade.program, &upgrade.program, &upgrade.keep, &baggage);
         if let Some((_, line)) = baggage.exchange.and_then(|exchange| exchange.guard) {
             guard::dismiss(&line);

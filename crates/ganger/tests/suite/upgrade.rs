@@ -109,11 +109,11 @@ fn workers_lines_and_those_who_follow_them_go_on_under_the_next_program_again_an
         running.wait_lines("upgraded from ganger", round);
     }
     running.signal(Signal::INT);
+    let told = events.finish(Deadline::generous()).output;
     for text in [logs.finish(Deadline::generous()).output, ended(&sandbox, running).output] {
         assert_eq!(text.matches("| ready").count(), 2, "{text}");
         assert_eq!(text.matches("| line ").count(), 4, "{text}");
     }
-    let told = events.finish(Deadline::generous()).output;
     let numbers: Vec<u64> = told
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64().unwrap())
@@ -254,7 +254,6 @@ fn in_the_background_a_program_that_ends_at_once_is_followed_by_the_old_one() {
     sandbox.run(["start", "-D"]).expect_code(0);
     let before = ["web.1", "job.1"].map(|name| pid(&sandbox, name));
     let keeper = keeper_of(&sandbox, "web.1");
-    let logs = sandbox.start(["logs", "-f"]);
     let to = ends_at_once(&sandbox);
     sandbox
         .run(["upgrade", "--binary", to.to_str().unwrap()])
@@ -265,6 +264,7 @@ fn in_the_background_a_program_that_ends_at_once_is_followed_by_the_old_one() {
     assert!(next != keeper && executed(next) == Path::new(GANGER));
     open_gate(&sandbox, "gate");
     sandbox.run(["restart", "web"]).expect_code(0);
+    let logs = sandbox.start(["logs", "-f"]);
     logs.wait_line("| line 1 of job");
     drop(logs);
     quit(&sandbox, next);
