@@ -73,9 +73,7 @@ impl Client {
     async fn recover(&mut self, request: &Request, unsent: bool) -> Result<(), ClientError> {
         match self.reconnect().await {
             Err(ClientError::NotRunning { .. }) => Err(ClientError::Ended),
-            Ok(()) if !unsent && Route::of(request.operation()).method == Method::Post => {
-                Err(ClientError::Unanswered)
-            }
+            Ok(()) if !unsent && !is_repeatable(request) => Err(ClientError::Unanswered),
             other => other,
         }
     }
@@ -128,6 +126,12 @@ impl Client {
             Err(_) => Err(ClientError::BadAnswer(format!("HTTP status {status} without an error body"))),
         }
     }
+}
+
+/// Whether a request that may have been read does no harm when it is read again: it changes nothing, or is known again.
+fn is_repeatable(request: &Request) -> bool {
+    let is_known = matches!(request, Request::Upgrade { ticket, .. } if !ticket.is_empty());
+    is_known || Route::of(request.operation()).method == Method::Get
 }
 
 /// A connection to the app's overseer, and that process.

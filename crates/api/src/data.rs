@@ -36,6 +36,8 @@ pub enum Data {
     Event(EventInfo),
     /// To [`crate::Request::Quit`].
     Quit(QuitInfo),
+    /// To [`crate::Request::Upgrade`].
+    Upgrade(UpgradeInfo),
     /// To [`crate::Request::Apps`], and to adding and removing one.
     Apps(AppsInfo),
     /// To [`crate::Request::OpenApi`].
@@ -64,6 +66,7 @@ impl Data {
             Operation::Logs => from_slice(json).map(Self::LogLine),
             Operation::Events => from_slice(json).map(Self::Event),
             Operation::Quit => from_slice(json).map(Self::Quit),
+            Operation::Upgrade => from_slice(json).map(Self::Upgrade),
             Operation::Apps | Operation::AddApp | Operation::RemoveApp => from_slice(json).map(Self::Apps),
             Operation::OpenApi => from_slice(json).map(Self::OpenApi),
             Operation::Version => from_slice(json).map(Self::Version),
@@ -488,6 +491,19 @@ pub struct QuitInfo {
     /// Those whose processes had to be killed.
     #[schemars(with = "Vec<String>")]
     pub killed: Vec<WorkerName>,
+}
+
+/// Another program is in place of the one that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UpgradeInfo {
+    /// The version before.
+    pub from: String,
+    /// The version that runs now.
+    pub to: String,
+    /// Its file.
+    pub program: PathBuf,
+    /// The keeper's process: the same as before, unless the new program ended at once and another took its place.
+    pub keeper_pid: u32,
 }
 
 /// How an app of a daemon is.

@@ -39,13 +39,15 @@ pub enum ErrorCode {
     Superseded,
     /// Some of what was asked for is no more, or damaged. The rest was given.
     Incomplete,
+    /// The new program did not take the place of the running one, which goes on.
+    UpgradeFailed,
     /// A fault of ganger's own.
     Internal,
 }
 
 impl ErrorCode {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UnknownName,
         Self::UnknownPath,
         Self::MethodNotAllowed,
@@ -62,6 +64,7 @@ impl ErrorCode {
         Self::Timeout,
         Self::Superseded,
         Self::Incomplete,
+        Self::UpgradeFailed,
         Self::Internal,
     ];
 
@@ -74,7 +77,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => 405,
             Self::NotRunning | Self::AlreadyRunning | Self::Superseded => 409,
             Self::TooLarge => 413,
-            Self::PortOutOfRange | Self::BadSpec => 422,
+            Self::PortOutOfRange | Self::BadSpec | Self::UpgradeFailed => 422,
             Self::Incomplete | Self::Internal => 500,
             Self::ShuttingDown | Self::KeeperLost => 503,
             Self::Timeout => 504,

@@ -110,6 +110,17 @@ pub(crate) struct RemoveAppBody {
     name: String,
 }
 
+/// Another program in place of the running one.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpgradeBody {
+    /// Its path: absolute.
+    program: PathBuf,
+    /// By what the one who asks knows it: asked again with the same, the answer tells how it ended.
+    #[serde(default)]
+    ticket: String,
+}
+
 /// What is asked.
 pub fn parse(parts: &HttpParts<'_>) -> Result<Request, ApiError> {
     if parts.path.len() + parts.query.len() > MAX_TARGET_BYTES {
@@ -140,6 +151,7 @@ pub fn parse(parts: &HttpParts<'_>) -> Result<Request, ApiError> {
         Operation::Logs => log_query(&query, parts).map(Request::Logs),
         Operation::Events => event_query(&query, parts).map(Request::Events),
         Operation::Quit => Ok(Request::Quit { now: optional_body::<QuitBody>(body)?.now }),
+        Operation::Upgrade => upgrade_of(body),
         Operation::Apps => Ok(Request::Apps),
         Operation::AddApp => {
             let AddAppBody { dir, name } = needed_body(body)?;
@@ -194,6 +206,9 @@ pub fn encode(request: &Request) -> HttpRequest {
             accept = accept_items(events.sse || events.follow);
         }
         Request::Quit { now } => body = json(&QuitBody { now: *now }),
+        Request::Upgrade { program, ticket } => {
+            body = json(&UpgradeBody { program: program.clone(), ticket: ticket.clone() });
+        }
     }
     let pairs: Vec<_> =
         query.iter().map(|(name, value)| format!("{name}={}", query::encode(value))).collect();
@@ -373,6 +388,17 @@ fn signal_of(body: &[u8]) -> Result<Request, ApiError> {
     let SignalBody { names, signal } = needed_body(body)?;
     let signal: Signal = signal.parse().map_err(|error| bad(format!("{error}")))?;
     Ok(Request::Signal { names: some(checked(names)?)?, signal })
+}
+
+fn upgrade_of(body: &[u8]) -> Result<Request, ApiError> {
+    let UpgradeBody { program, ticket } = needed_body(body)?;
+    if ticket.len() > MAX_NAME_BYTES {
+        return Err(too_large("the ticket", MAX_NAME_BYTES));
+    }
+    if !program.is_absolute() {
+        return Err(bad(format!("{} is no absolute path of a program", program.display())));
+    }
+    Ok(Request::Upgrade { program, ticket })
 }
 
 fn scale_of(body: &[u8]) -> Result<Request, ApiError> {

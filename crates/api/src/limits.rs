@@ -56,8 +56,9 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a client waits for a reply that comes after an effect: stopping may take as long as its timeout.
 pub const EFFECT_TIMEOUT: Duration = Duration::from_mins(30);
 
-/// How long a client waits for the next overseer of an app whose overseer has died.
-pub const OVERSEER_WAIT: Duration = Duration::from_secs(10);
+/// How long a client waits for the next overseer of an app whose overseer has died: after many deaths in a row the keeper
+/// waits 5 s itself, and a busy machine takes its time.
+pub const OVERSEER_WAIT: Duration = Duration::from_secs(30);
 
 /// How long a client waits for the end of an overseer that broke a connection.
 pub const DYING_WAIT: Duration = Duration::from_secs(2);

@@ -75,6 +75,13 @@ pub enum Request {
         /// Kill at once.
         now: bool,
     },
+    /// Put another program in place of the running one.
+    Upgrade {
+        /// Its path: absolute.
+        program: PathBuf,
+        /// By what the one who asks knows it: asked again with the same, the answer tells how it ended.
+        ticket: String,
+    },
     /// The apps of a daemon.
     Apps,
     /// Oversee another app, from now on and after each start of the daemon.
@@ -153,6 +160,7 @@ impl Request {
             Self::Logs(_) => Operation::Logs,
             Self::Events(_) => Operation::Events,
             Self::Quit { .. } => Operation::Quit,
+            Self::Upgrade { .. } => Operation::Upgrade,
             Self::Apps => Operation::Apps,
             Self::AddApp { .. } => Operation::AddApp,
             Self::RemoveApp { .. } => Operation::RemoveApp,

@@ -5,9 +5,11 @@ use schemars::{Schema, SchemaGenerator};
 use crate::LogLine;
 use crate::data::{
     AppInfo, AppsInfo, EnvInfo, EventInfo, ForwardsInfo, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
-    VersionInfo, WhyInfo, WorkersInfo,
+    UpgradeInfo, VersionInfo, WhyInfo, WorkersInfo,
 };
-use crate::http::{AddAppBody, NamesBody, QuitBody, ReloadBody, RemoveAppBody, ScaleBody, SignalBody};
+use crate::http::{
+    AddAppBody, NamesBody, QuitBody, ReloadBody, RemoveAppBody, ScaleBody, SignalBody, UpgradeBody,
+};
 
 /// The methods that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub enum Operation {
     Logs,
     Events,
     Quit,
+    Upgrade,
     Apps,
     AddApp,
     RemoveApp,
@@ -282,6 +285,14 @@ pub const ROUTES: &[Route] = &[
         "Stop every worker and end.",
         SchemaGenerator::subschema_for::<QuitBody>,
         Answer::Json(SchemaGenerator::subschema_for::<QuitInfo>),
+    ),
+    post(
+        Operation::Upgrade,
+        "/v1/upgrade",
+        "Put another program in place of the running one. The answer comes from that one, or on the next connection: ask \
+         again with the same ticket if this one breaks.",
+        SchemaGenerator::subschema_for::<UpgradeBody>,
+        Answer::Json(SchemaGenerator::subschema_for::<UpgradeInfo>),
     ),
     get(
         Operation::Apps,

@@ -1,5 +1,7 @@
 //! The words of the command line: the one definition of each command and flag.
 
+mod upgrade;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::ops::RangeInclusive;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use upgrade::UpgradeArgs;
 
 use crate::failure::USAGE;
 use crate::stamp::Stamp;
@@ -93,6 +96,8 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Stop every worker and end
     Quit(QuitArgs),
+    /// Put another ganger in place of the one that runs, and let the workers run on
+    Upgrade(UpgradeArgs),
     /// Show what this machine lets ganger do, and where its things are
     Doctor(JsonArgs),
     /// Talk to a supervisord, as its supervisorctl does; also when called by that name
@@ -108,6 +113,9 @@ pub(crate) enum Command {
     /// The process that holds the workers of an app in the background; `start -D` starts it
     #[command(hide = true)]
     Keeper(InnerArgs),
+    /// Says whether this program could take the place of a keeper, which starts it; `upgrade` asks for that
+    #[command(hide = true)]
+    Attempt(InnerArgs),
 }
 
 /// What is said about the spec beside its files.

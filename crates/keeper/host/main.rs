@@ -10,6 +10,7 @@
 //!   this status.
 //! - `keeper-host adopt SOCKET CGROUP RUN WORKER PID STARTED TAG`: watches that run, reads its stdin to the end, and
 //!   becomes a keeper that is handed it. The CGROUP may be empty.
+//! - `keeper-host attempt`: says that it can take a keeper's place if it can read what it would be handed.
 //! - `keeper-host state`: prints its descriptors, blocked and ignored signals, session and process group.
 //! - `keeper-host limit NEEDED`: raises its limit of descriptors, prints the limit that it has then.
 //! - `keeper-host attached PROGRAM ARG…`: runs it in this terminal, prints whom it killed.
@@ -24,8 +25,8 @@ use std::process::{ExitCode, exit};
 use std::time::Duration;
 
 use ganger_keeper::{
-    HandedRun, Handover, KEPT_MAX, Launch, Link, OverseerCommand, Patience, RunId, Usage, keep,
-    keep_patiently, raise_descriptor_limit, run_attached, watch,
+    HandedRun, Handover, KEPT_MAX, Launch, Link, OverseerCommand, Patience, RunId, keep, keep_patiently,
+    raise_descriptor_limit, run_attached, watch,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
@@ -39,6 +40,9 @@ const HASTY: Patience = Patience {
     farewell: Duration::from_millis(100),
     stopped: Duration::from_millis(100),
     unread: Duration::from_millis(100),
+    attempt: Duration::from_secs(2),
+    trial: Duration::from_secs(2),
+    stand_by: Duration::from_secs(5),
 };
 
 fn main() -> ExitCode {
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Some("farewell") => keep_with("leave", args),
         Some("leave") => leave(&args[0]),
         Some("overseer") => oversee(&args[0]),
+        Some("attempt") => attempt(),
         Some("state") => state(),
         Some("limit") => limit(&args[0]),
         Some("attached") => attached(args),
@@ -73,22 +78,21 @@ fn keep_with(mode: &str, args: Vec<OsString>) -> ExitCode {
     })
 }
 
+fn attempt() -> ExitCode {
+    match ganger_keeper::attempt() {
+        Ok(runs) => println!("{runs} runs\n{}", ganger_keeper::ACCEPTS),
+        Err(error) => println!("{error}"),
+    }
+    ExitCode::SUCCESS
+}
+
 fn adopt(args: &[OsString]) -> ExitCode {
     let text = |index: usize| args[index].to_string_lossy().into_owned();
     let number = |index: usize| text(index).parse::<u64>().unwrap_or_else(|_| exit(64));
     let (run, pid) = (RunId(number(2)), u32::try_from(number(4)).unwrap_or_else(|_| exit(64)));
     let started = number(5);
     let processes = watch(pid, started).map(|process| (run, process)).into_iter().collect();
-    let handed = HandedRun {
-        run,
-        worker: text(3),
-        pid,
-        started,
-        tag: text(6),
-        exit: None,
-        usage: Usage::default(),
-        leftovers: Vec::new(),
-    };
+    let handed = HandedRun { run, worker: text(3), pid, started, tag: text(6), ..HandedRun::default() };
     let cgroup = Some(args[1].clone().into()).filter(|path: &PathBuf| !path.as_os_str().is_empty());
     let handover = Handover { runs: vec![handed], cgroup, processes, ..Handover::default() };
     println!("watches");

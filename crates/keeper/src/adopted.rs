@@ -70,6 +70,13 @@ impl Adopted {
         self.mains.is_empty()
     }
 
+    /// Descriptors of the main processes, for whoever watches them next. One that there is no room for is opened
+    /// again there, if the process lives.
+    pub(crate) fn processes(&self) -> Vec<(RunId, OwnedFd)> {
+        let copies = self.mains.iter().map(|(run, (process, _))| Some((*run, process.try_clone().ok()?)));
+        copies.flatten().collect()
+    }
+
     /// What happened since the last look.
     pub(crate) fn changes(&mut self) -> Vec<Change> {
         let mut ready: Vec<Event> = Vec::with_capacity(ENDS_MAX);

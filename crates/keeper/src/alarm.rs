@@ -50,6 +50,11 @@ impl Alarm {
         self.hurry &= signal != libc::SIGINT;
     }
 
+    /// What nobody has acted on.
+    pub(crate) fn untaken(&self) -> Vec<i32> {
+        self.untaken.keys().copied().collect()
+    }
+
     /// Another overseer: it must be told again what the last one did not take.
     pub(crate) fn tell_again(&mut self) {
         self.untold.extend(self.untaken.keys());

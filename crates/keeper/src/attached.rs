@@ -93,15 +93,8 @@ fn attached(launch: &Launch, set: &Set) -> Result<Ended, Failure> {
     let failed = |errno| Failure { step: Step::Fork, errno };
     let heard = signals::Descriptor::open(set).map_err(failed)?;
     signals::become_subreaper().map_err(failed)?;
-    let setting = Setting {
-        session: false,
-        stdio: None,
-        fourth: None,
-        cgroup: None,
-        ignore: &[],
-        open_files: None,
-        witnesses: libc::STDERR_FILENO,
-    };
+    let setting =
+        Setting { session: false, stdio: None, witnesses: libc::STDERR_FILENO, ..Setting::default() };
     let pid = Spawner::new().map_err(failed)?.spawn(launch, setting)?;
     let mut ended = None;
     while ended.is_none() {

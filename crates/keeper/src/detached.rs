@@ -55,11 +55,8 @@ fn detached(launch: &Launch) -> Result<Detached, Failure> {
     let setting = Setting {
         session: true,
         stdio: Some([null.as_fd(); 3]),
-        fourth: None,
-        cgroup: None,
-        ignore: &[],
-        open_files: None,
         witnesses: libc::STDERR_FILENO,
+        ..Setting::default()
     };
     let failed = |errno| Failure { step: Step::Fork, errno };
     let pid = Spawner::new().map_err(failed)?.spawn(launch, setting)?;

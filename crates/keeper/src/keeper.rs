@@ -12,7 +12,8 @@ use rustix::io::Errno;
 use crate::alarm::Alarm;
 use crate::capabilities::{self, Capabilities};
 use crate::cgroup::Cgroups;
-use crate::handover::Handover;
+use crate::guard::{self, Duty};
+use crate::handover::{Baggage, Handover};
 use crate::link::{Letter, Message};
 use crate::manager::Manager;
 use crate::overseer::{Overseer, OverseerCommand};
@@ -22,10 +23,12 @@ use crate::protocol::{Event, Launch, MESSAGES_MAX, Process, Request, RunId, Scop
 use crate::runs::{Hold, Run};
 use crate::sys::Failure;
 use crate::sys::descriptors::{self, OpenFiles};
+use crate::sys::program::take_own_name;
 use crate::sys::signals::{self, Set};
 use crate::sys::spawn::{Setting, Spawner};
 use crate::sys::wait::{Ended, Reaped, reap};
 use crate::trees::{Reached, Trees};
+use crate::upgrade::{Stage, Upgraded};
 
 /// Signals that arrive on a descriptor.
 const HEARD: [i32; 7] =
@@ -54,16 +57,20 @@ pub fn keep(overseer: OverseerCommand) -> u8 {
 
 /// The same with other bounds for its waits.
 pub fn keep_patiently(overseer: OverseerCommand, patience: Patience) -> u8 {
-    let begun = Handover::from_env().and_then(|handed| {
-        let (handover, open_files) = handed.unwrap_or_default();
-        Keeper::begin(overseer, patience, handover, open_files)
+    let handed = Handover::from_env().and_then(|handed| {
+        let (mut handover, baggage) = handed.unwrap_or_default();
+        Ok((guard::stand_by(&mut handover, &patience)?, handover, baggage))
     });
-    lived(begun)
+    lived(match handed {
+        Ok((Duty::End(status), ..)) => return status,
+        Ok((Duty::Keep, handover, baggage)) => Keeper::begin(overseer, patience, handover, baggage),
+        Err(error) => Err(error),
+    })
 }
 
 /// The same for an app whose keeper and overseer are gone while some of its runs live.
 pub fn keep_on(overseer: OverseerCommand, handover: Handover) -> u8 {
-    lived(Keeper::begin(overseer, Patience::default(), handover, None))
+    lived(Keeper::begin(overseer, Patience::default(), handover, Baggage::default()))
 }
 
 fn lived(begun: io::Result<Keeper>) -> u8 {
@@ -83,7 +90,7 @@ enum News {
 }
 
 /// How it comes to an end.
-enum Course {
+pub(crate) enum Course {
     /// Not yet.
     Keep,
     /// The overseer has said that all is done, and is to end until then.
@@ -94,22 +101,25 @@ enum Course {
     End { status: u8 },
 }
 
-struct Keeper {
+pub(crate) struct Keeper {
     signals: signals::Descriptor,
-    spawner: Spawner,
-    open_files: OpenFiles,
+    pub(crate) spawner: Spawner,
+    pub(crate) open_files: OpenFiles,
     /// The first of the [`SPARE`] descriptors.
     spare_from: RawFd,
     capabilities: Capabilities,
-    trees: Trees,
-    overseer: Overseer,
+    pub(crate) trees: Trees,
+    pub(crate) overseer: Overseer,
     news: VecDeque<News>,
     /// More children may have ended than were reaped.
     unreaped: bool,
-    alarm: Alarm,
-    manager: Manager,
-    course: Course,
-    patience: Patience,
+    pub(crate) alarm: Alarm,
+    pub(crate) manager: Manager,
+    pub(crate) course: Course,
+    pub(crate) patience: Patience,
+    /// How far an upgrade has come, and how the latest one ended.
+    pub(crate) stage: Stage,
+    pub(crate) upgraded: Option<Upgraded>,
 }
 
 impl Keeper {
@@ -117,12 +127,14 @@ impl Keeper {
         command: OverseerCommand,
         patience: Patience,
         handover: Handover,
-        open_files: Option<OpenFiles>,
+        baggage: Baggage,
     ) -> io::Result<Self> {
         let set = Set::of(&HEARD);
         set.block();
+        take_own_name();
         let signals = signals::Descriptor::open(&set)?;
         signals::become_subreaper()?;
+        let Baggage { open_files, signals: untaken, notices, upgraded, exchange } = baggage;
         let open_files = open_files.unwrap_or_else(descriptors::limits_at_birth);
         descriptors::raise_limit();
         let spare_from = descriptors::limit().saturating_sub(SPARE);
@@ -142,20 +154,35 @@ impl Keeper {
             trees: Trees::new(cgroups.ok()),
             overseer: Overseer::new(command, open_files, patience, kept)?,
             news: VecDeque::new(),
-            unreaped: false,
+            // Whose end the program before in this process was told of, it may not have reaped.
+            unreaped: true,
             alarm,
             manager: Manager::of_environment(),
             course: Course::Keep,
             patience,
+            stage: Stage::Idle,
+            upgraded,
         };
         // Runs that live already are not ended because their first overseer here never said a word.
-        keeper.overseer.ever_greeted = !runs.is_empty();
+        keeper.overseer.ever_greeted = !runs.is_empty() || exchange.is_some();
         keeper.trees.take_over(runs, processes)?;
         for (worker, output) in outputs {
             keeper.trees.runs.keep_handed(&worker, output);
         }
+        for signal in untaken {
+            keeper.alarm.raise(signal, Instant::now());
+        }
+        for state in notices {
+            keeper.manager.tell(state);
+        }
+        let is_exchanged = exchange.is_some();
+        if let Some(exchange) = exchange {
+            keeper.take_up(exchange);
+        }
         match keeper.overseer.start(&mut keeper.spawner) {
             Ok(pid) => keeper.trees.overseer = Some(pid),
+            // It is tried again, or the program before is.
+            Err(_) if is_exchanged => {}
             Err(failure) => return Err(io::Error::other(keeper.overseer.explain(failure))),
         }
         Ok(keeper)
@@ -188,7 +215,10 @@ impl Keeper {
             Course::Keep | Course::End { .. } => self.alarm.due(&self.patience).map(|due| due.at),
             Course::Quit { until, .. } | Course::Stop { until, .. } => Some(until),
         };
-        [course, self.overseer.again_at(), self.overseer.kill_at()].into_iter().flatten().min()
+        [course, self.overseer.again_at(), self.overseer.kill_at(), self.stage.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn wait(&self) {
@@ -246,6 +276,8 @@ impl Keeper {
             };
             if self.overseer.pid() == Some(ended.pid) {
                 self.overseer_ended(&ended);
+            } else if self.helper_ended(&ended) {
+                // It was no run's.
             } else if let Some(run) = self.trees.ended(&ended) {
                 self.news.push_back(News::Exited(run));
             } else {
@@ -271,6 +303,7 @@ impl Keeper {
         } else if !self.overseer.ever_greeted {
             self.course = Course::End { status: ended.exit.status() };
         }
+        self.step_on();
     }
 
     fn act_on_time(&mut self) {
@@ -287,6 +320,7 @@ impl Keeper {
             }
             Course::Quit { .. } | Course::Stop { .. } | Course::End { .. } => {}
         }
+        self.upgrade_on_time(now);
         if self.overseer.kill_at().is_some_and(|at| at <= now) {
             self.overseer.kill();
         }
@@ -427,6 +461,9 @@ impl Keeper {
                 self.overseer.tell(Event::Swept { id, killed });
             }
             Request::Notify { state } => self.manager.tell(state),
+            Request::Upgrade { id, upgrade } => self.try_out(id, upgrade),
+            Request::Yielded => self.yielded(),
+            Request::Settled => self.settled(),
             Request::Quit { status } => {
                 // Nobody reads on. Now there is time for it, while the overseer ends.
                 self.trees.runs.release_all();
@@ -443,6 +480,7 @@ impl Keeper {
             keeper_pid: std::process::id(),
             capabilities: self.capabilities.clone(),
             runs: self.trees.runs.report(),
+            upgraded: self.upgraded.clone(),
         });
     }
 
@@ -460,11 +498,10 @@ impl Keeper {
         let setting = Setting {
             session: true,
             stdio: Some([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]),
-            fourth: None,
             cgroup: cgroup.as_ref().map(AsFd::as_fd),
-            ignore: &[],
             open_files: Some(self.open_files),
             witnesses: self.overseer.witnesses(),
+            ..Setting::default()
         };
         let tick = processes::ticks();
         let spawned = self.spawner.spawn(launch, setting);

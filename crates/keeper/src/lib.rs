@@ -11,6 +11,8 @@ mod capabilities;
 mod cgroup;
 mod codec;
 mod detached;
+mod exchange;
+mod guard;
 mod handover;
 mod keeper;
 mod link;
@@ -26,13 +28,14 @@ mod survivors;
 mod sys;
 mod take_over;
 mod trees;
+mod upgrade;
 
 pub use adopted::{lives, watch};
 pub use attached::{Ended, SpawnError, run_attached};
 pub use capabilities::{Capabilities, capabilities};
 pub use cgroup::RunCgroups;
 pub use detached::{Detached, Happened, detach};
-pub use handover::{HandedRun, Handover, is_handed_over};
+pub use handover::{HandedRun, Handover, attempt, is_handed_over};
 pub use keeper::{keep, keep_on, keep_patiently};
 pub use link::{DESCRIPTOR_VARIABLE, Link};
 pub use manager::SOCKET_VARIABLE;
@@ -46,9 +49,12 @@ pub use protocol::{
 };
 pub use survivors::{Survivor, cgroups_of, survivors};
 pub use sys::descriptors::raise_descriptor_limit;
+pub use sys::program::take_own_name;
 pub use sys::signals::{Signals, ignore_terminal_signals};
 pub use sys::sockets::outstanding;
 pub use sys::users::{LookupError, lookup_group, lookup_user};
+
+pub use upgrade::{ACCEPTS, Bereaved, Upgrade, Upgraded};
 
 /// The variable that marks every process of a run.
 pub const TAG_VARIABLE: &str = "GANGER_RUN";

@@ -13,9 +13,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
-use crate::protocol::{
-    BODY_MAX, DESCRIPTORS_MAX, Event, INLINE_MAX, Inheritance, MESSAGES_MAX, Request, VERSION,
-};
+use crate::protocol::{BODY_MAX, DESCRIPTORS_MAX, Event, INLINE_MAX, MESSAGES_MAX, Request, VERSION};
 use crate::sys;
 
 /// The variable that tells an overseer which descriptor is its end of the socket.
@@ -28,6 +26,15 @@ const INLINE: u16 = 0;
 const IN_MEMORY_FILE: u16 = 1;
 const SEALS: SealFlags =
     SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
+
+/// What an overseer finds on its socket when it starts, ahead of all events: a kind of message that it passes over if
+/// it does not know it, hence numbered as none of [`Event`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Inheritance {
+    /// The descriptors beside it were kept for it.
+    #[n(64)]
+    Kept,
+}
 
 /// The overseer's end. It never blocks: wait with `poll` or the like on its descriptor.
 #[derive(Debug)]

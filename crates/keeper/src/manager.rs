@@ -62,6 +62,11 @@ impl Manager {
         }
     }
 
+    /// What it was not told yet, the oldest first.
+    pub(crate) fn waiting(&self) -> Vec<String> {
+        self.waiting.iter().cloned().collect()
+    }
+
     /// What to wait on until it takes more.
     pub(crate) fn interest(&self) -> Option<&UnixDatagram> {
         self.socket.as_ref().filter(|_| !self.waiting.is_empty())

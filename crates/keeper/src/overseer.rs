@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::handover::HANDOVER_VARIABLE;
-use crate::link::{DESCRIPTOR_VARIABLE, Inbox, Letter, Socket};
+use crate::handover::OUR_VARIABLES;
+use crate::link::{DESCRIPTOR_VARIABLE, Inbox, Inheritance, Letter, Socket};
 use crate::patience::Patience;
-use crate::protocol::{Event, Inheritance, Launch, Request, Step};
+use crate::protocol::{Event, Launch, Request, Step};
 use crate::sys::descriptors::OpenFiles;
 use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
 use crate::sys::wait::halted;
-use crate::sys::{Failure, signals};
+use crate::sys::{Failure, program, signals};
 
 /// While this many answers wait to be read, no request is taken.
 const OUTBOX_MAX: usize = 64;
@@ -26,7 +26,7 @@ const DESCRIPTOR: i32 = 3;
 /// How to start the overseer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverseerCommand {
-    /// The program.
+    /// By what name it is started: the program is that of the keeper itself, whatever is at its path by then.
     pub program: PathBuf,
     /// Its arguments, without the program's own name.
     pub args: Vec<OsString>,
@@ -40,7 +40,7 @@ pub(crate) struct Overseer {
     open_files: OpenFiles,
     process: Option<Living>,
     /// What came with the latest hello.
-    kept: Vec<OwnedFd>,
+    pub(crate) kept: Vec<OwnedFd>,
     backoff: Backoff,
     patience: Patience,
     again_at: Option<Instant>,
@@ -81,14 +81,7 @@ impl Overseer {
         patience: Patience,
         kept: Vec<OwnedFd>,
     ) -> io::Result<Self> {
-        let unrelated =
-            |(name, _): &(OsString, OsString)| name != DESCRIPTOR_VARIABLE && name != HANDOVER_VARIABLE;
-        let entry = |(mut name, value): (OsString, OsString)| {
-            name.push("=");
-            name.push(value);
-            name
-        };
-        let mut env: Vec<OsString> = std::env::vars_os().filter(unrelated).map(entry).collect();
+        let mut env = program::environment(&OUR_VARIABLES);
         env.push(format!("{DESCRIPTOR_VARIABLE}={DESCRIPTOR}").into());
         let mut argv = vec![command.program.into_os_string()];
         argv.extend(command.args);
@@ -127,16 +120,15 @@ impl Overseer {
             ours.send(0, &Inheritance::Kept, &kept).map_err(|error| failed(&error))?;
         }
         let setting = Setting {
-            session: false,
-            stdio: None,
+            own_program: true,
             fourth: Some(its.descriptor()),
-            cgroup: None,
             ignore: OVERSEER_IGNORES,
             open_files: Some(self.open_files),
             witnesses: self
                 .kept
                 .iter()
                 .fold(libc::STDERR_FILENO, |highest, one| highest.max(one.as_raw_fd())),
+            ..Setting::default()
         };
         let pid = spawner.spawn(&self.launch, setting)?;
         let outbox = VecDeque::new();
@@ -298,6 +290,11 @@ impl Overseer {
             process.unread_until = None;
             process.outbox.clear();
         }
+    }
+
+    /// By what name it is started.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.launch.argv.first().map(PathBuf::from).unwrap_or_default()
     }
 
     /// What to say when not even the first one could be started.

@@ -19,6 +19,13 @@ pub struct Patience {
     pub stopped: Duration,
     /// An overseer reads something while its socket is full, before it is killed and another one started.
     pub unread: Duration,
+    /// A program that is tried out says that it can take the keeper's place.
+    pub attempt: Duration,
+    /// The overseer of a program that took the keeper's place has taken up all, before the program before it is executed
+    /// again.
+    pub trial: Duration,
+    /// The keeper shows that it lives, while another process stands by to take its place.
+    pub stand_by: Duration,
 }
 
 impl Default for Patience {
@@ -31,6 +38,9 @@ impl Default for Patience {
             farewell: Duration::from_secs(2),
             stopped: Duration::from_secs(2),
             unread: Duration::from_secs(10),
+            attempt: Duration::from_secs(10),
+            trial: Duration::from_secs(30),
+            stand_by: Duration::from_secs(90),
         }
     }
 }

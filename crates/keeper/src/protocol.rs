@@ -9,6 +9,7 @@ use minicbor::{Decode, Encode};
 
 use crate::capabilities::Capabilities;
 use crate::codec;
+use crate::upgrade::{Upgrade, Upgraded};
 
 /// The version of this protocol.
 pub const VERSION: u16 = 1;
@@ -26,7 +27,7 @@ pub const KEPT_MAX: usize = DESCRIPTORS_MAX;
 pub const NAMES_MAX: usize = 256;
 
 /// One life of a worker, as the overseer numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct RunId(#[n(0)] pub u64);
 
@@ -126,18 +127,40 @@ pub enum Request {
         #[n(0)]
         state: String,
     },
+    /// Try out another program, and execute it over the keeper if it proves itself: the rules are those of
+    /// [`Upgrade`].
+    #[n(9)]
+    Upgrade {
+        /// Comes back with `Tried`.
+        #[n(0)]
+        id: u64,
+        /// What to execute, and how.
+        #[n(1)]
+        upgrade: Upgrade,
+    },
+    /// After `Tried` without a failure: all is settled, and this overseer may be ended.
+    #[n(10)]
+    Yielded,
+    /// This overseer has taken up all that there is: a program on trial is accepted.
+    #[n(11)]
+    Settled,
 }
 
 impl Request {
     /// The number that comes back with the answer; 0 where none is due.
     pub fn id(&self) -> u64 {
         match self {
-            Self::Spawn { id, .. } | Self::Signal { id, .. } | Self::Sweep { id } => *id,
+            Self::Spawn { id, .. }
+            | Self::Signal { id, .. }
+            | Self::Sweep { id }
+            | Self::Upgrade { id, .. } => *id,
             Self::Hello { .. }
             | Self::Acknowledge { .. }
             | Self::Release { .. }
             | Self::Taken { .. }
             | Self::Notify { .. }
+            | Self::Yielded
+            | Self::Settled
             | Self::Quit { .. } => 0,
         }
     }
@@ -240,15 +263,6 @@ pub enum Scope {
     Tree,
 }
 
-/// What an overseer finds on its socket when it starts, ahead of all events: a kind of message that it passes over if
-/// it does not know it, hence numbered as none of [`Event`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) enum Inheritance {
-    /// The descriptors beside it were kept for it.
-    #[n(64)]
-    Kept,
-}
-
 /// What the keeper tells.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Event {
@@ -267,6 +281,9 @@ pub enum Event {
         /// Every run that is not forgotten.
         #[n(3)]
         runs: Vec<RunReport>,
+        /// How the latest attempt to put another program in the keeper's place ended, if there was one.
+        #[n(4)]
+        upgraded: Option<Upgraded>,
     },
     /// The program of the run is executing.
     #[n(1)]
@@ -370,6 +387,17 @@ pub enum Event {
         #[n(1)]
         errno: i32,
     },
+    /// A program was tried out.
+    #[n(9)]
+    Tried {
+        /// The request.
+        #[n(0)]
+        id: u64,
+        /// Why it cannot take the keeper's place: nothing was changed. If it can, the overseer settles what is under way
+        /// and says `Yielded`, within [`crate::Patience::quit`].
+        #[n(1)]
+        failure: Option<String>,
+    },
 }
 
 impl Event {
@@ -380,6 +408,7 @@ impl Event {
             | Self::SpawnFailed { id, .. }
             | Self::Signalled { id, .. }
             | Self::Swept { id, .. }
+            | Self::Tried { id, .. }
             | Self::Rejected { id, .. } => *id,
             Self::Welcome { .. } | Self::Exited { .. } | Self::Emptied { .. } | Self::Signal { .. } => 0,
         }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::fstat;
 use rustix::io::fcntl_dupfd_cloexec;
 
+use crate::handover::HandedRun;
 use crate::processes::Snapshot;
 use crate::protocol::{Exit, NAMES_MAX, Process, RunId, RunReport, Usage};
 
@@ -60,6 +61,29 @@ impl Run {
         !self.adopted || Snapshot::of(self.pid).is_some_and(|process| process.started == self.started)
     }
 
+    fn handed(&self, run: RunId) -> HandedRun {
+        let RunReport { run, worker, pid, started, exit, usage, leftovers, tag } = self.report(run);
+        let seen = match &self.hold {
+            Hold::Cgroup => Vec::new(),
+            Hold::Walk { seen } => seen.iter().copied().collect(),
+        };
+        let (condemned, acknowledged, is_child) = (self.condemned, self.acknowledged, !self.adopted);
+        HandedRun {
+            run,
+            worker,
+            pid,
+            started,
+            tag,
+            exit,
+            usage,
+            leftovers,
+            condemned,
+            acknowledged,
+            seen,
+            is_child,
+        }
+    }
+
     fn report(&self, run: RunId) -> RunReport {
         let leftovers = match &self.end {
             Some(end) if !end.empty => end.leftovers.clone(),
@@ -80,8 +104,8 @@ impl Run {
 
 /// The descriptors of a worker's output: what it wrote and nobody read lives as long as these.
 struct Kept {
-    _stdout: OwnedFd,
-    _stderr: Option<OwnedFd>,
+    stdout: OwnedFd,
+    stderr: Option<OwnedFd>,
 }
 
 /// All runs.
@@ -114,13 +138,31 @@ impl Runs {
     /// Keeps the output descriptors of a worker, in place of those of its run before.
     pub(crate) fn keep(&mut self, worker: &str, stdout: OwnedFd, stderr: OwnedFd) {
         let other = !same_file(&stdout, &stderr);
-        let kept = Kept { _stdout: out_of_the_way(stdout), _stderr: other.then(|| out_of_the_way(stderr)) };
+        let kept = Kept { stdout: out_of_the_way(stdout), stderr: other.then(|| out_of_the_way(stderr)) };
         self.kept.insert(worker.into(), kept);
     }
 
-    /// Keeps a descriptor of the output of a worker that was handed over.
+    /// Keeps a descriptor of the output of a worker that was handed over. There may be one for each stream.
     pub(crate) fn keep_handed(&mut self, worker: &str, output: OwnedFd) {
-        self.kept.insert(worker.into(), Kept { _stdout: output, _stderr: None });
+        match self.kept.get_mut(worker) {
+            Some(kept) => kept.stderr = Some(output),
+            None => drop(self.kept.insert(worker.into(), Kept { stdout: output, stderr: None })),
+        }
+    }
+
+    /// Gives away the descriptors that are kept, by worker.
+    pub(crate) fn take_kept(&mut self) -> Vec<(String, OwnedFd)> {
+        let kept = std::mem::take(&mut self.kept).into_iter();
+        kept.flat_map(|(worker, Kept { stdout, stderr })| {
+            let both = [Some(stdout), stderr].into_iter().flatten();
+            both.map(move |one| (worker.to_string(), one))
+        })
+        .collect()
+    }
+
+    /// All runs, as the next program in this process or another keeper takes them over.
+    pub(crate) fn handed(&self) -> Vec<HandedRun> {
+        self.by_id.iter().map(|(id, run)| run.handed(*id)).collect()
     }
 
     /// Closes the descriptors that are kept for a worker.

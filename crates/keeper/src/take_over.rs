@@ -29,15 +29,18 @@ impl Trees {
     }
 
     fn take_over_one(&mut self, handed: HandedRun, process: Option<OwnedFd>) -> io::Result<()> {
-        let HandedRun { run: id, worker, pid, started, tag, exit, usage, leftovers } = handed;
+        let HandedRun { run: id, worker, pid, started, tag, exit, usage, leftovers, .. } = handed;
+        let HandedRun { condemned, acknowledged, seen, is_child, .. } = handed;
         // A number is given again to the main process of no other run, but a table may be wrong.
         if id.0 == 0 || self.runs.refuses(id, &worker) {
             return Ok(());
         }
         let main = Snapshot::of(pid).filter(|main| main.started == started);
-        let adopted = main.as_ref().is_none_or(|main| main.parent != std::process::id());
+        let is_ours = main.as_ref().map_or(is_child, |main| main.parent == std::process::id());
+        let adopted = !is_ours;
         let held = self.cgroups.as_ref().is_some_and(|cgroups| cgroups.has(id));
-        let hold = if held { Hold::Cgroup } else { Hold::Walk { seen: HashSet::new() } };
+        let hold =
+            if held { Hold::Cgroup } else { Hold::Walk { seen: seen.into_iter().collect::<HashSet<_>>() } };
         let end = exit.map(|exit| End { exit, usage, leftovers, empty: false });
         let ended = end.is_some();
         self.runs.add(
@@ -50,14 +53,18 @@ impl Trees {
                 hold,
                 adopted,
                 end,
-                condemned: false,
-                acknowledged: false,
+                condemned,
+                acknowledged,
             },
         );
         if adopted && self.adopted.is_none() {
             self.adopted = Some(Adopted::new()?);
         }
         if ended {
+            if held && let Some(cgroups) = &mut self.cgroups {
+                // Where it cannot be watched, the next end of an orphan makes us look again.
+                let _ = cgroups.watch(id);
+            }
             self.recheck();
         } else if adopted {
             self.watch_main(id, process, (pid, started))?;

@@ -39,6 +39,8 @@ pub(crate) struct Trees {
     pub(crate) cgroups: Option<Cgroups>,
     /// Not a stranger, though a child of ours.
     pub(crate) overseer: Option<u32>,
+    /// Nor are those that an upgrade needs.
+    pub(crate) helpers: BTreeSet<u32>,
     /// Watches what is no child of ours; none while there is nothing to watch.
     pub(crate) adopted: Option<Adopted>,
     /// Cgroups in which nothing is listed any more, but which the kernel does not yet let go.
@@ -55,6 +57,7 @@ impl Trees {
             runs: Runs::default(),
             cgroups,
             overseer: None,
+            helpers: BTreeSet::new(),
             adopted: None,
             litter: Vec::new(),
             half_told: BTreeSet::new(),
@@ -63,7 +66,8 @@ impl Trees {
 
     /// Our children that are neither a run nor the overseer: orphans of some run.
     fn strangers(&self) -> Vec<Snapshot> {
-        let known = |pid: &u32| self.runs.is_main(*pid) || self.overseer == Some(*pid);
+        let known =
+            |pid: &u32| self.runs.is_main(*pid) || self.overseer == Some(*pid) || self.helpers.contains(pid);
         let children = processes::children(std::process::id());
         children.into_iter().filter(|pid| !known(pid)).filter_map(Snapshot::of).collect()
     }

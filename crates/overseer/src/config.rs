@@ -10,6 +10,8 @@ use ganger_logs::{Limits, Store};
 use ganger_spec::{LoadError, Loaded};
 use tokio::sync::mpsc;
 
+use crate::Successor;
+
 /// What an overseer is given.
 pub struct Config {
     /// Under which name an office oversees it; none if it is the only app.
@@ -18,6 +20,8 @@ pub struct Config {
     pub life: Life,
     /// Who goes on with the runs when the keeper is killed. None for an app that ends with its keeper.
     pub heir: Option<Heir>,
+    /// How another program takes the place of this one. None for one of several apps.
+    pub successor: Option<Successor>,
     /// Where the app's socket, ledger and logs are.
     pub place: Place,
     /// What of the environment decides where things are.

@@ -30,6 +30,7 @@ use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::narrator::Narrator;
 use crate::supervisor::{Called, Reread};
+use crate::upgrade::Upgrades;
 use crate::wishes::WishFile;
 use crate::{Config, Error, Heir, Life, clock};
 
@@ -73,6 +74,7 @@ pub(crate) struct Engine {
     /// An operator asked for something since the wishes were last kept.
     wishes_stale: bool,
     herald: Herald,
+    upgrades: Upgrades,
     pub(crate) launcher: Launcher,
     pub(crate) load: Box<Load>,
     owed: BTreeMap<CommandId, Owed>,
@@ -194,9 +196,14 @@ impl Engine {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Welcome { runs, capabilities, .. } => {
+            Event::Welcome { runs, capabilities, upgraded, .. } => {
                 self.hands.welcome(&runs, capabilities.cgroup.map(PathBuf::from));
-                self.connected(&runs);
+                let news = self.upgrades.welcome(upgraded);
+                let is_on_trial = news.is_some();
+                self.connected(&runs, news);
+                if is_on_trial {
+                    self.hands.ask(ganger_keeper::Request::Settled);
+                }
             }
             Event::Spawned { run, pid, .. } => {
                 let run = ganger_core::RunId(run.0);
@@ -231,11 +238,26 @@ impl Engine {
                 }
             }
             Event::Signal { signal } => self.signalled(signal),
+            Event::Tried { failure, .. } => {
+                if self.upgrades.tried(failure) {
+                    self.make_way();
+                }
+            }
             Event::Rejected { id, errno } => {
                 let error = io::Error::from_raw_os_error(errno);
                 self.narrator.notice(format!("the keeper did not take request {id}: {error}"));
             }
         }
+    }
+
+    /// Another program takes our place: what is under way is settled, then the keeper ends this process.
+    fn make_way(&mut self) {
+        self.narrator.notice("another ganger takes the place of this one".to_owned());
+        self.settle();
+        self.forwards.finish();
+        let told = self.herald.exchanging();
+        self.tell_manager(told);
+        self.hands.ask(ganger_keeper::Request::Yielded);
     }
 
     /// Somebody sent the keeper a signal.

@@ -55,6 +55,11 @@ impl Watchdog {
     }
 }
 
+/// What a manager is told while it is to wait for another `READY=1`.
+pub(crate) fn reloading() -> String {
+    format!("RELOADING=1\nMONOTONIC_USEC={}", clock::now().0 / 1_000)
+}
+
 /// Whether a manager listens.
 fn is_wanted() -> bool {
     std::env::var_os(ganger_keeper::SOCKET_VARIABLE).is_some_and(|socket| !socket.is_empty())
@@ -123,7 +128,12 @@ impl Herald {
             return None;
         }
         self.reload = Some(command);
-        Some(format!("RELOADING=1\nMONOTONIC_USEC={}", clock::now().0 / 1_000))
+        Some(reloading())
+    }
+
+    /// Another program takes our place; it says when it is ready.
+    pub(crate) fn exchanging(&self) -> Option<String> {
+        (self.is_wanted && self.stage == Stage::Ready).then(reloading)
     }
 
     /// A command is carried out.

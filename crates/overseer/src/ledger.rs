@@ -157,6 +157,12 @@ pub(crate) fn owner(path: &Path) -> Option<Owner> {
     serde_json::from_slice(&first).ok()
 }
 
+/// Whether this version can read the ledger there, whosever it is. Nothing is changed.
+pub(crate) fn check(path: &Path) -> Result<(), String> {
+    let owner = owner(path).ok_or_else(|| "line 1 does not say whose it is".to_owned())?;
+    read(path, &owner).damage.map_or(Ok(()), Err)
+}
+
 /// Puts a ledger with just these in place of the one that is there; the file, open at its end, and its size.
 fn write_whole(
     path: &Path,

@@ -21,6 +21,8 @@ mod launch;
 mod lease;
 mod ledger;
 mod lines;
+#[cfg(test)]
+mod matrix;
 mod narrator;
 mod office;
 mod output;
@@ -31,6 +33,7 @@ mod stats;
 mod streams;
 mod supervisor;
 mod survivors;
+mod upgrade;
 mod views;
 mod wishes;
 
@@ -38,8 +41,9 @@ pub use config::{Config, Heir, Life, Line, Load, MakeViewer, Messenger, Reading,
 pub use error::Error;
 pub use launch::{environment, launch_of};
 pub use lines::{api_line, incomplete, is_of, no_stderr, stored_lines, stream_of};
-pub use office::{Entry, MakeConfig, Office, edit, run_all, survivors_of_all};
+pub use office::{Entry, MakeConfig, Office, can_go_on_with_all, edit, run_all, survivors_of_all};
 pub use survivors::{Survivors, survivors};
+pub use upgrade::{Successor, can_go_on};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.
 ///

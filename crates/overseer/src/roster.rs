@@ -93,6 +93,7 @@ impl Roster {
                 exit: run.exit,
                 usage: run.usage,
                 leftovers: run.leftovers.clone(),
+                ..HandedRun::default()
             };
             self.enter(handed);
         }
@@ -110,8 +111,7 @@ impl Roster {
             Event::Spawned { run, pid, started, .. } => {
                 let Some((worker, tag)) = self.asked.remove(&RunId(run.0)) else { return };
                 let (pid, started, worker) = (*pid, *started, worker.to_string());
-                let (exit, usage, leftovers) = (None, ganger_keeper::Usage::default(), Vec::new());
-                self.enter(HandedRun { run: *run, worker, pid, started, tag, exit, usage, leftovers });
+                self.enter(HandedRun { run: *run, worker, pid, started, tag, ..HandedRun::default() });
             }
             Event::SpawnFailed { run, .. } => drop(self.asked.remove(&RunId(run.0))),
             Event::Exited { run, exit, usage, leftovers } => {
@@ -123,6 +123,7 @@ impl Roster {
                 }
             }
             Event::Welcome { .. }
+            | Event::Tried { .. }
             | Event::Signalled { .. }
             | Event::Emptied { .. }
             | Event::Swept { .. }
@@ -278,10 +279,15 @@ fn handed(entry: Entry) -> HandedRun {
         pid,
         started,
         tag,
-        exit: None,
-        usage: ganger_keeper::Usage::default(),
-        leftovers: Vec::new(),
+        ..HandedRun::default()
     }
+}
+
+/// The runs that the file there names, of whatever boot.
+#[cfg(test)]
+pub(crate) fn written(path: &Path) -> Vec<HandedRun> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).map(handed).collect()
 }
 
 /// A run that only its own environment names.

@@ -192,6 +192,7 @@ impl Server {
             | Data::LogLine(_)
             | Data::Event(_)
             | Data::Quit(_)
+            | Data::Upgrade(_)
             | Data::Apps(_)
             | Data::OpenApi(_)
             | Data::Version(_) => {}

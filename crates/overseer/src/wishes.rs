@@ -52,6 +52,11 @@ impl WishFile {
     }
 }
 
+/// Whether this version can read the file there. Nothing is changed.
+pub(crate) fn check(path: &Path) -> Result<(), String> {
+    read(path).map(drop)
+}
+
 fn read(path: &Path) -> Result<Wishes, String> {
     match std::fs::read(path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| error.to_string()),

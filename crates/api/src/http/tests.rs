@@ -47,6 +47,7 @@ fn every_request() -> Vec<Request> {
         Request::Events(EventQuery { follow: true, after: Some(17), sse: true }),
         Request::Events(EventQuery::default()),
         Request::Quit { now: true },
+        Request::Upgrade { program: "/opt/ganger".into(), ticket: "7-1".into() },
         Request::Apps,
         Request::AddApp { dir: "/srv/shop".into(), name: Some("shop/staging".to_owned()) },
         Request::AddApp { dir: "/srv/shop".into(), name: None },

@@ -26,21 +26,21 @@ pub(crate) fn run(place: &Where, args: &DaemonArgs) -> Outcome {
     keep(std::env::args_os().skip(1), true, found)
 }
 
-/// The same for the words of `start -D` and `daemon`, where a keeper begins that nobody waits for.
+/// The same for the words of `start -D` and `daemon`, where a keeper begins that nobody waits for; and for those of any
+/// app whose keeper executes another program over itself.
 pub(crate) fn keep_detached(words: Vec<OsString>) -> Outcome {
-    // Who is handed the runs need not look for them.
-    if ganger_keeper::is_handed_over() {
-        return keep(words, true, None);
-    }
     let cli = match cli::parse(std::iter::once("ganger".into()).chain(words.clone())) {
         Ok(cli) => cli,
         Err(shown) => return Ok(shown),
     };
+    let is_background = !matches!(&cli.command, Some(Command::Start(args)) if !args.daemon);
     let found = match cli.command {
+        // Who is handed the runs need not look for them.
+        _ if ganger_keeper::is_handed_over() => None,
         Some(Command::Daemon(args)) => survivors_for(&cli.place, &args)?,
         _ => find(&cli.place)?,
     };
-    keep(words, true, found)
+    keep(words, is_background, found)
 }
 
 fn survivors_for(place: &Where, args: &DaemonArgs) -> Result<Option<Survivors>, Failure> {
@@ -80,8 +80,12 @@ pub(crate) fn find(place: &Where) -> Result<Option<Survivors>, Failure> {
     Ok(ganger_overseer::survivors(&here, &environment)?)
 }
 
-/// The program of this process, which is started again for each of ganger's parts.
+/// Where the program of this process is or was: by that name each of ganger's parts is started.
 pub(crate) fn program() -> Result<PathBuf, Failure> {
-    std::env::current_exe()
-        .map_err(|error| Failure::new(format!("cannot find the program of this process: {error}")))
+    let path = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("cannot find the program of this process: {error}")))?;
+    // So the kernel marks one whose file is gone.
+    let path =
+        path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from).unwrap_or(path);
+    Ok(path)
 }

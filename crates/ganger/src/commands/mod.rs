@@ -22,6 +22,7 @@ mod start;
 mod stored_logs;
 pub(crate) mod supervisorctl;
 mod top;
+mod upgrade;
 mod version;
 mod welcome;
 mod why;
@@ -53,11 +54,13 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Events(args) => events::run(place, &args),
         Command::Reload(args) => reload::run(place, &args),
         Command::Quit(args) => quit::run(place, &args),
+        Command::Upgrade(args) => upgrade::run(place, &args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Supervisorctl(args) => supervisorctl::run_inner(args.words),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Overseer(args) => overseer::run(args.words),
         Command::Keeper(args) => daemon::keep_detached(args.words),
+        Command::Attempt(args) => upgrade::attempt(args.words),
     }
 }

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ganger_api::{Environment, MAIN_DEPLOYMENT, Place};
+use ganger_keeper::Bereaved;
 use ganger_logs::{From, Limits, Marks, Store};
-use ganger_overseer::{Config, Heir, Life, Line, Messenger, Office, Reading, Start, Viewer};
+use ganger_overseer::{Config, Heir, Life, Line, Messenger, Office, Reading, Start, Successor, Viewer};
 use ganger_spec::{Group, Loaded, LogName, Options, Settings, Spec, Stderr, WorkerName};
 
 use super::background::tell_starter;
@@ -55,7 +56,12 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
         let failure = Failure::usage("the overseer is started by its keeper");
         return Err(failure.hinted("`ganger start` starts both"));
     }
-    let heir = Heir::Overseer(program()?, std::iter::once("keeper".into()).chain(words.clone()).collect());
+    ganger_keeper::take_own_name();
+    let becoming =
+        |what: &str| std::iter::once(OsString::from(what)).chain(words.clone()).collect::<Vec<_>>();
+    let heir = Heir::Overseer(program()?, becoming("keeper"));
+    let (keep, attempt) = (becoming("keeper"), becoming("attempt"));
+    let successor = Successor { keep, attempt, bereaved: Bereaved::GoOn };
     let cli = match cli::parse(std::iter::once("ganger".into()).chain(words)) {
         Ok(cli) => cli,
         Err(shown) => return Ok(shown),
@@ -66,13 +72,16 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             let StartArgs { names, spec, .. } = args;
             let (groups, shown) = (names, on_stderr()?);
             let task = Task { place: cli.place, groups, spec, life: Life::Background, shown };
-            oversee(task, Some(heir)).inspect_err(tell_starter)
+            oversee(task, Some(heir), successor).inspect_err(tell_starter)
         }
         Some(Command::Start(args)) => {
             let (groups, spec, life) = (args.names.clone(), args.spec.clone(), Life::Foreground);
-            oversee(Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) }, None)
+            let task = Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) };
+            oversee(task, None, successor)
         }
-        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => oversee_all(managed_or(heir)),
+        Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => {
+            oversee_all(managed_or(heir), successor)
+        }
         Some(Command::Daemon(args)) => {
             let heir = managed_or(heir);
             let place = args.place(&cli.place);
@@ -80,6 +89,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             oversee(
                 Task { place, groups: args.groups, spec: args.spec, life: Life::Background, shown },
                 Some(heir),
+                successor,
             )
         }
         _ => Err(Failure::usage("only `start` and `daemon` have an overseer")),
@@ -100,24 +110,35 @@ fn is_managed() -> bool {
         || std::env::var_os("SYSTEMD_EXEC_PID").is_some_and(|started| started == *keeper)
 }
 
-fn oversee(task: Task, heir: Option<Heir>) -> Outcome {
+/// Who goes on with the runs should a program that takes the keeper's place end at once: as when a keeper is killed.
+fn bereaved(heir: Option<&Heir>) -> Bereaved {
+    match heir {
+        Some(Heir::Overseer(..)) => Bereaved::GoOn,
+        Some(Heir::Manager) => Bereaved::Wait,
+        None => Bereaved::End,
+    }
+}
+
+fn oversee(task: Task, heir: Option<Heir>, successor: Successor) -> Outcome {
     let Task { place: asked, groups, spec, life, shown } = task;
     let mut options = load::options(&asked, &spec, &groups)?;
     options.background = life == Life::Background;
     let environment = Environment::of_process();
     let place = Place::of(&directory(&asked)?, &environment)?;
-    let config = Config { heir, ..config(None, life, place, options, shown) };
+    let successor = Some(Successor { bereaved: bereaved(heir.as_ref()), ..successor });
+    let config = Config { heir, successor, ..config(None, life, place, options, shown) };
     Ok(ExitCode::from(ganger_overseer::run(config)?))
 }
 
 /// Oversees all apps that were added, each as if it had been started in its directory.
-fn oversee_all(heir: Heir) -> Outcome {
+fn oversee_all(heir: Heir, successor: Successor) -> Outcome {
     let environment = Environment::of_process();
     let notes = Notes::start(std::io::stderr());
     let notes = notes.map_err(|error| Failure::new(format!("cannot print: {error}")))?;
     let shown = notes.named(None);
     let office = Office {
         environment: environment.clone(),
+        successor: Successor { bereaved: bereaved(Some(&heir)), ..successor },
         heir,
         make: Box::new(move |entry| {
             let options = Options {
@@ -144,6 +165,7 @@ fn config(name: Option<String>, life: Life, place: Place, options: Options, show
         name,
         life,
         heir: None,
+        successor: None,
         place,
         environment: Environment::of_process(),
         load: Box::new(move |reading| {

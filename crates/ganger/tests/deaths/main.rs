@@ -93,3 +93,20 @@ moments! {
     all_of_ganger_is_killed_while_nothing_else_happens Steady,
     all_of_ganger_is_killed_amid_a_rotation Rotation,
 }
+
+moments! {
+    Upgraded, 4:
+    another_program_takes_over_while_nothing_else_happens Steady,
+    another_program_takes_over_amid_a_start Start,
+    another_program_takes_over_amid_a_stop Stop,
+    another_program_takes_over_amid_a_reload Reload,
+    another_program_takes_over_amid_a_change_of_scale Scale,
+    another_program_takes_over_amid_a_rotation Rotation,
+}
+
+moments! {
+    UpgradedBehind, 4:
+    another_program_takes_over_in_the_background Steady,
+    another_program_takes_over_in_the_background_amid_a_start Start,
+    another_program_takes_over_in_the_background_amid_a_rotation Rotation,
+}

@@ -1,5 +1,7 @@
 //! Who dies, and how.
 
+use std::path::{Path, PathBuf};
+
 use ganger_testkit::{Deadline, Process, Sandbox, kill_nine, parent_of, signal, wait_gone};
 use rustix::process::Signal;
 
@@ -19,14 +21,18 @@ pub(crate) enum Victim {
     Both,
     /// Every process of ganger's is killed, those that wait for an answer too; then the app is started again.
     All,
+    /// Keeper and overseer make way for another program, in the foreground.
+    Upgraded,
+    /// The same in the background.
+    UpgradedBehind,
 }
 
 impl Victim {
     /// Whether the app is to be in the background: a terminal's app ends with its keeper.
     pub(crate) fn in_background(self) -> bool {
         match self {
-            Self::Overseer | Self::StillOverseer => false,
-            Self::Keeper | Self::Both | Self::All => true,
+            Self::Overseer | Self::StillOverseer | Self::Upgraded => false,
+            Self::Keeper | Self::Both | Self::All | Self::UpgradedBehind => true,
         }
     }
 
@@ -41,6 +47,7 @@ impl Victim {
             }
             Self::Keeper => kill_nine(keeper, Deadline::generous()),
             Self::Both => kill_and_start(sandbox, &[keeper, overseer]),
+            Self::Upgraded | Self::UpgradedBehind => upgrade(sandbox, keeper),
             Self::All => {
                 let is_ours = |process: &&Process| process.command.split(' ').next() == Some(GANGER);
                 let census = sandbox.census();
@@ -49,6 +56,21 @@ impl Victim {
             }
         }
     }
+}
+
+/// Puts a copy of the program in its place, and the next time the program again.
+fn upgrade(sandbox: &Sandbox, keeper: i32) {
+    let copy = sandbox.root().join("ganger");
+    let executed = || std::fs::read_link(format!("/proc/{keeper}/exe")).unwrap_or_default();
+    let to = if executed() == copy { PathBuf::from(GANGER) } else { copy };
+    if to != Path::new(GANGER) {
+        std::fs::copy(GANGER, &to).unwrap_or_else(|error| panic!("no copy of the program: {error}"));
+    }
+    let path = to.to_string_lossy().into_owned();
+    let told = sandbox.ganger_with(&["upgrade", "--json", "--binary", &path]).run();
+    // Who asks with a ticket is answered whatever dies.
+    assert_eq!(told.json()["keeper_pid"], keeper);
+    assert_eq!(executed(), to);
 }
 
 /// The keeper and the overseer.

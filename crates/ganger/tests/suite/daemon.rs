@@ -14,13 +14,13 @@ use rustix::process::Signal;
 use crate::support::*;
 
 /// A service manager: the socket on which it is told things.
-struct Manager {
+pub(crate) struct Manager {
     socket: UnixDatagram,
     path: PathBuf,
 }
 
 impl Manager {
-    fn of(sandbox: &Sandbox) -> Self {
+    pub(crate) fn of(sandbox: &Sandbox) -> Self {
         let path = sandbox.root().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         sockopt::set_socket_passcred(&socket, true).unwrap();
@@ -29,7 +29,7 @@ impl Manager {
     }
 
     /// The daemon that it starts, with these variables.
-    fn start(&self, sandbox: &Sandbox, variables: &[(&str, &str)]) -> Running {
+    pub(crate) fn start(&self, sandbox: &Sandbox, variables: &[(&str, &str)]) -> Running {
         let launch = sandbox.ganger(["daemon"]).env("NOTIFY_SOCKET", self.path.as_os_str());
         variables.iter().fold(launch, |launch, (name, value)| launch.env(*name, *value)).start()
     }
@@ -49,7 +49,7 @@ impl Manager {
     }
 
     /// Blocks until it is told a message with this line.
-    fn wait(&self, line: &str) -> (String, i32) {
+    pub(crate) fn wait(&self, line: &str) -> (String, i32) {
         loop {
             let (text, sender) = self.next();
             if text.lines().any(|one| one == line) {

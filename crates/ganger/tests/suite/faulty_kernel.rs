@@ -302,6 +302,60 @@ fn a_call_that_fails_while_the_overseer_answers_and_decides_costs_nothing() {
     );
 }
 
+/// Lets one call of the keeper fail while another program takes its place. It does, or the old one goes on; and the
+/// next time it does.
+fn play_upgrade((call, error, at): Fault) {
+    let sandbox = two_workers();
+    let running = started_with(&sandbox, ["--auto-restart", "all"], 1);
+    running.wait_line(&format!("| {LINES} x"));
+    sandbox.run(["start", "all"]).expect_code(0);
+    let (keeper, before) = (running.pid().to_string(), ["web.1", "job.1"].map(|name| pid(&sandbox, name)));
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={at}"));
+    let record = sandbox.root().join("strace").display().to_string();
+    let words = ["-o", &record, "-p", &keeper, "-e", &trace, "-e", &inject];
+    let mut tracer = sandbox.program(words).through(["strace"]).start();
+    tracer.wait_error("attached");
+    let told = sandbox.run(["upgrade"]);
+    assert!(
+        told.code() == 0 || told.errors.contains("goes on") || told.errors.contains("cannot take over"),
+        "{told}"
+    );
+    tracer.signal(Signal::INT);
+    tracer.wait_exit(Deadline::generous());
+    sandbox.run(["upgrade"]).expect_code(0);
+    assert_eq!(["web.1", "job.1"].map(|name| pid(&sandbox, name)), before);
+    assert_one_of_each(&sandbox);
+    restart(&sandbox, &running, "web");
+    running.signal(Signal::INT);
+    let finished = ended(&sandbox, running);
+    finished.expect_code(0);
+    assert_every_line(&finished.output);
+    assert_met(&sandbox, (call, error, at));
+}
+
+#[test]
+fn a_call_that_fails_amid_an_upgrade_costs_nothing() {
+    play_all(
+        &[
+            // To try the new program out.
+            ("memfd_create", "EMFILE", "1"),
+            ("openat", "EMFILE", "1"),
+            ("pipe2", "ENFILE", "1"),
+            ("clone3", "EAGAIN", "1"),
+            // The process that stands by, and what is handed over.
+            ("memfd_create", "ENFILE", "2"),
+            ("memfd_create", "ENOMEM", "3"),
+            ("socketpair", "EMFILE", "1"),
+            ("clone3", "ENOMEM", "2"),
+            ("socketpair", "ENFILE", "1"),
+            ("openat", "ENFILE", "2"),
+            ("execve", "ETXTBSY", "1"),
+            ("execve", "ENOMEM", "1"),
+        ],
+        play_upgrade,
+    );
+}
+
 #[test]
 fn whatever_failed_for_a_while_is_done_when_it_can_be() {
     let keeper = [

@@ -31,4 +31,5 @@ mod secrets;
 mod support;
 mod transcripts;
 mod trees;
+mod upgrade;
 mod usage;

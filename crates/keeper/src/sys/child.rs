@@ -36,6 +36,7 @@ pub(super) struct Child<'a> {
     pub(super) stdio: Option<[RawFd; 3]>,
     pub(super) fourth: Option<RawFd>,
     pub(super) witnesses: RawFd,
+    pub(super) inherit: bool,
     /// The directory of the cgroup to join, where the clone could not do that.
     pub(super) join: Option<RawFd>,
     /// Signals to be set back: few, and a child that sets back all of them is noticeably later.
@@ -96,6 +97,10 @@ impl Child<'_> {
     /// last one it needs: a keeper of thousands of runs has as many open, and copying and closing them takes longer
     /// than all the rest.
     fn own_descriptors(&self) -> Result<(), Failure> {
+        if self.inherit {
+            // SAFETY: takes a number.
+            return check(unsafe { libc::unshare(libc::CLONE_FILES) }, Step::Descriptors);
+        }
         let needed = self.stdio.into_iter().flatten().chain(self.fourth).chain(self.join);
         let last = needed.fold(self.witnesses.max(libc::STDERR_FILENO), RawFd::max).cast_unsigned();
         let flags = libc::CLOSE_RANGE_UNSHARE;
@@ -128,6 +133,9 @@ impl Child<'_> {
                 if descriptor == 3 { libc::fcntl(3, libc::F_SETFD, 0) } else { libc::dup2(descriptor, 3) }
             };
             check(moved, Step::Stdio)?;
+        }
+        if self.inherit {
+            return Ok(());
         }
         let first: libc::c_uint = if self.fourth.is_some() { 4 } else { 3 };
         // Every descriptor of ours closes on exec by itself; this is for those that we were born with.

@@ -9,6 +9,7 @@ mod clone;
 pub(crate) mod descriptors;
 pub(crate) mod pidfd;
 pub(crate) mod probes;
+pub(crate) mod program;
 pub(crate) mod signals;
 pub(crate) mod sockets;
 pub(crate) mod spawn;

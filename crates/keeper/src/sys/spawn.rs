@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::child::{self, Child, Failure};
 use super::clone::{self, Stack};
 use super::descriptors::OpenFiles;
+use super::program;
 use super::signals::{self, Set};
 use crate::protocol::{Launch, Limit, Resource, Step};
 
@@ -20,7 +21,7 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 const SHELL: &str = "/bin/sh";
 
 /// What is to become of the child beyond what its launch says.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Setting<'a> {
     /// It leads a session of its own.
     pub(crate) session: bool,
@@ -37,6 +38,10 @@ pub(crate) struct Setting<'a> {
     /// Descriptors up to this number stay open until the program executes, so that whoever waits for their end, should
     /// we be killed meanwhile, waits for a child that can be recognized.
     pub(crate) witnesses: RawFd,
+    /// The program of this process is executed, and what the launch says first is only its name.
+    pub(crate) own_program: bool,
+    /// Descriptors that are not marked to be closed stay open, all of them.
+    pub(crate) inherit: bool,
 }
 
 /// Starts processes. Keeps the stack on which children stand until they execute their program.
@@ -59,7 +64,7 @@ impl Spawner {
         if launch.ids.as_ref().is_some_and(|ids| ids.uid == u32::MAX || ids.gid == u32::MAX) {
             return Err(Failure { step: Step::Request, errno: Errno::INVAL });
         }
-        let strings = Strings::of(launch, setting.fourth.is_some())?;
+        let strings = Strings::of(launch, setting)?;
         let pointers = Pointers::of(&strings);
         let limits = limits(launch, setting.open_files);
         let mut shell_argv = pointers.shell_argv;
@@ -77,6 +82,7 @@ impl Spawner {
             stdio: setting.stdio.map(|stdio| stdio.map(|descriptor| descriptor.as_raw_fd())),
             fourth: setting.fourth.map(|descriptor| descriptor.as_raw_fd()),
             witnesses: setting.witnesses,
+            inherit: setting.inherit,
             join: None,
             changed: &self.changed,
             ignore: setting.ignore,
@@ -116,9 +122,15 @@ struct Strings {
 }
 
 impl Strings {
-    fn of(launch: &Launch, linked: bool) -> Result<Self, Failure> {
+    fn of(launch: &Launch, setting: Setting<'_>) -> Result<Self, Failure> {
+        let linked = setting.fourth.is_some();
         let program = launch.argv.first().filter(|program| !program.is_empty());
         let program = program.ok_or(Failure { step: Step::NotFound, errno: Errno::NOENT })?;
+        let candidates = if setting.own_program {
+            vec![program::OWN.into()]
+        } else {
+            candidates(program, search_path(&launch.env))
+        };
         let mut env = launch
             .env
             .iter()
@@ -129,10 +141,7 @@ impl Strings {
             env.push(nul_free(&OsString::from(format!("{}={}", crate::TAG_VARIABLE, launch.tag)))?);
         }
         Ok(Self {
-            candidates: candidates(program, search_path(&launch.env))
-                .iter()
-                .map(nul_free)
-                .collect::<Result<_, _>>()?,
+            candidates: candidates.iter().map(nul_free).collect::<Result<_, _>>()?,
             argv: launch.argv.iter().map(nul_free).collect::<Result<_, _>>()?,
             env,
             dir: nul_free(&launch.dir.clone().into_os_string())?,

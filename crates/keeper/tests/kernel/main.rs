@@ -8,3 +8,4 @@ mod scarcity;
 mod storms;
 mod support;
 mod trees;
+mod upgrade;

@@ -13,7 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use ganger_keeper::{Event, Exit, KEPT_MAX, Launch, Link, Request, RunId, RunReport, Scope, Step, VERSION};
+use ganger_keeper::{
+    Event, Exit, KEPT_MAX, Launch, Link, Request, RunId, RunReport, Scope, Step, Upgraded, VERSION,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -48,6 +50,8 @@ pub(crate) struct Keeper {
     pub(crate) clone3: bool,
     /// Where its runs' cgroups are, once it said so.
     pub(crate) cgroup: Option<PathBuf>,
+    /// How the latest upgrade ended, once it said so.
+    pub(crate) upgraded: Option<Upgraded>,
     control: UnixStream,
     listener: UnixListener,
     dir: tempfile::TempDir,
@@ -84,6 +88,7 @@ impl Keeper {
             kept,
             clone3: false,
             cgroup: None,
+            upgraded: None,
             control,
             listener,
             dir,
@@ -107,7 +112,8 @@ impl Keeper {
     pub(crate) fn hello_keeping(&mut self, kept: &[BorrowedFd<'_>]) -> Vec<RunReport> {
         self.link.send(&Request::Hello { version: VERSION }, kept).unwrap();
         match self.event() {
-            Event::Welcome { version, capabilities, runs, .. } => {
+            Event::Welcome { version, capabilities, runs, upgraded, .. } => {
+                self.upgraded = upgraded;
                 assert_eq!(version, VERSION);
                 self.clone3 = capabilities.clone3;
                 self.cgroup = capabilities.cgroup.map(PathBuf::from);
@@ -133,9 +139,10 @@ impl Keeper {
         let mut process = command.stdin(Stdio::piped()).stdout(its).spawn().unwrap();
         drop(command);
         assert_eq!(line(&mut watches), "watches");
-        kill_process(pid(self.overseer), Signal::KILL).unwrap();
+        // In this order: a keeper whose overseer dies starts another one, which would connect to us.
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+        kill_process(pid(self.overseer), Signal::KILL).unwrap();
         meanwhile();
         drop(process.stdin.take());
         let listener = self.listener.try_clone().unwrap();
@@ -148,6 +155,7 @@ impl Keeper {
             kept,
             clone3: false,
             cgroup: None,
+            upgraded: None,
             control,
             listener,
             dir,
@@ -245,6 +253,11 @@ impl Keeper {
         let mut keeper = Self::start_by(&["env", "KEEPER_HOST_HASTY=1"], tree);
         assert_eq!(keeper.hello(), []);
         keeper
+    }
+
+    /// Where its overseers connect to.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("socket")
     }
 
     /// Says quit, ends the overseer, and gives the keeper's status.

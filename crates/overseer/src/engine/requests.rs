@@ -40,6 +40,13 @@ impl Engine {
                 let command = Command::Shutdown { now, reason: "asked to quit".to_owned(), status: 0 };
                 return self.command(command, Owed::Quit { answer, stopped });
             }
+            Request::Upgrade { program, ticket } => {
+                let id = self.hands.id();
+                if let Some(request) = self.upgrades.request(id, program, ticket, answer) {
+                    self.hands.ask(request);
+                }
+                return;
+            }
             Request::App => {
                 let (id, spec) = (self.app_id.clone(), self.spec());
                 Ok(Data::App(views::app(&self.core, &spec, &id, self.keeper_pid, self.started)))

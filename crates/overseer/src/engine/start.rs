@@ -26,6 +26,7 @@ use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
 use crate::supervisor::{Called, Reread, Servers};
+use crate::upgrade::Upgrades;
 use crate::wishes::WishFile;
 use crate::{Config, Error, Life, clock, ledger, server, stats, survivors};
 
@@ -53,7 +54,7 @@ pub(super) fn start(
     keeper_pid: u32,
     is_kept: bool,
 ) -> Result<Started, Error> {
-    let Config { name, life, heir, place, environment, load, inherited, limits, viewer } = config;
+    let Config { name, life, heir, successor, place, environment, load, inherited, limits, viewer } = config;
     place.create(&environment)?;
     let kept = link.take_kept().into_iter().next();
     let (is_ours, lease) = (is_kept || kept.is_some(), Lease::take(&place, kept)?);
@@ -95,6 +96,7 @@ pub(super) fn start(
         wishes,
         wishes_stale: true,
         herald: if name.is_some() { Herald::of_office() } else { Herald::of_environment(keeper_pid) },
+        upgrades: Upgrades::new(successor, keeper_pid),
         launcher: Launcher { inherited, tag: format!("{}/{keeper_pid}", place.id) },
         load,
         owed: BTreeMap::new(),
@@ -120,8 +122,8 @@ pub(super) fn start(
 }
 
 impl Engine {
-    /// The keeper told what it knows.
-    pub(super) fn connected(&mut self, runs: &[RunReport]) {
+    /// The keeper told what it knows; `news` says why this overseer was started, if that is known.
+    pub(super) fn connected(&mut self, runs: &[RunReport], news: Option<String>) {
         let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
         for run in &known {
             self.hands.know(run.run, &run.worker);
@@ -140,12 +142,12 @@ impl Engine {
         let ended = runs.iter().filter(|report| report.exit.is_some());
         self.narrator.used(ended.map(|report| (ganger_core::RunId(report.run.0), report.usage)));
         self.decide(Input::Connected { runs: known });
-        match self.to_apply.take() {
-            Some(spec) => {
-                let command = self.owe(Owed::Nobody);
-                self.apply(command, spec);
-            }
-            None => self.narrator.notice("the overseer was started again; the workers went on".to_owned()),
+        if let Some(spec) = self.to_apply.take() {
+            let command = self.owe(Owed::Nobody);
+            self.apply(command, spec);
+        } else {
+            let again = || "the overseer was started again; the workers went on".to_owned();
+            self.narrator.notice(news.unwrap_or_else(again));
         }
     }
 

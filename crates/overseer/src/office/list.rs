@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use ganger_api::{ApiError, Environment, ErrorCode, MAIN_DEPLOYMENT, Place};
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::aside::{Damaged, set_aside};
 
 /// The most apps of one daemon.
@@ -41,6 +42,15 @@ impl Entry {
     pub fn place(&self, environment: &Environment) -> Result<Place, ganger_api::PlaceError> {
         Place::of_deployment(&self.root, &self.deployment, environment)
     }
+}
+
+/// The apps of the list in this place. Nothing is changed.
+pub(crate) fn entries_in(place: &Place) -> Result<Vec<Entry>, Error> {
+    let path = place.state.join("apps");
+    read(&path).map(|held| held.apps).map_err(|why| {
+        let source = io::Error::new(io::ErrorKind::InvalidData, why);
+        Error::File { action: "read", path, source }
+    })
 }
 
 /// The list.

@@ -29,9 +29,11 @@ use crate::journal::Journal;
 use crate::lease::Lease;
 use crate::roster::Found;
 use crate::survivors::{self, Survivors};
-use crate::{Config, Error, Heir, abort, clock, output, roster, server, stats};
+use crate::upgrade::{Upgrades, can_go_on};
+use crate::{Config, Error, Heir, Successor, abort, clock, herald, output, roster, server, stats};
 
 pub use list::Entry;
+pub(crate) use list::entries_in;
 use list::{APPS_MAX, List};
 use switchboard::{Switchboard, Told, handed_run, worker_of};
 
@@ -51,6 +53,8 @@ pub struct Office {
     pub make: Box<MakeConfig>,
     /// Who goes on with the apps when the keeper is killed.
     pub heir: Heir,
+    /// How another program takes the place of this one.
+    pub successor: Successor,
     /// Says a line of the office's own.
     pub say: Box<dyn Fn(&str)>,
 }
@@ -110,6 +114,14 @@ pub fn survivors_of_all(environment: &Environment) -> Result<Option<Survivors>, 
     Survivors::of(&place, &lease, found)
 }
 
+/// Whether this program can go on with all apps that were added.
+pub fn can_go_on_with_all(environment: &Environment) -> Result<(), Error> {
+    for entry in entries_in(&Place::of_daemon(environment)?)? {
+        can_go_on(&entry.place(environment)?)?;
+    }
+    Ok(())
+}
+
 fn added(entry: &Entry, state: AppState, why: &str) -> AddedApp {
     AddedApp { name: entry.name(), root: entry.root.clone(), state, why: why.to_owned() }
 }
@@ -131,6 +143,7 @@ struct Desk {
     /// The manager was told that all is up.
     is_ready: bool,
     quitters: Vec<Answer>,
+    upgrades: Upgrades,
 }
 
 type Ended = (u32, Result<u8, Error>);
@@ -178,6 +191,8 @@ impl Desk {
         let started = lease.announced().unwrap_or(Time(jiff::Timestamp::now()));
         lease.announce(&AppFile { name: place.id, root: place.state, keeper_pid, started })?;
         let ended = mpsc::unbounded_channel();
+        let mut upgrades = Upgrades::new(Some(office.successor.clone()), keeper_pid);
+        let news = upgrades.welcome(board.take_upgraded());
         let mut desk = Self {
             office,
             list,
@@ -193,9 +208,11 @@ impl Desk {
             stopping: false,
             is_ready: false,
             quitters: Vec::new(),
+            upgrades,
         };
-        if let Some(damaged) = damaged {
-            desk.say(&damaged.to_string());
+        let is_on_trial = news.is_some();
+        for text in news.into_iter().chain(damaged.map(|damaged| damaged.to_string())) {
+            desk.say(&text);
         }
         for entry in desk.list.entries() {
             if entry.ended_under == Some(desk.keeper_started) {
@@ -203,6 +220,9 @@ impl Desk {
             } else {
                 desk.start(entry);
             }
+        }
+        if is_on_trial {
+            desk.board.ask(ganger_keeper::Request::Settled);
         }
         Ok(desk)
     }
@@ -221,6 +241,11 @@ impl Desk {
             tokio::select! {
                 Some(told) = self.told.recv() => match told {
                     Told::Signal(signal) => self.signalled(signal),
+                    Told::Tried(failure) => {
+                        if self.upgrades.tried(failure) {
+                            self.make_way();
+                        }
+                    }
                     Told::State(slot, state) => self.stated(slot, &state),
                     Told::Lost(error) if self.office.heir == Heir::Manager => {
                         self.say("the keeper was killed: the service manager starts the next one");
@@ -236,6 +261,14 @@ impl Desk {
                 () = engine::sleep_for(next) => {}
             }
         }
+    }
+
+    /// Another program takes our place: the keeper ends this process.
+    fn make_way(&mut self) {
+        self.say("another ganger takes the place of this one");
+        let state = herald::reloading();
+        self.board.ask(ganger_keeper::Request::Notify { state });
+        self.board.ask(ganger_keeper::Request::Yielded);
     }
 
     /// Starts an app. One that cannot be started is said, and stops no other.
@@ -368,6 +401,12 @@ impl Desk {
             Request::Quit { now } => {
                 self.quit_all(now);
                 self.quitters.push(answer);
+                return;
+            }
+            Request::Upgrade { program, ticket } => {
+                if let Some(request) = self.upgrades.request(0, program, ticket, answer) {
+                    self.board.ask(request);
+                }
                 return;
             }
             _ => Err(ApiError::new(ErrorCode::BadRequest, "this is the daemon, and no app")

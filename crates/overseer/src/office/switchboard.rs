@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use ganger_keeper::{Capabilities, Event, HandedRun, Link, Partner, Request, RunId, RunReport};
+use ganger_keeper::{Capabilities, Event, HandedRun, Link, Partner, Request, RunId, RunReport, Upgraded};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc};
@@ -31,6 +31,8 @@ pub(crate) enum Told {
     Signal(i32),
     /// The engine of this slot says how it is, as to a service manager.
     State(u32, String),
+    /// The keeper has tried another program out; why it cannot take our place.
+    Tried(Option<String>),
     /// The keeper is gone.
     Lost(io::Error),
 }
@@ -58,6 +60,8 @@ struct Welcome {
     capabilities: Capabilities,
     /// Runs of before, until the engine of their slot takes them.
     runs: RefCell<Vec<RunReport>>,
+    /// How the latest upgrade ended, until the office takes it.
+    upgraded: RefCell<Option<Upgraded>>,
 }
 
 /// An engine's line.
@@ -80,8 +84,10 @@ impl Switchboard {
         link.send(&Request::Hello { version: ganger_keeper::VERSION }, &[lock.as_fd()])?;
         let welcome = loop {
             let received = link.receive()?;
-            if let Some((Event::Welcome { version, keeper_pid, capabilities, runs }, _)) = received {
-                break Welcome { version, keeper_pid, capabilities, runs: RefCell::new(runs) };
+            if let Some((Event::Welcome { version, keeper_pid, capabilities, runs, upgraded }, _)) = received
+            {
+                let (runs, upgraded) = (RefCell::new(runs), RefCell::new(upgraded));
+                break Welcome { version, keeper_pid, capabilities, runs, upgraded };
             }
             if received.is_none() {
                 line.ready(Interest::READABLE).await?.clear_ready();
@@ -115,6 +121,8 @@ impl Switchboard {
             keeper_pid: *keeper_pid,
             capabilities: capabilities.clone(),
             runs: own.into_iter().map(|run| local_report(slot, run)).collect(),
+            // The office says it.
+            upgraded: None,
         };
         let events = RefCell::new(VecDeque::from([welcome]));
         let engine = Rc::new(Engine { partner: RefCell::new(partner), line, events, changed: Notify::new() });
@@ -126,6 +134,11 @@ impl Switchboard {
             board.engines.borrow_mut().remove(&slot);
         });
         Ok((link, is_kept))
+    }
+
+    /// How the latest upgrade ended.
+    pub(crate) fn take_upgraded(&self) -> Option<Upgraded> {
+        self.welcome.upgraded.take()
     }
 
     /// Asks something of the keeper for the whole.
@@ -189,7 +202,7 @@ impl Switchboard {
                         engine.tell(event);
                     }
                 }
-                Routed::Signal(signal) => drop(self.office.send(Told::Signal(signal))),
+                Routed::Office(told) => drop(self.office.send(told)),
                 Routed::Nobody => {}
             }
         }
@@ -292,10 +305,10 @@ fn interest(behind: bool) -> Interest {
 }
 
 /// Where an event of the keeper goes.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Routed {
     Engine(u32, Event),
-    Signal(i32),
+    Office(Told),
     Nobody,
 }
 
@@ -346,7 +359,8 @@ fn to_engine(event: Event) -> Routed {
         }
         Event::Swept { id, killed } => (slot_of(id), Event::Swept { id: local(id), killed }),
         Event::Rejected { id, errno } => (slot_of(id), Event::Rejected { id: local(id), errno }),
-        Event::Signal { signal } => return Routed::Signal(signal),
+        Event::Signal { signal } => return Routed::Office(Told::Signal(signal)),
+        Event::Tried { failure, .. } => return Routed::Office(Told::Tried(failure)),
         Event::Welcome { .. } => return Routed::Nobody,
     };
     Routed::Engine(slot, event)
@@ -366,8 +380,13 @@ fn to_keeper(slot: u32, request: Request) -> Asked {
         Request::Release { worker } => Request::Release { worker: worker_of(slot, &worker) },
         Request::Sweep { id } => Request::Sweep { id: global(slot, id) },
         Request::Notify { state } => return Asked::Office(state),
-        // The office greets, takes signals and ends for all.
-        Request::Hello { .. } | Request::Taken { .. } | Request::Quit { .. } => return Asked::Nobody,
+        // The office greets, takes signals, is upgraded and ends for all.
+        Request::Hello { .. }
+        | Request::Taken { .. }
+        | Request::Upgrade { .. }
+        | Request::Yielded
+        | Request::Settled
+        | Request::Quit { .. } => return Asked::Nobody,
     })
 }
 
@@ -406,7 +425,8 @@ mod tests {
         for (slot, (id, run, worker)) in (1..).zip(asked) {
             let told = to_engine(Event::Spawned { id, run, pid: 5, started: 6 });
             let own = Event::Spawned { id: 7, run: RunId(9), pid: 5, started: 6 };
-            assert_eq!(told, Routed::Engine(slot, own));
+            let Routed::Engine(to, told) = told else { panic!("{told:?}") };
+            assert_eq!((to, told), (slot, own));
             let report = RunReport {
                 run,
                 worker,
@@ -424,7 +444,9 @@ mod tests {
 
     #[test]
     fn what_concerns_the_whole_goes_to_the_office() {
-        assert_eq!(to_engine(Event::Signal { signal: 15 }), Routed::Signal(15));
+        let told = to_engine(Event::Signal { signal: 15 });
+        assert!(matches!(told, Routed::Office(Told::Signal(15))), "{told:?}");
+        assert_eq!(to_keeper(1, Request::Settled), Asked::Nobody, "an engine is not the whole");
         assert_eq!(to_keeper(1, Request::Quit { status: 3 }), Asked::Nobody);
         assert_eq!(to_keeper(1, Request::Taken { signal: 15 }), Asked::Nobody);
         let state = "READY=1".to_owned();
