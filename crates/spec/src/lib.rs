@@ -51,5 +51,8 @@ pub use procfile::MAX_NAME;
 pub use select::{ALL, UnknownName, matches, select};
 pub use signal::Signal;
 pub use suggest::suggest;
-pub use supervisor::{Autorestart, Each, FcgiSocket, Listener, SupervisorGroup, SupervisorStream};
+pub use supervisor::{
+    Address, Autorestart, Ctl, Daemon, Each, FcgiSocket, Listener, LogLevel, Server, SupervisorGroup,
+    SupervisorStream, load_ctl, search_paths,
+};
 pub use worker::{Worker, WorkerError};

@@ -15,7 +15,9 @@ use crate::select::{ALL, matches};
 use crate::sources::{Sources, read_foreman};
 use crate::suggest::hint_for;
 use crate::wishes::{Place, Wish, Wishes};
-use crate::{Group, Loaded, Logs, Options, Origin, Port, SourceKind, Spec, Variable, logs};
+use crate::{
+    Daemon, Group, Loaded, Logs, Options, Origin, Port, SourceKind, Spec, Variable, logs, supervisor,
+};
 
 /// The most workers of an app at its start.
 pub const MAX_WORKERS: u64 = 100_000;
@@ -28,11 +30,18 @@ pub fn load(options: &Options) -> Result<Loaded, LoadError> {
     let defaults = read_foreman(&foreman, &mut list, &mut findings);
     let wishes = Wishes::of(options, &foreman, defaults);
     let settings = wishes.settings;
-    let loaded = Sources::read(options, &wishes, list, &mut findings)
-        .map(|sources| assemble(options, &wishes, sources, &mut findings));
+    let loaded = match wishes.file.as_ref().filter(|file| supervisor::is_one(&file.value)) {
+        Some(file) => of_supervisor(options, &wishes, &file.value, &mut findings),
+        None => Sources::read(options, &wishes, list, &mut findings).map(|sources| {
+            let (spec, left_out) = assemble(options, &wishes, sources, &mut findings);
+            (spec, left_out, None)
+        }),
+    };
     let warnings = findings.told_in(&options.dir).finish()?;
     match loaded {
-        Some((spec, left_out)) => Ok(Loaded { spec, warnings, settings, left_out }),
+        Some((spec, left_out, supervisor)) => {
+            Ok(Loaded { spec, warnings, settings, left_out, supervisor: supervisor.map(Box::new) })
+        }
         None => unreachable!("sources that cannot be read leave an error in the findings"),
     }
 }
@@ -81,6 +90,35 @@ fn assemble(
         check_ports(&spec, findings);
     }
     (spec, left_out)
+}
+
+/// The spec of a file of supervisord's, the groups that the formation leaves out, and what it says of supervisord.
+fn of_supervisor(
+    options: &Options,
+    wishes: &Wishes,
+    path: &Path,
+    findings: &mut Findings,
+) -> Option<(Spec, Vec<String>, Option<Daemon>)> {
+    let file = supervisor::File::read(path, options, findings)?;
+    let mut groups = file.groups;
+    let names: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let left_out = count(&mut groups, &names, options, wishes, findings);
+    let beside = path.parent().unwrap_or(path).to_owned();
+    let root = wishes.root.as_ref().map_or(beside, |root| root.value.clone());
+    let sources = Sources { root, procfile: None, native: None, env: file.env, list: file.list };
+    let forwards = forwards(options, &sources, &names, findings);
+    let spec = Spec {
+        app: file.daemon.identifier.clone(),
+        root: sources.root,
+        sources: sources.list,
+        env: sources.env,
+        groups,
+        logs_max_total: None,
+        forwards,
+    };
+    check_reserved(&spec, findings);
+    Some((spec, left_out, Some(file.daemon)))
 }
 
 /// The base of the ports: `-p`, then `PORT` of an env file, `port` of `ganger.toml`, `PORT` of the shell, 5000.

@@ -154,7 +154,13 @@ impl Engine {
 
 /// What the ledger says is in force needs no files.
 fn as_loaded(spec: Spec) -> Loaded {
-    Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
+    Loaded {
+        spec,
+        warnings: Vec::new(),
+        settings: Settings::default(),
+        left_out: Vec::new(),
+        supervisor: None,
+    }
 }
 
 /// Where no keeper kept the app, nothing of it may live: a start beside what survived would double it.

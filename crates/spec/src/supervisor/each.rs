@@ -1,13 +1,23 @@
 //! What differs from worker to worker of a program: its name, and the texts in which `%(process_num)s` stands.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::expand::{self, BadFormat, Value};
+use super::value::Paths;
 use super::words;
 use crate::{Group, LogFile, Origin, Variable};
+
+impl Known {
+    pub(crate) fn value(&self) -> Value {
+        match self {
+            Self::Number(number) => Value::Number(*number),
+            Self::Text(text) => Value::Text(text.clone()),
+        }
+    }
+}
 
 /// What differs from worker to worker of a group. [`Spec::worker`](crate::Spec::worker) tells what comes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +30,8 @@ pub(crate) struct Templates {
     /// `process_num` of worker 1.
     pub(crate) first: i64,
     pub(crate) name: String,
+    /// The command of worker 1 as it is written.
+    pub(crate) line: String,
     /// None if they are the same for every worker, as the group has them.
     pub(crate) texts: Option<Texts>,
     /// What the names in them stand for, beside `process_num` and the program's own variables.
@@ -30,6 +42,8 @@ pub(crate) struct Templates {
     pub(crate) server_url: Option<String>,
     /// Where a relative directory or file begins.
     pub(crate) base: PathBuf,
+    /// What `~` stands for.
+    pub(crate) home: Option<String>,
 }
 
 /// Texts that may differ from worker to worker.
@@ -40,6 +54,17 @@ pub(crate) struct Texts {
     pub(crate) directory: Option<String>,
     pub(crate) stdout: Option<String>,
     pub(crate) stderr: Option<String>,
+}
+
+impl Texts {
+    fn all(&self) -> impl Iterator<Item = &String> {
+        let optional = [&self.directory, &self.stdout, &self.stderr].into_iter().flatten();
+        [&self.command, &self.environment].into_iter().chain(optional)
+    }
+}
+
+fn is_used(text: &str, name: &str) -> bool {
+    text.contains(&format!("({name})"))
 }
 
 /// What a name stands for.
@@ -101,18 +126,19 @@ impl Each {
     /// The name of worker `number`, where it is not that of every group.
     pub(crate) fn name(&self, number: u32) -> Option<String> {
         let templates = self.0.as_ref()?;
-        let names = |name: &str| templates.known(name, number);
-        expand::expand(&templates.name, &names).ok()
+        templates.process_name(templates.texts.as_ref(), number).ok()
     }
 
     /// What worker `number` has for itself.
     pub(crate) fn of(&self, group: &Group, number: u32) -> Result<Option<Own>, String> {
         let Some(templates) = &self.0 else { return Ok(None) };
-        let Some(texts) = &templates.texts else { return Ok(Some(Own::default())) };
+        let Some(texts) = &templates.texts else {
+            return Ok(Some(Own { line: Some(templates.line.clone()), ..Own::default() }));
+        };
         let expanded = templates.expanded(texts, number).map_err(|bad| bad.told())?;
         let words = command_words(&expanded.line)?;
         let file = |text: Option<String>, usual: &LogFile| {
-            text.map_or_else(|| usual.clone(), |text| log_file(&templates.base, &text))
+            text.map_or_else(|| usual.clone(), |text| log_file(&templates.paths(), &text))
         };
         Ok(Some(Own {
             words: Some(words),
@@ -165,22 +191,53 @@ impl Templates {
         if name == "process_num" {
             return Some(Value::Number(self.first + i64::from(number) - 1));
         }
-        self.names.get(name).map(|known| match known {
-            Known::Number(number) => Value::Number(*number),
-            Known::Text(text) => Value::Text(text.clone()),
+        self.names.get(name).map(Known::value)
+    }
+
+    /// The name of worker `number`.
+    pub(crate) fn process_name(&self, texts: Option<&Texts>, number: u32) -> Result<String, BadFormat> {
+        let own = texts.and_then(|texts| self.own(texts, number).ok()).unwrap_or_default();
+        let own = named(&own);
+        expand::expand(&self.name, &|name| match own.get(name) {
+            Some(value) => Some(Value::Text(value.clone())),
+            None => self.known(name, number),
         })
+    }
+
+    /// The program's own variables.
+    fn own(&self, texts: &Texts, number: u32) -> Result<Vec<words::Pair>, BadText> {
+        let names = |name: &str| self.known(name, number);
+        let environment = expand::expand(&texts.environment, &names).map_err(BadText::of("environment"))?;
+        words::pairs(&environment).map_err(|error| BadText {
+            key: "environment",
+            problem: BadFormat::Bad { message: error.to_string(), hint: ENVIRONMENT_FORM.to_owned() },
+        })
+    }
+
+    /// Whether workers differ in more than their names.
+    pub(crate) fn differs(&self, texts: &Texts) -> bool {
+        texts.all().any(|text| is_used(text, "process_num")) || self.name.contains("(ENV_")
+    }
+
+    /// The same with these texts, and with no names that nothing asks for.
+    pub(crate) fn with(mut self, texts: Option<Texts>) -> Self {
+        let asks = |name: &String| {
+            let in_texts = texts.as_ref().is_some_and(|texts| texts.all().any(|text| is_used(text, name)));
+            in_texts || is_used(&self.name, name)
+        };
+        let names = std::mem::take(&mut self.names);
+        let names = names.into_iter().filter(|(name, _)| asks(name)).collect();
+        Self { texts, names, ..self }
+    }
+
+    fn paths(&self) -> Paths {
+        Paths { base: self.base.clone(), home: self.home.clone() }
     }
 
     /// The texts of worker `number`. The program's own variables are known in all but its `environment`.
     pub(crate) fn expanded(&self, texts: &Texts, number: u32) -> Result<Expanded, BadText> {
-        let names = |name: &str| self.known(name, number);
-        let environment = expand::expand(&texts.environment, &names).map_err(BadText::of("environment"))?;
-        let pairs = words::pairs(&environment).map_err(|error| BadText {
-            key: "environment",
-            problem: BadFormat::Bad { message: error.to_string(), hint: ENVIRONMENT_FORM.to_owned() },
-        })?;
-        let own: BTreeMap<String, String> =
-            pairs.iter().map(|pair| (format!("ENV_{}", pair.name), pair.value.clone())).collect();
+        let pairs = self.own(texts, number)?;
+        let own = named(&pairs);
         let names = |name: &str| match own.get(name) {
             Some(value) => Some(Value::Text(value.clone())),
             None => self.known(name, number),
@@ -203,6 +260,11 @@ impl Templates {
     }
 }
 
+/// Variables, as names in a text.
+fn named(pairs: &[words::Pair]) -> BTreeMap<String, String> {
+    pairs.iter().map(|pair| (format!("ENV_{}", pair.name), pair.value.clone())).collect()
+}
+
 /// What an `environment` looks like.
 pub(crate) const ENVIRONMENT_FORM: &str = "write `KEY=\"value\",KEY2=\"value\"`, each value in double quotes";
 
@@ -216,10 +278,10 @@ pub(crate) fn command_words(line: &str) -> Result<Vec<String>, String> {
 }
 
 /// Where a log is whose file is said.
-pub(crate) fn log_file(base: &Path, text: &str) -> LogFile {
+pub(crate) fn log_file(paths: &Paths, text: &str) -> LogFile {
     match text.to_lowercase().as_str() {
         "none" | "off" | "syslog" => LogFile::Dropped,
         "auto" => LogFile::Store,
-        _ => LogFile::Path(base.join(super::home(text))),
+        _ => LogFile::Path(paths.base.join(paths.with_home(text))),
     }
 }

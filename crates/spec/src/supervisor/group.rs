@@ -43,7 +43,7 @@ pub struct SupervisorGroup {
 }
 
 /// What supervisord says of an output.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupervisorStream {
     /// `*_logfile_maxbytes`; 0 means that it is never rotated.
     pub maxbytes: i64,

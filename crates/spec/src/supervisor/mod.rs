@@ -1,14 +1,28 @@
 //! supervisord's configuration file, as its own parser takes it.
+//!
+//! Each `[program:x]` becomes a group whose workers are its processes; whatever supervisord refuses is refused with a
+//! place and a hint, and where it is silent about something that is probably not meant so, a warning tells it.
 
+mod daemon;
 mod each;
 mod expand;
+mod file;
 mod group;
+mod include;
+mod ini;
+mod keys;
+mod names;
+mod program;
+mod reader;
+mod servers;
+mod special;
+mod users;
+mod value;
 mod words;
 
+pub use daemon::{Address, Daemon, LogLevel, Server};
 pub use each::Each;
+pub(crate) use file::{File, is_one};
+pub use file::{load_ctl, search_paths};
 pub use group::{Autorestart, FcgiSocket, Listener, SupervisorGroup, SupervisorStream};
-
-/// A path whose `~` is the home directory of ganger's user.
-fn home(text: &str) -> String {
-    text.to_owned()
-}
+pub use servers::Ctl;
