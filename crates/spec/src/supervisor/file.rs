@@ -80,7 +80,7 @@ fn reader<'a>(ini: &'a Ini, file: &Path, options: &Options, findings: &'a mut Fi
         (format!("ENV_{}", name.to_string_lossy()), Known::Text(value.to_string_lossy().into_owned()))
     };
     let env: Names = options.inherited.iter().map(named).collect();
-    Reader { ini, findings, env, here, host: host.trim().to_owned(), paths }
+    Reader { ini, findings, env, here, host: host.trim().to_owned(), paths, looked: 0 }
 }
 
 fn variable(inherited: &BTreeMap<OsString, OsString>, name: &str) -> Option<String> {
@@ -117,7 +117,13 @@ impl File {
     }
 }
 
-fn read_one(path: &Path, ini: &mut Ini, list: &mut Vec<Source>, findings: &mut Findings) -> Option<()> {
+/// Reads a file over those before; says how long it is, and whether `%(here)s` stands in it.
+fn read_one(
+    path: &Path,
+    ini: &mut Ini,
+    list: &mut Vec<Source>,
+    findings: &mut Findings,
+) -> Option<(usize, bool)> {
     let text = findings.take(input::read(path))?;
     list.push(Source { path: path.to_owned(), kind: SourceKind::Supervisor, found: text.is_some() });
     let Some(text) = text else {
@@ -125,7 +131,7 @@ fn read_one(path: &Path, ini: &mut Ini, list: &mut Vec<Source>, findings: &mut F
         return None;
     };
     ini.read(path, &text, findings);
-    Some(())
+    Some((text.len(), text.contains("%(here)s")))
 }
 
 /// `[include]` of the first file; what is included includes nothing.
@@ -154,7 +160,7 @@ fn include_files(
         names.insert("host_node_name".to_owned(), Known::Text(reader.host.clone()));
         reader.text("include", "files", &names)?.text
     };
-    let mut included = 0;
+    let (mut included, mut bytes) = (0, 0);
     for pattern in files.split(super::ini::is_space).filter(|pattern| !pattern.is_empty()) {
         let Ok(found) = include::glob(&base, pattern) else {
             let problem = said.problem(format!("{} names more files than can be read", shown(pattern)));
@@ -167,13 +173,16 @@ fn include_files(
         }
         for file in found.iter().filter(|file| !file.is_dir()) {
             included += 1;
-            if included > include::MAX_INCLUDES {
+            if included > include::MAX_INCLUDES || bytes > include::MAX_BYTES {
                 findings
                     .error(said.problem("more files are included than can be read").hinted("include fewer"));
                 return None;
             }
-            read_one(file, ini, list, findings)?;
-            ini.expand_here(&dir(file).display().to_string());
+            let (length, has_here) = read_one(file, ini, list, findings)?;
+            bytes += length;
+            if has_here {
+                ini.expand_here(&dir(file).display().to_string());
+            }
         }
     }
     Some(())

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// The most files that are included.
 pub(crate) const MAX_INCLUDES: usize = 10_000;
+/// The most bytes that all included files have together.
+pub(crate) const MAX_BYTES: usize = 64 << 20;
 /// So many directory entries are looked at.
 const MAX_ENTRIES: usize = 100_000;
 

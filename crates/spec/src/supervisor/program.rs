@@ -19,6 +19,9 @@ use crate::{
 /// The longest time that is waited for: anything longer is for ever.
 const LONG: Duration = Duration::from_hours(366 * 24);
 
+/// When so many bytes of expanded commands were looked at, only the first and the last worker of each program are.
+const MAX_LOOKED: usize = 64 << 20;
+
 /// What is the same for all programs.
 pub(crate) struct Common {
     /// Where programs start that say no `directory`.
@@ -276,6 +279,9 @@ impl Reader<'_> {
         let texts = templates.texts.take().unwrap_or_default();
         let last = u32::try_from(program.numprocs).unwrap_or(0).clamp(1, MAX_COUNT);
         for number in 1..=last {
+            if self.looked > MAX_LOOKED && number != last {
+                continue;
+            }
             self.checked(program, &templates, &texts, number)?;
             self.check_name(program, &templates, &texts, number)?;
         }
@@ -317,7 +323,13 @@ impl Reader<'_> {
         texts: &Texts,
         number: u32,
     ) -> Option<()> {
-        let Err(bad) = templates.expanded(texts, number) else { return Some(()) };
+        let bad = match templates.expanded(texts, number) {
+            Ok(expanded) => {
+                self.looked += expanded.line.len();
+                return Some(());
+            }
+            Err(bad) => bad,
+        };
         let said = self.raw(&program.section.name, bad.key).unwrap_or_else(|| place_of(program.section, ""));
         self.findings.error(unexpanded(&said, bad.key, &bad.problem, &program.names));
         None

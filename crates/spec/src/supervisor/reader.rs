@@ -23,6 +23,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) here: String,
     pub(crate) host: String,
     pub(crate) paths: Paths,
+    /// So many bytes of expanded texts were looked at.
+    pub(crate) looked: usize,
 }
 
 impl Reader<'_> {

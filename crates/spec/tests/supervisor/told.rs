@@ -181,147 +181,147 @@ fn families_and_listeners_start_by_their_priorities() {
     assert_eq!((spec.groups[0].family_priority(), spec.groups[2].family_name()), (-1, "g"));
 }
 
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("[program:x]\n", ":6: [program:x] has no `command`", "write `command="),
+    ("[program:a b]\ncommand=x\n", ":6: [program:a b]: `a b` is no name: it has ' ' in it", "use letters"),
+    (
+        "[program:x]\ncommand=x\nautostart=maybe\n",
+        ":8: `autostart`: `maybe` is neither true nor false",
+        "write `true`",
+    ),
+    (
+        "[program:x]\ncommand=x\nstdout_logfile_maxbytes=10M\n",
+        ":8: `stdout_logfile_maxbytes`: `10M` is no size",
+        "`MB`",
+    ),
+    (
+        "[program:x]\ncommand=x\nnumprocs=2\n",
+        ":6: `process_name` needs `%(process_num)` where `numprocs` is more than 1",
+        "_%(process_num)02d",
+    ),
+    (
+        "[program:x]\ncommand=x\nstopasgroup=true\nkillasgroup=false\n",
+        ":6: [program:x] has `stopasgroup=true` and `killasgroup=false`",
+        "remove",
+    ),
+    (
+        "[program:x]\ncommand=x %(program_nam)s\n",
+        ":7: `command`: `%(program_nam)s` stands for nothing here",
+        "did you mean `%(program_name)s`?",
+    ),
+    (
+        "[program:x]\ncommand=x\npriority=%(process_num)d\n",
+        ":8: `priority`: `%(process_num)s` stands for nothing here",
+        "is known in `process_name`",
+    ),
+    (
+        "[program:x]\ncommand=x\nenvironment=A=x@y\n",
+        ":8: `environment`: `A=x@y` is badly formatted: it is not `KEY=value,KEY=value` all the way",
+        "in double quotes",
+    ),
+    (
+        "[program:x]\ncommand=date +%s\n",
+        ":7: `command`: `date +%s` is badly formatted: `%s` has no name",
+        "`%%`",
+    ),
+    (
+        "[group:g]\nprograms=wbe\n[program:web]\ncommand=x\n",
+        ":7: [group:g] names `wbe`, and no such program is there",
+        "did you mean `web`?",
+    ),
+    (
+        "[eventlistener:l]\ncommand=x\nevents=TICK_6\n",
+        ":8: `events`: there is no event `TICK_6`",
+        "did you mean `TICK_5`?",
+    ),
+    (
+        "[rpcinterface:x]\nsupervisor.rpcinterface_factory=a:b\n",
+        ":7: [rpcinterface:x] is a plugin in Python, which ganger cannot load",
+        "built in",
+    ),
+    (
+        "[program:x]\ncommand=x\nnumprocs=10001\nprocess_name=%(process_num)d\n",
+        ":8: `numprocs` is more than the 10000 that a program can have",
+        "split it",
+    ),
+];
+
 #[test]
 fn what_supervisord_refuses_is_refused_with_place_and_hint() {
-    for (lines, message, hint) in [
-        ("[program:x]\n", ":6: [program:x] has no `command`", "write `command="),
-        (
-            "[program:a b]\ncommand=x\n",
-            ":6: [program:a b]: `a b` is no name: it has ' ' in it",
-            "use letters",
-        ),
-        (
-            "[program:x]\ncommand=x\nautostart=maybe\n",
-            ":8: `autostart`: `maybe` is neither true nor false",
-            "write `true`",
-        ),
-        (
-            "[program:x]\ncommand=x\nstdout_logfile_maxbytes=10M\n",
-            ":8: `stdout_logfile_maxbytes`: `10M` is no size",
-            "`MB`",
-        ),
-        (
-            "[program:x]\ncommand=x\nnumprocs=2\n",
-            ":6: `process_name` needs `%(process_num)` where `numprocs` is more than 1",
-            "_%(process_num)02d",
-        ),
-        (
-            "[program:x]\ncommand=x\nstopasgroup=true\nkillasgroup=false\n",
-            ":6: [program:x] has `stopasgroup=true` and `killasgroup=false`",
-            "remove",
-        ),
-        (
-            "[program:x]\ncommand=x %(program_nam)s\n",
-            ":7: `command`: `%(program_nam)s` stands for nothing here",
-            "did you mean `%(program_name)s`?",
-        ),
-        (
-            "[program:x]\ncommand=x\npriority=%(process_num)d\n",
-            ":8: `priority`: `%(process_num)s` stands for nothing here",
-            "is known in `process_name`",
-        ),
-        (
-            "[program:x]\ncommand=x\nenvironment=A=x@y\n",
-            ":8: `environment`: `A=x@y` is badly formatted: it is not `KEY=value,KEY=value` all the way",
-            "in double quotes",
-        ),
-        (
-            "[program:x]\ncommand=date +%s\n",
-            ":7: `command`: `date +%s` is badly formatted: `%s` has no name",
-            "`%%`",
-        ),
-        (
-            "[group:g]\nprograms=wbe\n[program:web]\ncommand=x\n",
-            ":7: [group:g] names `wbe`, and no such program is there",
-            "did you mean `web`?",
-        ),
-        (
-            "[eventlistener:l]\ncommand=x\nevents=TICK_6\n",
-            ":8: `events`: there is no event `TICK_6`",
-            "did you mean `TICK_5`?",
-        ),
-        (
-            "[rpcinterface:x]\nsupervisor.rpcinterface_factory=a:b\n",
-            ":7: [rpcinterface:x] is a plugin in Python, which ganger cannot load",
-            "built in",
-        ),
-        (
-            "[program:x]\ncommand=x\nnumprocs=10001\nprocess_name=%(process_num)d\n",
-            ":8: `numprocs` is more than the 10000 that a program can have",
-            "split it",
-        ),
-    ] {
+    for (lines, message, hint) in REFUSED {
         let (told, hints) = whole(lines).told();
         assert_eq!(told, [format!("supervisord.conf{message}")], "{lines}");
-        assert!(hints[0].contains(hint), "{lines}: {hints:?}");
+        assert!(hints[0].contains(*hint), "{lines}: {hints:?}");
     }
 }
 
+const ODD: &[(&str, &str, &str)] = &[
+    (
+        "[program:x]\ncommand=x\nautorestrat=true\n",
+        ":8: unknown key `autorestrat` of [program:x]: nobody reads it",
+        "did you mean `autorestart`?",
+    ),
+    (
+        "[progarm:x]\ncommand=x\n",
+        ":6: unknown section [progarm:x]: nobody reads it",
+        "did you mean [program:x]?",
+    ),
+    (
+        "[program:x]\ncommand=x\nenvironment=A=a b\n",
+        ":8: `environment`: A is only `a`: `b` after it is dropped",
+        "in double quotes",
+    ),
+    (
+        "[program:x]\ncommand=a ; b\n",
+        ":7: `; b` is a comment here, no part of the command",
+        "put no blank before",
+    ),
+    (
+        "[program:x]\ncommand=x\nprocess_name=w-%(process_num)-app\n",
+        ":8: `process_name`: `-a` after `%(process_num)` is taken for its format, and is not in the name",
+        "write `%(process_num)02d-a`",
+    ),
+    (
+        "[program:x]\ncommand=x\nstdout_logfile=syslog\n",
+        ":8: `stdout_logfile=syslog` is deprecated",
+        "stdout_syslog=true",
+    ),
+    (
+        "[program:x]\ncommand=x\nredirect_stderr=true\nstderr_logfile=/tmp/e\n",
+        ":9: `stderr_logfile` is not written: `redirect_stderr` is true",
+        "remove one",
+    ),
+    (
+        "[program:x]\ncommand=x\nstdout_logfile_maxbytes=0\n",
+        ":6: `stdout_logfile` is AUTO and is never rotated: it may fill the disk",
+        "50MB",
+    ),
+    (
+        "[program:x]\ncommand=x 'y\n",
+        ":7: can't parse command \"x 'y\": a quote is never closed",
+        "close every quote",
+    ),
+    (
+        "[include]\nfiles=none/*.conf\n[program:x]\ncommand=x\n",
+        ":7: no file is named by `none/*.conf`",
+        "patterns begin at",
+    ),
+    ("[group:g]\n[program:x]\ncommand=x\n", ":6: [group:g] has no `programs`", "names of programs"),
+    (
+        "[inet_http_server]\nport=9001\n[program:x]\ncommand=x\n",
+        ":7: [inet_http_server] lets everybody who reaches the port control every program",
+        "127.0.0.1",
+    ),
+    (
+        "[program:a]\ncommand=x\nprocess_name=p\n[program:b]\ncommand=x\nprocess_name=p\n[group:g]\nprograms=a,b\n",
+        "",
+        "process_name",
+    ),
+];
+
 #[test]
 fn where_supervisord_is_silent_ganger_tells() {
-    for (lines, message, hint) in [
-        (
-            "[program:x]\ncommand=x\nautorestrat=true\n",
-            ":8: unknown key `autorestrat` of [program:x]: nobody reads it",
-            "did you mean `autorestart`?",
-        ),
-        (
-            "[progarm:x]\ncommand=x\n",
-            ":6: unknown section [progarm:x]: nobody reads it",
-            "did you mean [program:x]?",
-        ),
-        (
-            "[program:x]\ncommand=x\nenvironment=A=a b\n",
-            ":8: `environment`: A is only `a`: `b` after it is dropped",
-            "in double quotes",
-        ),
-        (
-            "[program:x]\ncommand=a ; b\n",
-            ":7: `; b` is a comment here, no part of the command",
-            "put no blank before",
-        ),
-        (
-            "[program:x]\ncommand=x\nprocess_name=w-%(process_num)-app\n",
-            ":8: `process_name`: `-a` after `%(process_num)` is taken for its format, and is not in the name",
-            "write `%(process_num)02d-a`",
-        ),
-        (
-            "[program:x]\ncommand=x\nstdout_logfile=syslog\n",
-            ":8: `stdout_logfile=syslog` is deprecated",
-            "stdout_syslog=true",
-        ),
-        (
-            "[program:x]\ncommand=x\nredirect_stderr=true\nstderr_logfile=/tmp/e\n",
-            ":9: `stderr_logfile` is not written: `redirect_stderr` is true",
-            "remove one",
-        ),
-        (
-            "[program:x]\ncommand=x\nstdout_logfile_maxbytes=0\n",
-            ":6: `stdout_logfile` is AUTO and is never rotated: it may fill the disk",
-            "50MB",
-        ),
-        (
-            "[program:x]\ncommand=x 'y\n",
-            ":7: can't parse command \"x 'y\": a quote is never closed",
-            "close every quote",
-        ),
-        (
-            "[include]\nfiles=none/*.conf\n[program:x]\ncommand=x\n",
-            ":7: no file is named by `none/*.conf`",
-            "patterns begin at",
-        ),
-        ("[group:g]\n[program:x]\ncommand=x\n", ":6: [group:g] has no `programs`", "names of programs"),
-        (
-            "[inet_http_server]\nport=9001\n[program:x]\ncommand=x\n",
-            ":7: [inet_http_server] lets everybody who reaches the port control every program",
-            "127.0.0.1",
-        ),
-        (
-            "[program:a]\ncommand=x\nprocess_name=p\n[program:b]\ncommand=x\nprocess_name=p\n[group:g]\nprograms=a,b\n",
-            "",
-            "process_name",
-        ),
-    ] {
+    for (lines, message, hint) in ODD {
         let (told, hints) = whole(lines).told();
         let expected = if message.is_empty() {
             "two processes of `g` have the name `p`, one of them of `b`".to_owned()
@@ -329,7 +329,7 @@ fn where_supervisord_is_silent_ganger_tells() {
             format!("supervisord.conf{message}")
         };
         assert_eq!(told, [expected], "{lines}");
-        assert!(hints[0].contains(hint), "{lines}: {hints:?}");
+        assert!(hints[0].contains(*hint), "{lines}: {hints:?}");
     }
 }
 
