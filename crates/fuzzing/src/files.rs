@@ -78,6 +78,60 @@ pub(crate) const NATIVE: &[&str] = &[
     "ü",
 ];
 
+pub(crate) const SUPERVISOR: &[&str] = &[
+    "[supervisord]\n",
+    "[program:",
+    "[eventlistener:l]\n",
+    "[fcgi-program:f]\n",
+    "[group:g]\nprograms=",
+    "[unix_http_server]\nfile=s\n",
+    "[inet_http_server]\nport=",
+    "[include]\nfiles=*.conf\n",
+    "[DEFAULT]\n",
+    "[supervisorctl]\n",
+    "]\n",
+    "command=",
+    "environment=",
+    "A=1,B=\"x\",",
+    "process_name=",
+    "numprocs=",
+    "numprocs_start=",
+    "stdout_logfile=",
+    "_maxbytes=10MB\n",
+    "autorestart=unexpected\n",
+    "events=TICK_5\n",
+    "socket=tcp://h:1\n",
+    "user=root\n",
+    "%(process_num)",
+    "%(program_name)s",
+    "%(ENV_A)s",
+    "%(here)s",
+    "%(",
+    "%%",
+    "02d",
+    "4096s",
+    "-app",
+    "9999",
+    "-1",
+    " ; ",
+    "\n  ",
+    "=",
+    ":",
+    "'",
+    "\"",
+    "\\",
+    "\r",
+    "\n",
+    "ü",
+];
+
+/// The one file that is read only where it is named.
+const SUPERVISORD_CONF: &str = "supervisord.conf";
+
+pub(crate) fn supervisor(bytes: &[u8]) {
+    check(SUPERVISORD_CONF, bytes, &[]);
+}
+
 pub(crate) fn procfile(bytes: &[u8]) {
     check("Procfile", bytes, &[]);
 }
@@ -118,7 +172,8 @@ fn load_files(name: &str, bytes: &[u8], others: &[(&str, &str)]) -> Result<Loade
         write(name, text.as_bytes());
     }
     write(name, bytes);
-    load(&Options { dir: dir.path().to_owned(), ..Options::default() })
+    let file = (name == SUPERVISORD_CONF).then(|| name.into());
+    load(&Options { dir: dir.path().to_owned(), file, ..Options::default() })
 }
 
 /// Each problem names a file, and a line that the file has.

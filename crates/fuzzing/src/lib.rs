@@ -25,11 +25,12 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "procfile", check: files::procfile, words: files::PROCFILE },
     Target { name: "dotenv", check: files::dotenv, words: files::DOTENV },
     Target { name: "foreman", check: files::foreman, words: files::FOREMAN },
     Target { name: "native", check: files::native, words: files::NATIVE },
+    Target { name: "supervisor", check: files::supervisor, words: files::SUPERVISOR },
     Target { name: "formation", check: words::formation, words: words::FORMATION },
     Target { name: "options", check: words::options, words: words::OPTIONS },
     Target { name: "request", check: api::request, words: api::REQUEST },

@@ -66,6 +66,7 @@ targets! {
     any_env_file_is_read_or_refused_with_its_place: "dotenv",
     any_foreman_file_is_read_or_refused_with_its_place: "foreman",
     any_native_file_is_read_or_refused_with_its_place: "native",
+    any_supervisord_file_is_read_or_refused_with_its_place: "supervisor",
     any_formation_is_read_or_refused: "formation",
     any_words_of_the_command_line_are_read_or_refused: "options",
     any_request_is_understood_as_it_is_asked_or_refused: "request",

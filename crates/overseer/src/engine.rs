@@ -29,10 +29,10 @@ use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::narrator::Narrator;
-use crate::supervisor::{Called, Reread};
+use crate::supervisor::Reread;
 use crate::upgrade::Upgrades;
 use crate::wishes::WishFile;
-use crate::{Config, Error, Heir, Life, clock};
+use crate::{Config, Error, Heir, Life, clock, server};
 
 /// What other threads tell the engine.
 #[derive(Debug)]
@@ -130,8 +130,8 @@ pub(crate) fn begin(
     is_kept: bool,
 ) -> Result<(mpsc::Sender<Asked>, impl Future<Output = Result<u8, Error>>), Error> {
     let started = start::start(config, link, keeper_pid, is_kept)?;
-    let start::Started { engine, lease, requests, asked, called, messages } = started;
-    Ok((requests, engine.oversee(lease, asked, called, messages)))
+    let start::Started { engine, lease, clients, messages } = started;
+    Ok((clients.requests.clone(), engine.oversee(lease, clients, messages)))
 }
 
 /// The process that started us.
@@ -143,10 +143,10 @@ impl Engine {
     async fn oversee(
         mut self,
         lease: Lease,
-        mut requests: mpsc::Receiver<Asked>,
-        mut calls: mpsc::Receiver<Called>,
+        clients: start::Clients,
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
+        let start::Clients { asked: mut requests, called: mut calls, answered, .. } = clients;
         loop {
             self.settle();
             self.start_runs();
@@ -154,7 +154,11 @@ impl Engine {
             if let End::Clean { status } = self.end
                 && self.narrator.is_quiet()
             {
-                return self.finish(lease, status).await;
+                let finished = self.finish(lease, status).await;
+                drop((requests, calls));
+                // Who asked for the end gets the answer before the process is gone.
+                let _ = tokio::time::timeout(server::ANSWERED_WITHIN, answered).await;
+                return finished;
             }
             self.beat();
             let deadline = self.core.next_deadline().map(|at| at.since(clock::now()));

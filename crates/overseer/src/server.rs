@@ -51,16 +51,17 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 }
 
 /// Answers that are under way when the app has ended are given within this time.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
-/// Listens on the app's socket and serves from now on, until the engine or the process has ended.
+/// Listens on the app's socket and serves from now on, until the engine or the process has ended. What is given back comes
+/// when nobody is owed an answer any more.
 pub(crate) fn start(
     place: &Place,
     engine: mpsc::Sender<Asked>,
     journal: Arc<Journal>,
     store: Store,
     supervisor: Option<Servers>,
-) -> Result<(), Error> {
+) -> Result<oneshot::Receiver<()>, Error> {
     let path = place.socket();
     let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
     let listener = listen(&path).map_err(failed)?;
@@ -71,7 +72,9 @@ pub(crate) fn start(
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.max_blocking_threads(LOG_READERS_MAX).enable_io().enable_time();
     let runtime = runtime.build().map_err(failed)?;
+    let (answered, receiver) = oneshot::channel();
     let serve = move || {
+        let _until_the_end: oneshot::Sender<()> = answered;
         runtime.block_on(async {
             let Ok(listener) = UnixListener::from_std(listener) else { return };
             if let Some(servers) = supervisor {
@@ -92,7 +95,7 @@ pub(crate) fn start(
         });
     };
     std::thread::Builder::new().name("api".to_owned()).spawn(serve).map_err(failed)?;
-    Ok(())
+    Ok(receiver)
 }
 
 /// Listens, then takes the name: who finds the socket can connect to it. Whoever holds the app's lock owns the name,

@@ -77,7 +77,10 @@ pub enum Stderr {
 impl fmt::Display for Logs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = [
-            self.max_size.map(|bytes| format!("files of {}", Bytes(bytes))),
+            self.max_size.map(|bytes| match bytes {
+                u64::MAX => "never rotated".to_owned(),
+                bytes => format!("files of {}", Bytes(bytes)),
+            }),
             self.keep.map(|files| format!("{files} rotated ones kept")),
             self.max_age.map(|age| format!("rotated after {}", Age(age))),
             self.max_total.map(|bytes| format!("at most {} a worker", Bytes(bytes))),

@@ -146,6 +146,18 @@ impl Findings {
         }
     }
 
+    /// How many errors are kept.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// What was found to be an error after the first so many is only told of.
+    pub(crate) fn soften(&mut self, after: usize) {
+        for problem in self.errors.split_off(after.min(self.errors.len())) {
+            self.warn(problem);
+        }
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }

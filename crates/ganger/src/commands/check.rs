@@ -58,11 +58,8 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
         out.extend(warning.hint.iter().map(|hint| format!("hint: {hint}\n")));
     }
     let files: Vec<_> = checked.sources.iter().filter(|source| source.found).map(name).collect();
-    out.extend([format!(
-        "{} would run; read {}\n",
-        count(checked.workers.len(), "worker"),
-        files.join(", ")
-    )]);
+    let starting = checked.workers.len() - down.len();
+    out.extend([format!("{} would run; read {}\n", count(starting, "worker"), files.join(", "))]);
     out
 }
 
@@ -136,7 +133,7 @@ mod tests {
                     logs: Logs { max_size: Some(5 << 20), compress: true, ..Logs::default() },
                     ..worker("clock", None, false, &["tick", "5"])
                 },
-                PlannedWorker { process: "i".to_owned(), ..worker("idle", None, false, &["sleep"]) },
+                PlannedWorker { process: "i".to_owned(), ..worker("idle", None, false, &["wait"]) },
             ],
             logs_max_total: Some(1 << 30),
             left_out: &["mail".to_owned()],
@@ -144,17 +141,17 @@ mod tests {
         };
         assert_eq!(
             text(&checked, Style::PLAIN),
-            "NAME     PORT  COMMAND\n\
-             web.1    5000  serve -p $PORT\n\
-             clock.1     -  tick 5\n\
-             idle.1 (i)     -  sleep\n\
+            "NAME        PORT  COMMAND\n\
+             web.1       5000  serve -p $PORT\n\
+             clock.1        -  tick 5\n\
+             idle.1 (i)     -  wait\n\
              down until a command starts them: idle.1 (i)\n\
              logs of clock: files of 5 MiB, compressed\n\
              logs of all workers: at most 1 GiB\n\
              not started: mail\n\
              warning: Procfile:3: odd\n\
              hint: make it even\n\
-             3 workers would run; read Procfile\n"
+             2 workers would run; read Procfile\n"
         );
     }
 }

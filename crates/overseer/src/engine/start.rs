@@ -9,7 +9,7 @@ use ganger_core::{Core, Input, Record};
 use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits, Store};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::aside::Damaged;
@@ -41,10 +41,17 @@ const FORWARD_DESCRIPTORS: u64 = 2;
 pub(super) struct Started {
     pub(super) engine: Engine,
     pub(super) lease: Lease,
+    pub(super) clients: Clients,
+    pub(super) messages: mpsc::UnboundedReceiver<Message>,
+}
+
+/// What clients ask, of the control API and of supervisord's interface.
+pub(super) struct Clients {
     pub(super) requests: mpsc::Sender<Asked>,
     pub(super) asked: mpsc::Receiver<Asked>,
     pub(super) called: mpsc::Receiver<Called>,
-    pub(super) messages: mpsc::UnboundedReceiver<Message>,
+    /// Comes when everybody has been answered, after the receivers are gone.
+    pub(super) answered: oneshot::Receiver<()>,
 }
 
 /// Takes the app, and makes an engine that only has to be run.
@@ -74,10 +81,7 @@ pub(super) fn start(
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
-    let (requests, asked) = mpsc::channel(REQUESTS_MAX);
-    let (calls, called) = mpsc::channel(REQUESTS_MAX);
-    let servers = servers(&loaded.spec, calls, capture.store())?;
-    server::start(&place, requests.clone(), journal.clone(), capture.store(), servers)?;
+    let clients = clients(&place, &loaded.spec, &journal, capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
 
     let hands = hands(&place, link, limits, heir.is_some(), message_sender.clone())?;
@@ -118,7 +122,7 @@ pub(super) fn start(
     for damaged in damaged {
         engine.narrator.notice(damaged.to_string());
     }
-    Ok(Started { engine, lease, requests, asked, called, messages })
+    Ok(Started { engine, lease, clients, messages })
 }
 
 impl Engine {
@@ -171,10 +175,14 @@ fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
     if alive == 0 { Ok(()) } else { Err(Error::Survivors { workers: alive }) }
 }
 
-/// The servers that a supervisord.conf asks for.
-fn servers(spec: &Spec, calls: mpsc::Sender<Called>, store: Store) -> Result<Option<Servers>, Error> {
-    let daemon = spec.supervisor.as_ref();
-    daemon.map(|daemon| Servers::listen(&daemon.servers, calls, store)).transpose()
+/// Answers clients from now on: on the socket of the app, and on the servers that a supervisord.conf asks for.
+fn clients(place: &Place, spec: &Spec, journal: &Arc<Journal>, store: Store) -> Result<Clients, Error> {
+    let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+    let (calls, called) = mpsc::channel(REQUESTS_MAX);
+    let servers = spec.supervisor.as_ref();
+    let servers = servers.map(|daemon| Servers::listen(&daemon.servers, calls, store.clone())).transpose()?;
+    let answered = server::start(place, requests.clone(), journal.clone(), store, servers)?;
+    Ok(Clients { requests, asked, called, answered })
 }
 
 /// What asks the keeper for things.

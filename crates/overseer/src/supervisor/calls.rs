@@ -81,7 +81,7 @@ impl Engine {
                 Err(error) => send(answer, Err(error)),
             },
             Call::StartProcessGroup { name, wait } => {
-                self.wish_family(wish(Deed::Start, wait), &name, answer)
+                self.wish_family(wish(Deed::Start, wait), &name, answer);
             }
             Call::StopProcessGroup { name, wait } => self.wish_family(wish(Deed::Stop, wait), &name, answer),
             Call::SignalProcessGroup { name, signal } => match parsed(&signal) {

@@ -198,16 +198,9 @@ fn percent_decoded(path: &str) -> String {
     let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(byte) = bytes.get(at) {
         let escaped = path.get(at + 1..at + 3).filter(|_| *byte == b'%');
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(meant) => {
-                decoded.push(meant);
-                at += 3;
-            }
-            None => {
-                decoded.push(*byte);
-                at += 1;
-            }
-        }
+        let meant = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(meant.unwrap_or(*byte));
+        at += if meant.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&decoded).into_owned()
 }

@@ -33,7 +33,7 @@ impl Login {
             let (scheme, rest) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("basic").then(|| rest.trim())
         });
-        let Some(decoded) = encoded.and_then(|encoded| base64::decode(encoded)) else { return false };
+        let Some(decoded) = encoded.and_then(base64::decode) else { return false };
         let Some(colon) = decoded.iter().position(|byte| *byte == b':') else { return false };
         let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
         // Both are compared, whatever came of the first.
@@ -49,7 +49,8 @@ impl Login {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Whether two secrets are the same, in a time that tells nothing of where they differ.
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn who_brings_name_and_password_is_admitted_and_nobody_else() {
         let hashed = "{SHA}9d4e1e23bd5b727046a9e3b4b7db57bd8d6ee684";
-        for password in ["pass", hashed, &hashed.to_uppercase().replace("{SHA}", "{SHA}")] {
+        for password in ["pass", hashed, &hashed.to_uppercase()] {
             assert!(admitted(password, &basic("user:pass")), "{password}");
             assert!(admitted(password, &basic("user:pass").replace("Basic", "basic")));
             for wrong in ["user:", "user:pas", "user:passs", "use:pass", ":pass", "userpass", ""] {

@@ -25,7 +25,7 @@ use crate::Error;
 /// So many clients of one server are attended at once; the next one waits.
 const CLIENTS_MAX: usize = 256;
 /// Who connects, or has been answered, asks within this.
-const HEADERS_WITHIN: Duration = Duration::from_secs(600);
+const HEADERS_WITHIN: Duration = Duration::from_mins(10);
 /// After a client could not be accepted, the next one is after this.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 

@@ -166,7 +166,9 @@ impl Reader<'_> {
         };
         let (childlogdir, directory) = (directory(self, "childlogdir"), directory(self, "directory"));
         let user = self.text(SECTION, "user", &names);
-        let user = user.filter(|said| self.known_user(said, "user").is_some());
+        if let Some(said) = &user {
+            self.known_user(said, "user");
+        }
         let daemon = Daemon {
             file,
             identifier: self
@@ -250,11 +252,11 @@ impl Reader<'_> {
         dirs.find(|dir| dir.is_dir()).unwrap_or_else(|| self.paths.base.clone())
     }
 
-    /// The user of a key; none and a problem if there is no such user.
-    pub(crate) fn known_user(&mut self, said: &Said, key: &str) -> Option<Option<users::User>> {
+    /// The user of a key; none if there is no such user, which is told.
+    pub(crate) fn known_user(&mut self, said: &Said, key: &str) -> Option<users::User> {
         let name = crate::procfile::shown(&said.text);
         match users::user(&said.text) {
-            Found::Yes(user) => Some(Some(user)),
+            Found::Yes(user) => Some(user),
             Found::No => {
                 let problem = said.problem(format!("`{key}`: there is no user {name}"));
                 self.findings
@@ -264,7 +266,7 @@ impl Reader<'_> {
             Found::Unsure => {
                 let message = format!("`{key}`: {name} is not in /etc/passwd: is it in a directory service?");
                 self.findings.warn(said.problem(message).hinted("`getent passwd` lists all users"));
-                Some(None)
+                None
             }
         }
     }

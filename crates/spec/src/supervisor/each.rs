@@ -30,6 +30,8 @@ pub(crate) struct Templates {
     /// `process_num` of worker 1.
     pub(crate) first: i64,
     pub(crate) name: String,
+    /// The command of worker 1 as it is written.
+    pub(crate) line: String,
     /// None if they are the same for every worker, as the group has them.
     pub(crate) texts: Option<Texts>,
     /// What the names in them stand for, beside `process_num` and the program's own variables.
@@ -130,7 +132,9 @@ impl Each {
     /// What worker `number` has for itself.
     pub(crate) fn of(&self, group: &Group, number: u32) -> Result<Option<Own>, String> {
         let Some(templates) = &self.0 else { return Ok(None) };
-        let Some(texts) = &templates.texts else { return Ok(Some(Own::default())) };
+        let Some(texts) = &templates.texts else {
+            return Ok(Some(Own { line: Some(templates.line.clone()), ..Own::default() }));
+        };
         let expanded = templates.expanded(texts, number).map_err(|bad| bad.told())?;
         let words = command_words(&expanded.line)?;
         let file = |text: Option<String>, usual: &LogFile| {
@@ -223,7 +227,7 @@ impl Templates {
         };
         let names = std::mem::take(&mut self.names);
         let names = names.into_iter().filter(|(name, _)| asks(name)).collect();
-        Self { names, texts, ..self }
+        Self { texts, names, ..self }
     }
 
     fn paths(&self) -> Paths {

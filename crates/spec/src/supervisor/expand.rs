@@ -8,6 +8,9 @@ use std::fmt::Write;
 /// A width or a precision beyond this is refused, so that a short text cannot ask for much.
 pub(crate) const MAX_WIDTH: usize = 4096;
 
+/// A text that grows beyond this is refused: more cannot be given to a process.
+pub(crate) const MAX_EXPANDED: usize = 256 << 10;
+
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -37,6 +40,10 @@ pub(crate) fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<Value>) -> Resu
     while let Some(c) = scan.next() {
         if c == '%' {
             scan.conversion(lookup, &mut out)?;
+            if out.len() > MAX_EXPANDED {
+                let message = format!("it grows to more than {MAX_EXPANDED} bytes");
+                return Err(BadFormat::Bad { message, hint: "name less in it".to_owned() });
+            }
         } else {
             out.push(c);
         }
@@ -369,6 +376,15 @@ mod tests {
             assert!(hinted.contains(hint), "{text}: {hinted}");
         }
         assert_eq!(expand("%(x)s", &names), Err(BadFormat::Unknown("x".to_owned())));
+    }
+
+    #[test]
+    fn a_short_text_cannot_grow_without_bound() {
+        let text = "%(n)4096d".repeat(65);
+        assert!(
+            matches!(expand(&text, &names), Err(BadFormat::Bad { message, .. }) if message.contains("grows"))
+        );
+        assert!(expand(&text["%(n)4096d".len()..], &names).is_ok());
     }
 
     proptest::proptest! {

@@ -80,7 +80,7 @@ fn reader<'a>(ini: &'a Ini, file: &Path, options: &Options, findings: &'a mut Fi
         (format!("ENV_{}", name.to_string_lossy()), Known::Text(value.to_string_lossy().into_owned()))
     };
     let env: Names = options.inherited.iter().map(named).collect();
-    Reader { ini, findings, env, here, host: host.trim().to_owned(), paths }
+    Reader { ini, findings, env, here, host: host.trim().to_owned(), paths, looked: 0 }
 }
 
 fn variable(inherited: &BTreeMap<OsString, OsString>, name: &str) -> Option<String> {
@@ -117,17 +117,21 @@ impl File {
     }
 }
 
-fn read_one(path: &Path, ini: &mut Ini, list: &mut Vec<Source>, findings: &mut Findings) -> Option<()> {
+/// Reads a file over those before; says how long it is, and whether `%(here)s` stands in it.
+fn read_one(
+    path: &Path,
+    ini: &mut Ini,
+    list: &mut Vec<Source>,
+    findings: &mut Findings,
+) -> Option<(usize, bool)> {
     let text = findings.take(input::read(path))?;
     list.push(Source { path: path.to_owned(), kind: SourceKind::Supervisor, found: text.is_some() });
-    match text {
-        Some(text) => ini.read(path, &text, findings),
-        None => {
-            findings.error(Problem::in_file(path, "is not there").hinted("name a file that is"));
-            return None;
-        }
-    }
-    Some(())
+    let Some(text) = text else {
+        findings.error(Problem::in_file(path, "is not there").hinted("name a file that is"));
+        return None;
+    };
+    ini.read(path, &text, findings);
+    Some((text.len(), text.contains("%(here)s")))
 }
 
 /// `[include]` of the first file; what is included includes nothing.
@@ -156,7 +160,7 @@ fn include_files(
         names.insert("host_node_name".to_owned(), Known::Text(reader.host.clone()));
         reader.text("include", "files", &names)?.text
     };
-    let mut included = 0;
+    let (mut included, mut bytes) = (0, 0);
     for pattern in files.split(super::ini::is_space).filter(|pattern| !pattern.is_empty()) {
         let Ok(found) = include::glob(&base, pattern) else {
             let problem = said.problem(format!("{} names more files than can be read", shown(pattern)));
@@ -169,13 +173,16 @@ fn include_files(
         }
         for file in found.iter().filter(|file| !file.is_dir()) {
             included += 1;
-            if included > include::MAX_INCLUDES {
+            if included > include::MAX_INCLUDES || bytes > include::MAX_BYTES {
                 findings
                     .error(said.problem("more files are included than can be read").hinted("include fewer"));
                 return None;
             }
-            read_one(file, ini, list, findings)?;
-            ini.expand_here(&dir(file).display().to_string());
+            let (length, has_here) = read_one(file, ini, list, findings)?;
+            bytes += length;
+            if has_here {
+                ini.expand_here(&dir(file).display().to_string());
+            }
         }
     }
     Some(())
@@ -210,10 +217,27 @@ impl Reader<'_> {
             groups.truncate(MAX_GROUPS);
         }
         let program = |group: &Group| group.supervisor.as_ref().map(|own| own.program.clone());
+        self.check_names(&groups);
         groups.sort_by_cached_key(|group| {
             (group.family_priority(), family_of(group), group.priority, program(group))
         });
         groups
+    }
+
+    /// Two processes of one name in one family are one to supervisord, which forgets the other.
+    fn check_names(&mut self, groups: &[Group]) {
+        let mut names: BTreeSet<(String, String)> = BTreeSet::new();
+        for group in groups {
+            let family = family_of(group);
+            let twice = (1..=group.count).map(|number| group.process_name(number));
+            if let Some(name) = twice.into_iter().find(|name| !names.insert((family.clone(), name.clone()))) {
+                let program = group.supervisor.as_ref().map_or(&group.name, |own| &own.program);
+                let message =
+                    format!("two processes of `{family}` have the name `{name}`, one of them of `{program}`");
+                let hint = "write `process_name=%(program_name)s_%(process_num)02d`: supervisord would run one of them";
+                self.findings.warn(Problem::new(message).hinted(hint));
+            }
+        }
     }
 
     /// `[group:x]`: its name and priority, and its programs.

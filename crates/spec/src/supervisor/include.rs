@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// The most files that are included.
 pub(crate) const MAX_INCLUDES: usize = 10_000;
+/// The most bytes that all included files have together.
+pub(crate) const MAX_BYTES: usize = 64 << 20;
 /// So many directory entries are looked at.
 const MAX_ENTRIES: usize = 100_000;
 
@@ -19,7 +21,9 @@ pub(crate) fn glob(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooMany> 
     for part in whole.components() {
         let part = part.as_os_str().to_string_lossy().into_owned();
         if !part.contains(['*', '?', '[']) {
-            found.iter_mut().for_each(|path| path.push(&part));
+            for path in &mut found {
+                path.push(&part);
+            }
             continue;
         }
         let mut next = Vec::new();

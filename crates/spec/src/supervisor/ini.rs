@@ -69,8 +69,11 @@ impl Ini {
     pub(crate) fn read(&mut self, path: &Path, text: &str, findings: &mut Findings) {
         let mut reading =
             Reading { ini: self, path, place: None, key: None, indent: 0, said: BTreeMap::new() };
-        for (number, line) in (1..).zip(text.split(['\n', '\r'])) {
-            reading.line(number, line, findings);
+        for (number, line) in (1..).zip(text.split('\n')) {
+            // Python takes a lone carriage return for the end of a line, editors do not.
+            for part in line.split('\r') {
+                reading.line(number, part, findings);
+            }
         }
         reading.join();
     }

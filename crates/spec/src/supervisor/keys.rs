@@ -103,16 +103,15 @@ pub(crate) fn check(ini: &Ini, findings: &mut Findings) {
         if section.name.starts_with("rpcinterface:") || section.name.starts_with("ctlplugin:") {
             continue;
         }
-        match keys(&section.name) {
-            Some(known) => check_keys(section, &known, findings),
-            None => {
-                let problem = section.problem(format!("unknown section [{}]: nobody reads it", section.name));
-                findings.warn(problem.hinted(match suggest_section(&section.name) {
-                    Some(near) => format!("did you mean [{near}]?"),
-                    None => format!("known: [{}]", SECTIONS.join("], [")),
-                }));
-            }
+        if let Some(known) = keys(&section.name) {
+            check_keys(section, &known, findings);
+            continue;
         }
+        let problem = section.problem(format!("unknown section [{}]: nobody reads it", section.name));
+        findings.warn(problem.hinted(match suggest_section(&section.name) {
+            Some(near) => format!("did you mean [{near}]?"),
+            None => format!("known: [{}]", SECTIONS.join("], [")),
+        }));
     }
 }
 

@@ -68,7 +68,7 @@ mod tests {
             .iter()
             .map(|name| group_name(name, None, &mut taken))
             .collect();
-        assert_eq!(made[..2], ["my_app-2b0b8b0f", "web_1-8a4a4d5c"].map(str::to_owned));
+        assert_eq!(made[..2], ["my_app-2a7feb18", "web_1-06bf5594"].map(str::to_owned));
         assert!(made.iter().all(|name| check_name(name).is_ok()), "{made:?}");
         assert_eq!(made.iter().collect::<BTreeSet<_>>().len(), made.len());
     }

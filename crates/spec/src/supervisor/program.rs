@@ -1,15 +1,15 @@
 //! `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]`: each becomes a group.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::each::{self, Known, Templates, Texts};
 use super::group::{Autorestart, SupervisorGroup, SupervisorStream};
 use super::ini::{Said, Section};
 use super::names::{check_process_name, group_name};
-use super::reader::{Names, Reader};
-use super::value::{self, Value, Wrong};
+use super::reader::{Names, Reader, unexpanded};
+use super::value::{self, Paths, Value, Wrong};
 use crate::ports::MAX_COUNT;
 use crate::{
     Backoff, Command, Each, Early, Family, Group, LogFile, LogSize, Logs, OnExit, Origin, Restart,
@@ -18,6 +18,9 @@ use crate::{
 
 /// The longest time that is waited for: anything longer is for ever.
 const LONG: Duration = Duration::from_hours(366 * 24);
+
+/// When so many bytes of expanded commands were looked at, only the first and the last worker of each program are.
+const MAX_LOOKED: usize = 64 << 20;
 
 /// What is the same for all programs.
 pub(crate) struct Common {
@@ -71,10 +74,16 @@ impl Reader<'_> {
         let autostart = self.flag(key, "autostart", &names, true);
         let user = self.text(key, "user", &names);
         let known = user.clone().and_then(|said| self.known_user(&said, "user"));
-        let supervisor = self.supervisor(&program, stopasgroup, known.flatten().map(|user| user.uid), common);
+        let supervisor = self.supervisor(&program, stopasgroup, known.map(|user| user.uid), common);
         self.check_count(section, &program);
         let templates = self.templates(&mut program, common)?;
-        let (mut group, templates) = self.first_worker(&program, name, templates, common, &supervisor)?;
+        let errors = self.findings.errors();
+        let first = self.first_worker(&program, name, templates, common, &supervisor);
+        if program.numprocs <= 0 {
+            // Nobody asks what a program would be that has no process.
+            self.findings.soften(errors);
+        }
+        let (mut group, templates) = first?;
         group.count = u32::try_from(program.numprocs).unwrap_or(0).min(MAX_COUNT);
         group.each = Each::from(templates);
         group.restart = restart(&supervisor);
@@ -187,13 +196,24 @@ impl Reader<'_> {
             let message = format!("`{output}_logfile=syslog` is deprecated");
             self.findings.warn(said.problem(message).hinted(format!("write `{output}_syslog=true`")));
         }
+        let capture_maxbytes =
+            self.value(key, &named("capture_maxbytes"), names, value::byte_size).unwrap_or(0);
+        let events_enabled = self.flag(key, &named("events_enabled"), names, false);
+        if program.numprocs <= 0 {
+            let syslog = false;
+            return SupervisorStream {
+                maxbytes: 50 << 20,
+                backups: 10,
+                capture_maxbytes,
+                events_enabled,
+                syslog,
+            };
+        }
         SupervisorStream {
             maxbytes: self.value(key, &named("logfile_maxbytes"), own, value::byte_size).unwrap_or(50 << 20),
             backups: self.value(key, &named("logfile_backups"), own, value::integer).unwrap_or(10),
-            capture_maxbytes: self
-                .value(key, &named("capture_maxbytes"), names, value::byte_size)
-                .unwrap_or(0),
-            events_enabled: self.flag(key, &named("events_enabled"), names, false),
+            capture_maxbytes,
+            events_enabled,
             syslog: self.flag(key, &named("syslog"), own, false) || is_syslog,
         }
     }
@@ -242,6 +262,7 @@ impl Reader<'_> {
             server_url: serverurl.or_else(|| common.server_url.clone()),
             base: common.dir.clone(),
             home: self.paths.home.clone(),
+            line: String::new(),
         })
     }
 
@@ -257,16 +278,12 @@ impl Reader<'_> {
     ) -> Option<(Group, Templates)> {
         let texts = templates.texts.take().unwrap_or_default();
         let last = u32::try_from(program.numprocs).unwrap_or(0).clamp(1, MAX_COUNT);
-        let mut process_names = BTreeSet::new();
         for number in 1..=last {
-            self.checked(program, &templates, &texts, number)?;
-            let process = self.process_name(program, &templates, &texts, number)?;
-            if !process_names.insert(process.clone()) {
-                let message = format!("[{}] has two processes of the name {process}", program.section.name);
-                let hint = "write `process_name=%(program_name)s_%(process_num)02d`";
-                self.findings.warn(program.section.problem(message).hinted(hint));
-                break;
+            if self.looked > MAX_LOOKED && number != last {
+                continue;
             }
+            self.checked(program, &templates, &texts, number)?;
+            self.check_name(program, &templates, &texts, number)?;
         }
         let first = templates.expanded(&texts, 1).ok()?;
         self.check_environment(program, &templates, &texts);
@@ -280,10 +297,11 @@ impl Reader<'_> {
         let dir = first.dir.map_or_else(|| common.dir.clone(), |dir| common.dir.join(dir));
         let mut group = Group::new(name, command, dir);
         group.env = first.env;
-        group.logs = self.logs(program, supervisor, first.out.as_deref(), first.err.as_deref())?;
+        group.logs =
+            self.logs(program, supervisor, (first.out.as_deref(), first.err.as_deref()), &common.dir)?;
         let differs = is_bad || templates.differs(&texts);
         let texts = differs.then_some(texts);
-        Some((group, templates.with(texts)))
+        Some((group, Templates { line: first.line, ..templates.with(texts) }))
     }
 
     /// What is dropped of the variables is told once.
@@ -305,30 +323,30 @@ impl Reader<'_> {
         texts: &Texts,
         number: u32,
     ) -> Option<()> {
-        let Err(bad) = templates.expanded(texts, number) else { return Some(()) };
+        let bad = match templates.expanded(texts, number) {
+            Ok(expanded) => {
+                self.looked += expanded.line.len();
+                return Some(());
+            }
+            Err(bad) => bad,
+        };
         let said = self.raw(&program.section.name, bad.key).unwrap_or_else(|| place_of(program.section, ""));
-        let problem = self.unexpanded(&said, bad.key, &bad.problem, &program.names);
-        self.findings.error(problem);
+        self.findings.error(unexpanded(&said, bad.key, &bad.problem, &program.names));
         None
     }
 
-    fn process_name(
+    fn check_name(
         &mut self,
         program: &Program<'_>,
         templates: &Templates,
         texts: &Texts,
         number: u32,
-    ) -> Option<String> {
-        match templates.process_name(Some(texts), number) {
-            Ok(name) => Some(name),
-            Err(bad) => {
-                let said = self.raw(&program.section.name, "process_name");
-                let said = said.unwrap_or_else(|| place_of(program.section, &templates.name));
-                let problem = self.unexpanded(&said, "process_name", &bad, &program.names);
-                self.findings.error(problem);
-                None
-            }
-        }
+    ) -> Option<()> {
+        let Err(bad) = templates.process_name(Some(texts), number) else { return Some(()) };
+        let said = self.raw(&program.section.name, "process_name");
+        let said = said.unwrap_or_else(|| place_of(program.section, &templates.name));
+        self.findings.error(unexpanded(&said, "process_name", &bad, &program.names));
+        None
     }
 
     /// How output is kept, by what worker 1 says.
@@ -336,11 +354,11 @@ impl Reader<'_> {
         &mut self,
         program: &Program<'_>,
         supervisor: &SupervisorGroup,
-        out: Option<&str>,
-        err: Option<&str>,
+        (out, err): (Option<&str>, Option<&str>),
+        base: &Path,
     ) -> Option<Logs> {
-        let out = self.log_file(program, "stdout_logfile", out, supervisor.stdout)?;
-        let err = self.log_file(program, "stderr_logfile", err, supervisor.stderr)?;
+        let out = self.log_file(program, "stdout_logfile", out, supervisor.stdout, base)?;
+        let err = self.log_file(program, "stderr_logfile", err, supervisor.stderr, base)?;
         if supervisor.redirect_stderr
             && let (LogFile::Path(_), Some(said)) = (&err, self.raw(&program.section.name, "stderr_logfile"))
         {
@@ -370,8 +388,10 @@ impl Reader<'_> {
         key: &str,
         text: Option<&str>,
         stream: SupervisorStream,
+        base: &Path,
     ) -> Option<LogFile> {
-        let file = text.map_or(LogFile::Store, |text| each::log_file(&self.paths, text));
+        let paths = Paths { base: base.to_owned(), home: self.paths.home.clone() };
+        let file = text.map_or(LogFile::Store, |text| each::log_file(&paths, text));
         let said = self.raw(&program.section.name, key);
         match (&file, &said) {
             (LogFile::Path(_), Some(said)) => {

@@ -23,6 +23,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) here: String,
     pub(crate) host: String,
     pub(crate) paths: Paths,
+    /// So many bytes of expanded texts were looked at.
+    pub(crate) looked: usize,
 }
 
 impl Reader<'_> {
@@ -43,8 +45,7 @@ impl Reader<'_> {
         match expand::expand(&said.text, &lookup) {
             Ok(text) => Some(Said { text, ..said }),
             Err(bad) => {
-                let problem = self.unexpanded(&said, key, &bad, names);
-                self.findings.error(problem);
+                self.findings.error(unexpanded(&said, key, &bad, names));
                 None
             }
         }
@@ -73,24 +74,24 @@ impl Reader<'_> {
             }
         }
     }
+}
 
-    /// A problem with a text that cannot be expanded.
-    pub(crate) fn unexpanded(&self, said: &Said, key: &str, bad: &BadFormat, names: &Names) -> Problem {
-        match bad {
-            BadFormat::Bad { message, hint } => {
-                let text = shown(&said.text);
-                said.problem(format!("`{key}`: {text} is badly formatted: {message}")).hinted(hint.clone())
-            }
-            BadFormat::Unknown(name) => {
-                let problem = said.problem(format!("`{key}`: `%({name})s` stands for nothing here"));
-                problem.hinted(unknown_name(name, names.keys().map(String::as_str)))
-            }
+/// A problem with a text that cannot be expanded.
+pub(crate) fn unexpanded(said: &Said, key: &str, bad: &BadFormat, names: &Names) -> Problem {
+    match bad {
+        BadFormat::Bad { message, hint } => {
+            let text = shown(&said.text);
+            said.problem(format!("`{key}`: {text} is badly formatted: {message}")).hinted(hint.clone())
+        }
+        BadFormat::Unknown(name) => {
+            let problem = said.problem(format!("`{key}`: `%({name})s` stands for nothing here"));
+            problem.hinted(unknown_name(name, names))
         }
     }
 }
 
 /// What to do about a name that nobody knows. The names of variables are not listed: they may be nobody's business.
-fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+fn unknown_name(name: &str, names: &Names) -> String {
     if name == "process_num" || name == "numprocs" {
         return format!(
             "`{name}` is known in `process_name`, `command`, `environment`, `directory` and the keys of log files"
@@ -102,8 +103,9 @@ fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) ->
              `environment` says is known in its `command`, `directory` and log files"
         );
     }
-    let list = || known.clone().filter(|name| !name.starts_with("ENV_")).collect::<Vec<_>>().join(", ");
-    match suggest(name, known.clone()) {
+    let known = || names.keys().map(String::as_str);
+    let list = || known().collect::<Vec<_>>().join(", ");
+    match suggest(name, known()) {
         Some(near) => format!("did you mean `%({near})s`?"),
         None => {
             format!("known: {}, and ENV_ with the name of a variable; a plain `%` is written `%%`", list())
