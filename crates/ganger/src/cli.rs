@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::commands::ImportArgs;
 use crate::failure::USAGE;
 use crate::stamp::Stamp;
 
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check the files and show what would run
     Check(CheckArgs),
+    /// Print the ganger.toml that says what a supervisord.conf says
+    Import(ImportArgs),
     /// List the workers
     #[command(visible_alias = "status")]
     Ps(ListArgs),
