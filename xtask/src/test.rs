@@ -8,8 +8,9 @@ use crate::check;
 use crate::command::{self, cargo, find};
 
 /// What the tests start besides cargo: the program and the Debian package that has it.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 11] = [
     ("python3", "python3"),
+    ("pip3", "python3-pip"),
     ("setsid", "util-linux"),
     ("unshare", "util-linux"),
     ("prlimit", "util-linux"),

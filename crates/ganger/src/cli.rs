@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use upgrade::UpgradeArgs;
 
+use crate::commands::ImportArgs;
 use crate::failure::USAGE;
 use crate::stamp::Stamp;
 
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check the files and show what would run
     Check(CheckArgs),
+    /// Print the ganger.toml that says what a supervisord.conf says
+    Import(ImportArgs),
     /// List the workers
     #[command(visible_alias = "status")]
     Ps(ListArgs),

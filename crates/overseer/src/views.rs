@@ -50,8 +50,14 @@ pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
         retry_in_ms: view.retry.map(|retry| millis(retry.since(now))),
         usage: None,
         last_exit: view.last_exit.map(|exit| exit.to_string()),
-        command: spec.worker(&view.name).map(|worker| worker.line).unwrap_or_default(),
+        command: command(spec, &view.name),
     }
+}
+
+/// What a worker runs, as a line; its group's command where that of its number comes to nothing.
+fn command(spec: &Spec, name: &WorkerName) -> String {
+    let of_group = || spec.group(&name.group).map(|group| group.command.to_string()).unwrap_or_default();
+    spec.worker(name).map_or_else(|_| of_group(), |worker| worker.line)
 }
 
 /// All workers in the order of their groups and numbers.

@@ -11,6 +11,7 @@ mod foreman;
 mod formation;
 mod forward;
 mod groups;
+mod import;
 mod input;
 mod load;
 mod logs;

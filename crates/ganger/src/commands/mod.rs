@@ -11,6 +11,7 @@ mod env;
 mod events;
 mod export_logs;
 mod forwards;
+mod import;
 mod logs;
 mod overseer;
 mod ports;
@@ -27,6 +28,8 @@ mod version;
 mod welcome;
 mod why;
 
+pub(crate) use import::ImportArgs;
+
 use crate::cli::{Cli, Command};
 use crate::failure::Outcome;
 
@@ -40,6 +43,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Daemon(args) => daemon::run(place, &args),
         Command::Run(args) => run::run(place, &args),
         Command::Check(args) => check::run(place, &args),
+        Command::Import(args) => import::run(place, &args),
         Command::Ps(args) => ps::run(place, args),
         Command::Top(args) => top::run(place, args),
         Command::Stop(args) => act::stop(place, args),

@@ -25,6 +25,7 @@ fn help_names_every_command() {
         "start",
         "run",
         "check",
+        "import",
         "ps",
         "stop",
         "restart",

@@ -165,6 +165,11 @@ impl Each {
         said.into_iter().filter_map(variable).collect()
     }
 
+    /// Whether workers differ in more than their names.
+    pub(crate) fn differs(&self) -> bool {
+        self.0.as_ref().is_some_and(|templates| templates.texts.is_some())
+    }
+
     /// Whatever of it a run is made of, as texts.
     pub fn made_of(&self) -> Vec<String> {
         let Some(templates) = &self.0 else { return Vec::new() };

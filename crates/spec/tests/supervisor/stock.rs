@@ -1,6 +1,7 @@
 //! The stock supervisord's own parser, from `PyPI`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,13 +9,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// The variables that both parsers see.
-pub(crate) const VARIABLES: [(&str, &str); 5] = [
-    ("PATH", "/usr/bin:/bin"),
-    ("HOME", "/root"),
-    ("STAGE", "test"),
-    ("PERCENT", "100%"),
-    ("QUOTED", "it's"),
-];
+pub(crate) const VARIABLES: [(&str, &str); 4] =
+    [("HOME", "/root"), ("STAGE", "test"), ("PERCENT", "100%"), ("QUOTED", "it's")];
 
 /// The directory of the package, installed on the first use.
 pub(crate) fn package() -> PathBuf {
@@ -42,8 +38,7 @@ pub(crate) fn package() -> PathBuf {
 pub(crate) fn parse(dir: &Path, files: &[PathBuf]) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/supervisor/parse.py");
     let mut python = Command::new("python3");
-    python.arg(script).current_dir(dir).env_clear().envs(VARIABLES).env("PYTHONPATH", package());
-    python.env("PYTHONDONTWRITEBYTECODE", "1");
+    python.arg(script).current_dir(dir).env_clear().envs(inherited());
     let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let list = serde_json::to_vec(files).unwrap();
     child.stdin.take().unwrap().write_all(&list).unwrap();
@@ -52,12 +47,13 @@ pub(crate) fn parse(dir: &Path, files: &[PathBuf]) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The same variables as ganger gets them.
-pub(crate) fn inherited() -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
-    let more = [
-        ("PYTHONPATH".to_owned(), package().display().to_string()),
-        ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+/// The whole environment of both parsers.
+pub(crate) fn inherited() -> BTreeMap<OsString, OsString> {
+    let own = VARIABLES.map(|(name, value)| (name.into(), value.into()));
+    let pythons = [
+        ("PATH".into(), std::env::var_os("PATH").unwrap_or_default()),
+        ("PYTHONPATH".into(), package().into()),
+        ("PYTHONDONTWRITEBYTECODE".into(), "1".into()),
     ];
-    let all = VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    all.into_iter().chain(more).map(|(name, value)| (name.into(), value.into())).collect()
+    own.into_iter().chain(pythons).collect()
 }

@@ -376,3 +376,37 @@ fn the_client_has_its_own_section_and_the_search_its_order() {
     ];
     assert_eq!(found, expected.map(std::path::PathBuf::from));
 }
+
+#[test]
+fn the_native_form_of_a_file_says_the_same_and_tells_what_it_cannot() {
+    let text = "[program:web]\ncommand=serve \"a b\" %(process_num)d\nnumprocs=2\nprocess_name=w%(process_num)d\nexitcodes=0,2\n\
+                environment=A='x \"y\" z'\nstopsignal=INT\nautostart=no\npriority=5\nstdout_logfile_maxbytes=5MB\n\
+                [program:my@app]\ncommand=x\nautorestart=false\nstdout_logfile=none\nredirect_stderr=true\numask=027\n";
+    let loaded = whole(text).load();
+    let native = loaded.to_native().unwrap();
+    for told in [
+        "# Its processes were `w0` to `w1`.",
+        "# `process_num` stood in its keys",
+        "# `my@app` is no name of a group.",
+    ] {
+        assert!(native.contains(told), "{told}:\n{native}");
+    }
+    let mut again = Site::new(&[("ganger.toml", native.as_str())]);
+    again.options.file = None;
+    let plain = |group: &Group| Group {
+        each: ganger_spec::Each::default(),
+        supervisor: None,
+        env: Vec::new(),
+        logs: ganger_spec::Logs {
+            out: LogFile::Store,
+            err: LogFile::Store,
+            err_size: None,
+            ..group.logs.clone()
+        },
+        ..group.clone()
+    };
+    let expected: Vec<Group> = loaded.spec.groups.iter().map(plain).collect();
+    let found: Vec<Group> = again.load().spec.groups.iter().map(plain).collect();
+    assert_eq!(found, expected, "{native}");
+    assert_eq!(again.load().spec.groups[0].env[0].value, "x \"y\" z");
+}

@@ -333,3 +333,20 @@ fn the_examples_of_the_page_for_users_are_true() {
         assert_eq!(value(&app, "web.1", name).as_deref(), Some(expected));
     }
 }
+
+#[test]
+fn a_spec_that_an_older_ganger_wrote_into_its_ledger_is_read() {
+    let spec = App::new(&[THREE]).load().spec;
+    let mut old = serde_json::to_value(&spec).unwrap();
+    for group in old["groups"].as_array_mut().unwrap() {
+        let group = group.as_object_mut().unwrap();
+        for key in ["logs", "priority", "family", "autostart", "stdin", "each", "supervisor"] {
+            assert!(group.remove(key).is_some(), "{key}");
+        }
+        for (key, inner) in [("restart", "attempts"), ("restart", "early"), ("stop", "scope")] {
+            assert!(group[key].as_object_mut().unwrap().remove(inner).is_some(), "{inner}");
+        }
+        assert!(group["restart"]["backoff"].as_object_mut().unwrap().remove("step").is_some());
+    }
+    assert_eq!(serde_json::from_value::<Spec>(old).unwrap(), spec);
+}
