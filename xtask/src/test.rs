@@ -22,6 +22,9 @@ const NEEDED: [(&str, &str); 11] = [
     ("beanstalkd", "beanstalkd"),
 ];
 
+/// Modules of Python that Debian has in packages of their own.
+const NEEDED_OF_PYTHON: [(&str, &str); 1] = [("ensurepip", "python3-venv")];
+
 /// The quick loop, then the whole program against the kernel.
 pub(crate) fn run() -> Result<()> {
     install_what_is_missing()?;
@@ -33,8 +36,13 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn install_what_is_missing() -> Result<()> {
-    let mut packages: Vec<&str> =
-        NEEDED.iter().filter(|(program, _)| find(program).is_none()).map(|(_, package)| *package).collect();
+    let programs = NEEDED.iter().filter(|(program, _)| find(program).is_none());
+    let lacks = |module: &str| {
+        let import = format!("import {module}");
+        command::run("python3", &["-c", &import]).is_err()
+    };
+    let modules = NEEDED_OF_PYTHON.iter().filter(|(module, _)| lacks(module));
+    let mut packages: Vec<&str> = programs.chain(modules).map(|(_, package)| *package).collect();
     packages.dedup();
     if packages.is_empty() {
         return Ok(());

@@ -73,11 +73,11 @@ async fn gone_or_replaced(place: &Place, Overseer { socket: before, process }: O
 
 /// The stream; none if nobody listens now.
 async fn try_connect(place: &Place) -> Result<Option<UnixStream>, ClientError> {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
     match UnixStream::connect(place.socket()).await {
         Ok(stream) => Ok(Some(stream)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            Ok(None)
-        }
+        // Who died before it accepted us has read nothing.
+        Err(error) if matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset) => Ok(None),
         Err(source) => Err(ClientError::Connect { socket: place.socket(), source }),
     }
 }
