@@ -14,9 +14,10 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use crate::home::Home;
 use crate::log::Log;
 use crate::watch::Bell;
-use crate::{Error, Limits, Result, Store};
+use crate::{Error, Limits, Place, Result, Store};
 
 /// That many commands may wait for the capture thread.
 const COMMANDS: usize = 1024;
@@ -70,7 +71,7 @@ fn place(error: &Error) -> (PathBuf, Errno) {
         Error::Io { path, source, .. } => {
             (path.clone(), source.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
         }
-        Error::Name(_) | Error::NoSuchLog(_) | Error::NotAPipe(_) | Error::Ended => {
+        Error::Name(_) | Error::Shared { .. } | Error::NoSuchLog(_) | Error::NotAPipe(_) | Error::Ended => {
             (PathBuf::new(), Errno::IO)
         }
     }
@@ -83,6 +84,14 @@ pub struct Capture {
     commands: SyncSender<Command>,
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What is done to a log between two moves of bytes.
+enum Deed {
+    /// From now on it is kept there.
+    Move(Home),
+    Reopen,
+    Clear,
 }
 
 type Done = Box<dyn FnOnce(u64) + Send>;
@@ -104,6 +113,11 @@ enum Command {
     Remove {
         log: String,
         done: Done,
+    },
+    Do {
+        deed: Deed,
+        log: Arc<Log>,
+        reply: SyncSender<Result<()>>,
     },
     /// Limits have changed.
     Tidy,
@@ -142,6 +156,45 @@ impl Capture {
             self.send(Command::Tidy);
         }
         Ok(())
+    }
+
+    /// From now on, this log is kept at `place`, with escape sequences or without them. What is in the place before stays
+    /// there and is not of the log any more; what is in a file that it gets is.
+    ///
+    /// A file that cannot be rotated (a terminal, a pipe, `/dev/stdout`) becomes [`Place::Copied`], and `/dev/null`
+    /// [`Place::Dropped`].
+    pub fn place(&self, log: &str, place: &Place, strip_ansi: bool) -> Result<()> {
+        let place = place.file().map_or_else(|| place.clone(), Place::of);
+        let log = self.store.get_or_begin(log)?;
+        let home = Home { place, strip: strip_ansi, ..(*log.home()).clone() };
+        if home == *log.home() { Ok(()) } else { self.bid(Deed::Move(home), log) }
+    }
+
+    /// Looks for the file of a log again, which somebody may have renamed or removed, and makes one if it has a place of
+    /// its own and there is none. What was written before is read on where it can be found.
+    pub fn reopen(&self, log: &str) -> Result<()> {
+        self.bid(Deed::Reopen, self.store.get_or_begin(log)?)
+    }
+
+    /// The same with all logs. Gives those that cannot be opened.
+    pub fn reopen_all(&self) -> Vec<(String, Error)> {
+        let failed = |log: String| self.reopen(&log).err().map(|error| (log, error));
+        self.store.logs().into_iter().filter_map(failed).collect()
+    }
+
+    /// Removes what the file being written holds; it begins anew. Rotated files stay. Readers go on with what comes next.
+    pub fn clear(&self, log: &str) -> Result<()> {
+        self.bid(Deed::Clear, self.store.get_or_begin(log)?)
+    }
+
+    /// Has something done to a log, and waits for it.
+    fn bid(&self, deed: Deed, log: Arc<Log>) -> Result<()> {
+        let (reply, answer) = sync_channel(1);
+        if self.send(Command::Do { deed, log, reply }) {
+            answer.recv().unwrap_or(Err(Error::Ended))
+        } else {
+            Err(Error::Ended)
+        }
     }
 
     /// From now on, all logs together take at most this on the disk: of all their rotated files, the oldest go first.
