@@ -1,5 +1,6 @@
 //! The one thread that moves bytes from the workers' pipes to their logs.
 
+mod copier;
 mod feed;
 mod packer;
 mod trouble;
@@ -7,8 +8,8 @@ mod turn;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::home::Home;
 use crate::log::Log;
+use crate::store::lock;
 use crate::watch::Bell;
 use crate::{Error, Limits, Place, Result, Store};
 
@@ -45,6 +47,14 @@ pub enum Event {
         logs: usize,
         /// How often it was tried in vain.
         attempts: u64,
+    },
+    /// What some logs get cannot be copied to where it is to be; it waits in the store, and is tried again each second.
+    /// Said once, until it is possible again.
+    NotCopied {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        errno: Errno,
     },
     /// A rotated file cannot be compressed or removed; it stays as it is, and is tried again with the next rotation.
     /// Said once, until it is possible again.
@@ -78,9 +88,9 @@ fn place(error: &Error) -> (PathBuf, Errno) {
 }
 
 /// Moves bytes from pipes to logs, in a thread of its own, until stopped.
-#[derive(Debug)]
 pub struct Capture {
     store: Store,
+    copiers: Mutex<copier::Copiers>,
     commands: SyncSender<Command>,
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
@@ -136,11 +146,13 @@ impl Capture {
         let bell = Bell::new().map_err(wrap)?;
         let store = Store::new(dir, Some(Arc::clone(&bell)), limits)?;
         let (commands, inbox) = sync_channel(COMMANDS);
+        let mut copiers = copier::Copiers::new(store.clone(), commands.clone(), Arc::clone(&bell));
+        copiers.look()?;
         let packer = packer::Packer::new(store.clone(), commands.clone(), Arc::clone(&bell));
         let mut turns = turn::Turns::new(store.clone(), packer, inbox, Arc::clone(&bell), on_event)?;
         let builder = std::thread::Builder::new().name("capture".to_owned());
         let thread = builder.spawn(move || turns.run()).map_err(wrap)?;
-        Ok(Self { store, commands, bell, thread: Some(thread) })
+        Ok(Self { store, copiers: Mutex::new(copiers), commands, bell, thread: Some(thread) })
     }
 
     /// Captures `pipe` into `log` from now on, as of `run` if one is given, as with [`Capture::begin`]. When this
@@ -167,7 +179,11 @@ impl Capture {
         let place = place.file().map_or_else(|| place.clone(), Place::of);
         let log = self.store.get_or_begin(log)?;
         let home = Home { place, strip: strip_ansi, ..(*log.home()).clone() };
-        if home == *log.home() { Ok(()) } else { self.bid(Deed::Move(home), log) }
+        if home == *log.home() {
+            return Ok(());
+        }
+        self.bid(Deed::Move(home), log)?;
+        lock(&self.copiers).look()
     }
 
     /// Looks for the file of a log again, which somebody may have renamed or removed, and makes one if it has a place of
@@ -249,5 +265,6 @@ impl Drop for Capture {
             // A panic in there has been reported by its own hook.
             let _ = thread.join();
         }
+        lock(&self.copiers).finish();
     }
 }

@@ -105,7 +105,11 @@ impl Home {
 impl Place {
     /// What a path is as the place of a log: a file, or where what comes can only be copied to.
     pub fn of(path: &Path) -> Self {
-        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let real = std::fs::canonicalize(path).or_else(|error| match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => std::fs::canonicalize(parent).map(|parent| parent.join(name)),
+            _ => Err(error),
+        });
+        let real = real.unwrap_or_else(|_| path.to_owned());
         let target = std::fs::read_link(path).unwrap_or_default();
         let is_device = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
         if real == Path::new("/dev/null") {

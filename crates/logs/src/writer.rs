@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use rustix::io::Errno;
+
 use crate::files::{Files, Id};
 use crate::home::{Home, Place};
 use crate::index::{self, HEADER, Header, RECORD, Record};
@@ -241,7 +243,7 @@ impl<F: Files> Writer<F> {
         let paths = home.paths(desk.dir, &log.name);
         if let Some(path) = paths.file {
             let found = desk.files.open(path, Some(paths.mode())).map_err(|e| Error::io("open", path, e))?;
-            found.ok_or_else(|| Error::io("open", path, std::io::ErrorKind::NotFound))?;
+            found.ok_or_else(|| Error::io("open", path, Errno::NOENT))?;
         }
         home.write(desk.files, paths)?;
         log.settle_in(home.clone());
@@ -390,7 +392,7 @@ fn open<F: Files>(
     let base = current.map_or(end, |s| s.base);
     let index = if current.is_some() {
         let index = files.open(&beside, None).map_err(|e| Error::io("open", &beside, e))?;
-        index.ok_or_else(|| Error::io("open", &beside, std::io::ErrorKind::NotFound))?
+        index.ok_or_else(|| Error::io("open", &beside, Errno::NOENT))?
     } else {
         // The index comes first: a text without one could not say where it begins.
         let index = rotate::open_new(files, &beside, PRIVATE)?;
@@ -399,7 +401,7 @@ fn open<F: Files>(
         index
     };
     let text_file = files.open(&text, Some(paths.mode())).map_err(|e| Error::io("open", &text, e))?;
-    let text_file = text_file.ok_or_else(|| Error::io("open", &text, std::io::ErrorKind::NotFound))?;
+    let text_file = text_file.ok_or_else(|| Error::io("open", &text, Errno::NOENT))?;
     if current.is_none() {
         let new = Segment { slot: 0, base, end, packed: false, disk: 0, ended: now };
         log.files().segments.insert(0, new);
