@@ -1,5 +1,6 @@
 //! The one thread that moves bytes from the workers' pipes to their logs.
 
+mod copier;
 mod feed;
 mod packer;
 mod trouble;
@@ -7,16 +8,18 @@ mod turn;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use crate::home::Home;
 use crate::log::Log;
+use crate::store::lock;
 use crate::watch::Bell;
-use crate::{Error, Limits, Result, Store};
+use crate::{Error, Limits, Place, Result, Store};
 
 /// That many commands may wait for the capture thread.
 const COMMANDS: usize = 1024;
@@ -45,6 +48,14 @@ pub enum Event {
         /// How often it was tried in vain.
         attempts: u64,
     },
+    /// What some logs get cannot be copied to where it is to be; it waits in the store, and is tried again each second.
+    /// Said once, until it is possible again.
+    NotCopied {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        errno: Errno,
+    },
     /// A rotated file cannot be compressed or removed; it stays as it is, and is tried again with the next rotation.
     /// Said once, until it is possible again.
     Untidy {
@@ -70,19 +81,27 @@ fn place(error: &Error) -> (PathBuf, Errno) {
         Error::Io { path, source, .. } => {
             (path.clone(), source.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
         }
-        Error::Name(_) | Error::NoSuchLog(_) | Error::NotAPipe(_) | Error::Ended => {
+        Error::Name(_) | Error::Shared { .. } | Error::NoSuchLog(_) | Error::NotAPipe(_) | Error::Ended => {
             (PathBuf::new(), Errno::IO)
         }
     }
 }
 
 /// Moves bytes from pipes to logs, in a thread of its own, until stopped.
-#[derive(Debug)]
 pub struct Capture {
     store: Store,
+    copiers: Mutex<copier::Copiers>,
     commands: SyncSender<Command>,
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What is done to a log between two moves of bytes.
+enum Deed {
+    /// From now on it is kept there.
+    Move(Home),
+    Reopen,
+    Clear,
 }
 
 type Done = Box<dyn FnOnce(u64) + Send>;
@@ -105,6 +124,11 @@ enum Command {
         log: String,
         done: Done,
     },
+    Do {
+        deed: Deed,
+        log: Arc<Log>,
+        reply: SyncSender<Result<()>>,
+    },
     /// Limits have changed.
     Tidy,
     Tell(Event),
@@ -122,11 +146,13 @@ impl Capture {
         let bell = Bell::new().map_err(wrap)?;
         let store = Store::new(dir, Some(Arc::clone(&bell)), limits)?;
         let (commands, inbox) = sync_channel(COMMANDS);
+        let mut copiers = copier::Copiers::new(store.clone(), commands.clone(), Arc::clone(&bell));
+        copiers.look()?;
         let packer = packer::Packer::new(store.clone(), commands.clone(), Arc::clone(&bell));
         let mut turns = turn::Turns::new(store.clone(), packer, inbox, Arc::clone(&bell), on_event)?;
         let builder = std::thread::Builder::new().name("capture".to_owned());
         let thread = builder.spawn(move || turns.run()).map_err(wrap)?;
-        Ok(Self { store, commands, bell, thread: Some(thread) })
+        Ok(Self { store, copiers: Mutex::new(copiers), commands, bell, thread: Some(thread) })
     }
 
     /// Captures `pipe` into `log` from now on, as of `run` if one is given, as with [`Capture::begin`]. When this
@@ -142,6 +168,49 @@ impl Capture {
             self.send(Command::Tidy);
         }
         Ok(())
+    }
+
+    /// From now on, this log is kept at `place`, with escape sequences or without them. What is in the place before stays
+    /// there and is not of the log any more; what is in a file that it gets is.
+    ///
+    /// A file that cannot be rotated (a terminal, a pipe, `/dev/stdout`) becomes [`Place::Copied`], and `/dev/null`
+    /// [`Place::Dropped`].
+    pub fn place(&self, log: &str, place: &Place, strip_ansi: bool) -> Result<()> {
+        let place = place.file().map_or_else(|| place.clone(), Place::of);
+        let log = self.store.get_or_begin(log)?;
+        let home = Home { place, strip: strip_ansi, ..(*log.home()).clone() };
+        if home == *log.home() {
+            return Ok(());
+        }
+        self.bid(Deed::Move(home), log)?;
+        lock(&self.copiers).look()
+    }
+
+    /// Looks for the file of a log again, which somebody may have renamed or removed, and makes one if it has a place of
+    /// its own and there is none. What was written before is read on where it can be found.
+    pub fn reopen(&self, log: &str) -> Result<()> {
+        self.bid(Deed::Reopen, self.store.get_or_begin(log)?)
+    }
+
+    /// The same with all logs. Gives those that cannot be opened.
+    pub fn reopen_all(&self) -> Vec<(String, Error)> {
+        let failed = |log: String| self.reopen(&log).err().map(|error| (log, error));
+        self.store.logs().into_iter().filter_map(failed).collect()
+    }
+
+    /// Removes what the file being written holds; it begins anew. Rotated files stay. Readers go on with what comes next.
+    pub fn clear(&self, log: &str) -> Result<()> {
+        self.bid(Deed::Clear, self.store.get_or_begin(log)?)
+    }
+
+    /// Has something done to a log, and waits for it.
+    fn bid(&self, deed: Deed, log: Arc<Log>) -> Result<()> {
+        let (reply, answer) = sync_channel(1);
+        if self.send(Command::Do { deed, log, reply }) {
+            answer.recv().unwrap_or(Err(Error::Ended))
+        } else {
+            Err(Error::Ended)
+        }
     }
 
     /// From now on, all logs together take at most this on the disk: of all their rotated files, the oldest go first.
@@ -196,5 +265,6 @@ impl Drop for Capture {
             // A panic in there has been reported by its own hook.
             let _ = thread.join();
         }
+        lock(&self.copiers).finish();
     }
 }

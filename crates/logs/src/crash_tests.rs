@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::files::Files;
+use crate::files::{Files, Id};
+use crate::home::{Home, Place};
 use crate::log::{Log, Segment};
 use crate::name::{self, Paths};
 use crate::pack::{self, Packed};
@@ -27,9 +28,15 @@ struct Disk {
     done: Cell<u64>,
     fail_from: Cell<u64>,
     fail_times: Cell<u64>,
+    /// The log's place, if it has one of its own.
+    file: Option<&'static str>,
 }
 
 impl Disk {
+    fn paths(&self) -> Paths<'static> {
+        paths_of(self.file)
+    }
+
     /// Counts an operation that changes something; is it to fail?
     fn fails(&self) -> bool {
         let now = self.done.get();
@@ -54,15 +61,23 @@ impl Files for Disk {
     type File = Content;
     type Source = RefCell<VecDeque<u8>>;
 
-    fn open(&self, path: &Path, create: bool) -> io::Result<Option<Content>> {
+    fn open(&self, path: &Path, create: Option<u32>) -> io::Result<Option<Content>> {
         if let Some(file) = self.files.borrow().get(path) {
             return Ok(Some(Rc::clone(file)));
         }
-        if !create {
+        if create.is_none() {
             return Ok(None);
         }
         self.step()?;
         Ok(Some(Rc::clone(self.files.borrow_mut().entry(path.to_owned()).or_default())))
+    }
+
+    fn id(&self, file: &Content) -> io::Result<Id> {
+        Ok((0, Rc::as_ptr(file) as u64))
+    }
+
+    fn find(&self, path: &Path) -> io::Result<Option<(Id, u64)>> {
+        Ok(self.files.borrow().get(path).map(|f| ((0, Rc::as_ptr(f) as u64), f.borrow().len() as u64)))
     }
 
     fn size(&self, path: &Path) -> io::Result<Option<u64>> {
@@ -127,34 +142,59 @@ impl Files for Disk {
         Self::put(file, at, &bytes);
         Ok(got)
     }
+
+    fn take(&self, source: &Self::Source, buf: &mut [u8]) -> io::Result<usize> {
+        let got = source.borrow().len().min(buf.len());
+        buf[..got].copy_from_slice(&source.borrow_mut().drain(..got).collect::<Vec<_>>());
+        Ok(got)
+    }
 }
 
 const DIR: &str = "/logs";
 const NAME: &str = "web.1";
+/// A place of its own, and what it is for the log.
+const FILE: &str = "/var/log/web.log";
 
-fn paths() -> Paths<'static> {
-    Paths { dir: Path::new(DIR), name: NAME }
+fn home_of(file: Option<&str>) -> Home {
+    let place = file.map_or(Place::Store, |file| Place::File(file.into()));
+    Home { place, ..Home::default() }
+}
+
+fn paths_of(file: Option<&'static str>) -> Paths<'static> {
+    Paths { dir: Path::new(DIR), name: NAME, file: file.map(Path::new) }
 }
 
 /// What a new start makes of the disk.
-fn recover(disk: &Disk) -> crate::Result<Vec<Segment>> {
+fn recover(disk: &Disk) -> crate::Result<(Home, Vec<Segment>)> {
     let mut slots = BTreeSet::new();
-    for path in disk.files.borrow().keys() {
+    for path in disk.files.borrow().keys().filter(|path| path.starts_with(DIR)) {
         let file = path.file_name().and_then(|f| f.to_str()).unwrap();
         slots.extend(name::of_file(file).and_then(|(_, slot)| slot));
     }
-    let segments = rotate::recover(disk, paths(), &slots)?;
-    assert!(!disk.files.borrow().contains_key(&paths().new_packed()));
-    Ok(segments)
+    let home = Home::read(disk, Path::new(DIR), NAME)?;
+    let found = rotate::recover(disk, (Path::new(DIR), NAME), home, &slots)?;
+    assert!(!disk.files.borrow().contains_key(&disk.paths().new_packed()));
+    Ok(found)
+}
+
+/// A disk, and a log that is kept in the store or in this file.
+fn begin(file: Option<&'static str>, limits: Limits) -> (Disk, Log) {
+    let disk = Disk { file, ..Disk::default() };
+    let home = home_of(file);
+    if file.is_some() {
+        home.write(&disk, disk.paths()).unwrap();
+    }
+    disk.done.set(0);
+    (disk, Log::new(NAME, home, Vec::new(), limits))
 }
 
 /// What a reader makes of a segment.
 fn content(disk: &Disk, segment: Segment) -> Vec<u8> {
-    let file = Rc::clone(&disk.files.borrow()[&paths().text(segment)]);
+    let file = Rc::clone(&disk.files.borrow()[&disk.paths().text(segment)]);
     if !segment.packed {
         return file.borrow().clone();
     }
-    assert!(!disk.files.borrow().contains_key(&paths().log(segment.slot)), "plain and packed");
+    assert!(!disk.files.borrow().contains_key(&disk.paths().log(segment.slot)), "plain and packed");
     let mut packed = Packed::new(disk, file).unwrap();
     let mut text = vec![0; usize::try_from(packed.len()).unwrap()];
     let mut got = 0;
@@ -176,7 +216,7 @@ fn check(disk: &Disk, segments: &[Segment], written: &[u8], backups: usize) {
         if segment.slot > 0 && content.contains(&b'\n') {
             assert!(content.ends_with(b"\n"), "a torn line");
         }
-        let header = index::header(disk, &paths().index(segment.slot)).unwrap();
+        let header = index::header(disk, &disk.paths().index(segment.slot), disk.paths().seal()).unwrap();
         assert_eq!(header.map(|h| h.base), Some(segment.base));
         end = segment.end;
     }
@@ -185,19 +225,25 @@ fn check(disk: &Disk, segments: &[Segment], written: &[u8], backups: usize) {
 
 /// Compresses as the packer does.
 fn pack_all(disk: &Disk, log: &Log) -> crate::Result<()> {
-    while log.limits().compress && pack::pack_one(disk, paths(), log, &|| false)? {}
+    while log.limits().compress && pack::pack_one(disk, disk.paths(), log, &|| false)? {}
     Ok(())
 }
 
 /// Writes `pieces` through a writer onto a disk that begins to fail at an operation: for a while, or (`crash`)
 /// until a new start. Gives the number of operations that it took.
-fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, crash: bool) -> u64 {
-    let disk = Disk::default();
+fn run(
+    file: Option<&'static str>,
+    pieces: &[Vec<u8>],
+    limits: Limits,
+    fail_from: u64,
+    fail_times: u64,
+    crash: bool,
+) -> u64 {
+    let (disk, mut log) = begin(file, limits);
     disk.fail_from.set(fail_from);
     disk.fail_times.set(fail_times);
     let source = RefCell::new(VecDeque::new());
-    let mut log = Log::new(NAME, Vec::new(), limits);
-    let mut writer = Writer::<Disk>::default();
+    let mut writer = Writer::<Disk>::new(&log);
     let mut written = Vec::new();
     let mut now = 0;
     for piece in pieces {
@@ -213,8 +259,9 @@ fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, cras
             }
             if poured.and_then(|_| pack_all(&disk, &log)).is_err() && crash {
                 disk.fail_times.set(0);
-                log = Log::new(NAME, recover(&disk).unwrap(), limits);
-                writer = Writer::default();
+                let (home, segments) = recover(&disk).unwrap();
+                log = Log::new(NAME, home, segments, limits);
+                writer = Writer::new(&log);
                 let stored = written.len() - source.borrow().len();
                 assert_eq!(usize::try_from(log.end()).unwrap(), stored);
             }
@@ -224,7 +271,7 @@ fn run(pieces: &[Vec<u8>], limits: Limits, fail_from: u64, fail_times: u64, cras
     let segments = log.files().segments.clone();
     let live = segments.into_iter().map(|s| Segment { end: log.end_of(s), ..s }).collect::<Vec<_>>();
     check(&disk, &live, &written, limits.backups as usize);
-    check(&disk, &recover(&disk).unwrap(), &written, limits.backups as usize);
+    check(&disk, &recover(&disk).unwrap().1, &written, limits.backups as usize);
     assert!(fail_times > 0 || segments_are_packed(&live, limits), "{live:?}");
     disk.done.get()
 }
@@ -252,28 +299,34 @@ fn kinds_of_limits() -> [Limits; 6] {
     ]
 }
 
+/// Each of them in the store, and with a file of its own, whose index is elsewhere.
+fn places_and_limits() -> impl Iterator<Item = (Option<&'static str>, Limits)> {
+    let kinds = kinds_of_limits().into_iter();
+    kinds.flat_map(|limits| [None, Some(FILE)].map(|file| (file, limits)))
+}
+
 fn some_pieces() -> Vec<Vec<u8>> {
     (0..24).map(|n| format!("line {n}\n{}", "x".repeat(n % 7)).into_bytes()).collect()
 }
 
 #[test]
 fn a_crash_at_any_file_operation_loses_and_doubles_nothing() {
-    for limits in kinds_of_limits() {
-        let operations = run(&some_pieces(), limits, u64::MAX, 0, true);
+    for (file, limits) in places_and_limits() {
+        let operations = run(file, &some_pieces(), limits, u64::MAX, 0, true);
         assert!(operations > 50, "{operations}");
         for at in 0..operations {
-            run(&some_pieces(), limits, at, u64::MAX, true);
+            run(file, &some_pieces(), limits, at, u64::MAX, true);
         }
     }
 }
 
 #[test]
 fn an_error_of_any_file_operation_loses_and_doubles_nothing() {
-    for limits in kinds_of_limits() {
-        let operations = run(&some_pieces(), limits, u64::MAX, 0, false);
+    for (file, limits) in places_and_limits() {
+        let operations = run(file, &some_pieces(), limits, u64::MAX, 0, false);
         for at in 0..operations {
             for times in [1, 4] {
-                run(&some_pieces(), limits, at, times, false);
+                run(file, &some_pieces(), limits, at, times, false);
             }
         }
     }
@@ -282,21 +335,24 @@ fn an_error_of_any_file_operation_loses_and_doubles_nothing() {
 #[test]
 fn a_crash_while_healing_a_crash_loses_and_doubles_nothing() {
     let pieces = some_pieces();
-    for at in 0..run(&pieces, limits(64, 2), u64::MAX, 0, true) {
+    let operations = |file| run(file, &pieces, limits(64, 2), u64::MAX, 0, true);
+    for (file, at) in
+        [None, Some(FILE)].into_iter().flat_map(|file| (0..operations(file)).map(move |at| (file, at)))
+    {
         for healing in 0..30 {
-            let disk = Disk::default();
+            let (disk, log) = begin(file, limits(64, 2));
             disk.fail_from.set(at);
             disk.fail_times.set(u64::MAX);
             let desk = Desk { files: &disk, dir: Path::new(DIR) };
             let source = RefCell::new(pieces.concat().into_iter().collect::<VecDeque<_>>());
-            let (log, mut writer) = (Log::new(NAME, Vec::new(), limits(64, 2)), Writer::<Disk>::default());
+            let mut writer = Writer::<Disk>::new(&log);
             while writer.pour(&desk, &log, &source, 0, 30).is_ok_and(|moved| moved.bytes > 0) {}
             disk.fail_from.set(disk.done.get() + healing);
             let healed = recover(&disk).is_ok();
             disk.fail_times.set(0);
             let all = pieces.concat();
             let stored = all.len() - source.borrow().len();
-            check(&disk, &recover(&disk).unwrap(), &all[..stored], 2);
+            check(&disk, &recover(&disk).unwrap().1, &all[..stored], 2);
             if healed {
                 break;
             }
@@ -307,9 +363,9 @@ fn a_crash_while_healing_a_crash_loses_and_doubles_nothing() {
 #[test]
 fn a_text_that_a_rotation_moves_while_it_is_compressed_is_replaced_where_it_is_by_then() {
     for backups in [1, 5] {
-        let disk = Disk::default();
         let limits = limits(64, backups);
-        let (log, writer) = (Log::new(NAME, Vec::new(), limits), RefCell::new(Writer::<Disk>::default()));
+        let (disk, log) = begin(None, limits);
+        let writer = RefCell::new(Writer::<Disk>::new(&log));
         let source = RefCell::new(VecDeque::new());
         let desk = Desk { files: &disk, dir: Path::new(DIR) };
         let written = RefCell::new(Vec::new());
@@ -325,19 +381,19 @@ fn a_text_that_a_rotation_moves_while_it_is_compressed_is_replaced_where_it_is_b
             false
         };
         write();
-        assert_eq!(pack::pack_one(&disk, paths(), &log, &write).unwrap(), backups == 5);
+        assert_eq!(pack::pack_one(&disk, disk.paths(), &log, &write).unwrap(), backups == 5);
         let packed = log.files().segments.iter().filter(|s| s.packed).map(|s| s.slot).collect::<Vec<_>>();
         assert_eq!(packed.len(), usize::from(backups == 5), "{packed:?}");
-        let found = recover(&disk).unwrap();
+        let (_, found) = recover(&disk).unwrap();
         check(&disk, &found, &written.borrow(), backups as usize);
     }
 }
 
 #[test]
 fn a_file_that_is_too_old_is_rotated_by_the_next_write_once_it_has_a_line_end() {
-    let disk = Disk::default();
     let limits = Limits { file_age: Some(Duration::from_secs(1)), ..Limits::default() };
-    let (log, mut writer) = (Log::new(NAME, Vec::new(), limits), Writer::<Disk>::default());
+    let (disk, log) = begin(None, limits);
+    let mut writer = Writer::<Disk>::new(&log);
     let source = RefCell::new(VecDeque::new());
     let mut files_after = |millis: i64, text: &str| {
         source.borrow_mut().extend(text.bytes());
@@ -356,6 +412,8 @@ fn a_file_that_is_too_old_is_rotated_by_the_next_write_once_it_has_a_line_end() 
     assert_eq!(files_after(2000, "the clock went back\n").len(), 3);
 }
 
+mod others;
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
@@ -370,9 +428,10 @@ proptest! {
         compress in any::<bool>(),
         age in prop::option::of(1u64..100),
         total_bytes in prop::option::of(0u64..1000),
+        file in prop::option::of(Just(FILE)),
     ) {
         let file_age = age.map(Duration::from_millis);
         let limits = Limits { file_age, total_bytes, compress, ..limits(file_bytes, backups) };
-        run(&pieces, limits, fail_from, fail_times, crash);
+        run(file, &pieces, limits, fail_from, fail_times, crash);
     }
 }

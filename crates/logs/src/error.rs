@@ -19,6 +19,14 @@ pub enum Error {
     /// A log's name cannot be a file's name.
     #[error("`{0}` cannot be the name of a log")]
     Name(String),
+    /// Two logs would have one file.
+    #[error("{} is the file of the log of {log} already", path.display())]
+    Shared {
+        /// The file.
+        path: PathBuf,
+        /// The log that has it.
+        log: String,
+    },
     /// Nothing was ever captured under this name.
     #[error("there is no log `{0}`")]
     NoSuchLog(String),
@@ -50,11 +58,17 @@ impl Error {
                     Some(rustix::io::Errno::MFILE) => {
                         Some("raise the limit of open files (ulimit -n)".to_owned())
                     }
+                    Some(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => {
+                        Some("the directory of a log's file must be there: make it".to_owned())
+                    }
                     Some(_) | None => None,
                 }
             }
             Self::Name(_) => {
                 Some("use letters, digits, `.`, `_`, `-`, `:` and `@`; at most 100 bytes".to_owned())
+            }
+            Self::Shared { .. } => {
+                Some("each worker needs a file of its own: put its number into the name".to_owned())
             }
             Self::NoSuchLog(_) => Some("`ganger ps` lists the workers".to_owned()),
             Self::NotAPipe(path) => Some(format!("remove {} or move it away", path.display())),

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -20,8 +20,12 @@ pub(crate) trait Files {
     /// Where the workers' bytes come from.
     type Source;
 
-    /// Opens a file for reading and writing; `None` when it is missing and not to be created.
-    fn open(&self, path: &Path, create: bool) -> io::Result<Option<Self::File>>;
+    /// Opens a file for reading and writing; `None` when it is missing and not to be created, which is with this mode.
+    fn open(&self, path: &Path, create: Option<u32>) -> io::Result<Option<Self::File>>;
+    /// Which file it is.
+    fn id(&self, file: &Self::File) -> io::Result<Id>;
+    /// Which file is at a path, and how long it is; `None` when there is none.
+    fn find(&self, path: &Path) -> io::Result<Option<(Id, u64)>>;
     /// How long a file is; `None` when it is missing.
     fn size(&self, path: &Path) -> io::Result<Option<u64>>;
     /// How long an open file is.
@@ -48,7 +52,12 @@ pub(crate) trait Files {
         max: usize,
         carry: &mut Vec<u8>,
     ) -> io::Result<usize>;
+    /// Takes bytes from the source; 0 when there are none now.
+    fn take(&self, source: &Self::Source, buf: &mut [u8]) -> io::Result<usize>;
 }
+
+/// Which file it is, whatever its name: its device and its number there.
+pub(crate) type Id = (u64, u64);
 
 /// The files of the system.
 #[derive(Debug, Clone, Copy)]
@@ -58,14 +67,25 @@ impl Files for RealFiles {
     type File = File;
     type Source = OwnedFd;
 
-    fn open(&self, path: &Path, create: bool) -> io::Result<Option<File>> {
+    fn open(&self, path: &Path, create: Option<u32>) -> io::Result<Option<File>> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(create).truncate(false).mode(0o600);
+        options.read(true).write(true).create(create.is_some()).truncate(false).mode(create.unwrap_or(0));
         match options.open(path) {
             // What cannot be written can still be read.
-            Err(e) if !create && e.kind() == ErrorKind::ReadOnlyFilesystem => missing(File::open(path)),
+            Err(e) if create.is_none() && e.kind() == ErrorKind::ReadOnlyFilesystem => {
+                missing(File::open(path))
+            }
             opened => missing(opened),
         }
+    }
+
+    fn id(&self, file: &File) -> io::Result<Id> {
+        let found = file.metadata()?;
+        Ok((found.dev(), found.ino()))
+    }
+
+    fn find(&self, path: &Path) -> io::Result<Option<(Id, u64)>> {
+        Ok(missing(std::fs::metadata(path))?.map(|m| ((m.dev(), m.ino()), m.len())))
     }
 
     fn size(&self, path: &Path) -> io::Result<Option<u64>> {
@@ -135,17 +155,25 @@ impl Files for RealFiles {
             Err(e) => Err(e.into()),
         }
     }
+
+    fn take(&self, source: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {
+        take(source, buf)
+    }
+}
+
+fn take(source: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {
+    match rustix::io::read(source, buf) {
+        Ok(n) => Ok(n),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Moves bytes by reading and writing them, where they cannot be spliced.
 fn copy(source: &OwnedFd, file: &File, at: u64, max: usize, carry: &mut Vec<u8>) -> io::Result<usize> {
     if carry.is_empty() {
         carry.resize(COPY_BYTES.min(max), 0);
-        let got = match rustix::io::read(source, carry.as_mut_slice()) {
-            Ok(n) => Ok(n),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
-            Err(e) => Err(e),
-        };
+        let got = take(source, carry);
         carry.truncate(*got.as_ref().unwrap_or(&0));
         got?;
     }
@@ -178,7 +206,7 @@ mod tests {
         rustix::io::write(&worker, b"one\ntwo\n").unwrap();
         let mut carry = Vec::new();
         assert!(copy(&source, &read_only, 0, 6, &mut carry).is_err());
-        let file = RealFiles.open(&path, false).unwrap().unwrap();
+        let file = RealFiles.open(&path, None).unwrap().unwrap();
         assert_eq!(RealFiles.pour(&source, &file, 0, 4, &mut carry).unwrap(), 4);
         assert_eq!(RealFiles.pour(&source, &file, 4, 100, &mut carry).unwrap(), 2);
         assert_eq!(RealFiles.pour(&source, &file, 6, 100, &mut carry).unwrap(), 2);

@@ -35,18 +35,20 @@ pub(crate) struct Record {
 }
 
 impl Header {
-    pub(crate) fn bytes(self) -> [u8; HEADER_BYTES] {
-        words([MAGIC, self.base, self.cut, self.check()])
+    /// `seal` tells the place of the text that it is an index of.
+    pub(crate) fn bytes(self, seal: u64) -> [u8; HEADER_BYTES] {
+        words([MAGIC, self.base, self.cut, self.check(seal)])
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    fn parse(bytes: &[u8], seal: u64) -> Option<Self> {
         let [magic, base, cut, check] = unwords::<4>(bytes)?;
         let header = Self { base, cut };
-        (magic == MAGIC && check == header.check()).then_some(header)
+        (magic == MAGIC && check == header.check(seal)).then_some(header)
     }
 
-    fn check(self) -> u64 {
-        (MAGIC ^ self.base.rotate_left(21) ^ self.cut.rotate_left(42)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    fn check(self, seal: u64) -> u64 {
+        let sum = MAGIC ^ self.base.rotate_left(21) ^ self.cut.rotate_left(42) ^ seal;
+        sum.wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 }
 
@@ -61,12 +63,12 @@ impl Record {
     }
 }
 
-/// Reads a header; `None` when the index is missing or its header is torn or foreign.
-pub(crate) fn header<F: Files>(files: &F, path: &Path) -> io::Result<Option<Header>> {
-    let Some(file) = files.open(path, false)? else { return Ok(None) };
+/// Reads a header; `None` when the index is missing, or its header is torn, foreign or of a text at another place.
+pub(crate) fn header<F: Files>(files: &F, path: &Path, seal: u64) -> io::Result<Option<Header>> {
+    let Some(file) = files.open(path, None)? else { return Ok(None) };
     let mut bytes = [0; HEADER_BYTES];
     let got = files.read_at(&file, 0, &mut bytes)?;
-    Ok(Header::parse(&bytes[..got]))
+    Ok(Header::parse(&bytes[..got], seal))
 }
 
 /// Reads the record with this number, if it is there whole.
@@ -112,13 +114,14 @@ mod tests {
 
     #[test]
     fn a_header_that_is_torn_or_altered_anywhere_is_not_believed() {
-        let whole = Header { base: 123_456, cut: 789 }.bytes();
-        assert_eq!(Header::parse(&whole), Some(Header { base: 123_456, cut: 789 }));
+        let whole = Header { base: 123_456, cut: 789 }.bytes(5);
+        assert_eq!(Header::parse(&whole, 5), Some(Header { base: 123_456, cut: 789 }));
+        assert_eq!(Header::parse(&whole, 6), None, "of another place");
         for n in 0..whole.len() {
-            assert_eq!(Header::parse(&whole[..n]), None);
+            assert_eq!(Header::parse(&whole[..n], 5), None);
             let mut altered = whole;
             altered[n] ^= 0x10;
-            assert_eq!(Header::parse(&altered), None, "byte {n}");
+            assert_eq!(Header::parse(&altered, 5), None, "byte {n}");
         }
     }
 

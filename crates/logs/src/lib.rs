@@ -7,6 +7,7 @@
 mod capture;
 mod error;
 mod files;
+mod home;
 mod index;
 mod limits;
 mod log;
@@ -18,6 +19,7 @@ mod pipe;
 mod reader;
 mod rotate;
 mod store;
+mod strip;
 mod watch;
 mod writer;
 
@@ -26,6 +28,7 @@ mod crash_tests;
 
 pub use capture::{Capture, Event};
 pub use error::{Error, Result};
+pub use home::Place;
 pub use limits::Limits;
 pub use marks::Marks;
 pub use merged::{Filter, Line, Merged, Query};

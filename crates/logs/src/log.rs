@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::Limits;
+use crate::home::Home;
 use crate::store::lock;
 
 /// A file that holds a part of a log.
@@ -33,6 +34,9 @@ pub(crate) struct Log {
     pub(crate) epoch: AtomicU64,
     /// Capture leaves the pipe to fill until a lossless follower has caught up.
     pub(crate) stalled: AtomicBool,
+    /// What came before this was there before it was captured.
+    pub(crate) began: AtomicU64,
+    home: Mutex<Arc<Home>>,
     limits: Mutex<Limits>,
     files: Mutex<LogFiles>,
     /// The positions of the followers that must miss nothing.
@@ -49,13 +53,15 @@ pub(crate) struct LogFiles {
 }
 
 impl Log {
-    pub(crate) fn new(name: &str, segments: Vec<Segment>, limits: Limits) -> Self {
-        let end = segments.first().map_or(0, |s| s.end);
+    pub(crate) fn new(name: &str, home: Home, segments: Vec<Segment>, limits: Limits) -> Self {
+        let end = segments.first().map_or(0, |s| s.end).max(home.floor);
         Self {
             name: name.into(),
             end: AtomicU64::new(end),
             epoch: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
+            began: AtomicU64::new(0),
+            home: Mutex::new(Arc::new(home)),
             limits: Mutex::new(limits),
             files: Mutex::new(LogFiles { segments, unsettled: false }),
             pins: Mutex::default(),
@@ -64,6 +70,16 @@ impl Log {
 
     pub(crate) fn files(&self) -> MutexGuard<'_, LogFiles> {
         lock(&self.files)
+    }
+
+    /// Where it is kept.
+    pub(crate) fn home(&self) -> Arc<Home> {
+        Arc::clone(&lock(&self.home))
+    }
+
+    /// From now on, it is kept there.
+    pub(crate) fn settle_in(&self, home: Home) {
+        *lock(&self.home) = Arc::new(home);
     }
 
     pub(crate) fn limits(&self) -> Limits {

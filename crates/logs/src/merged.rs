@@ -110,9 +110,10 @@ impl Merged {
         Ok(Self { sources, heads, query, ready, gathered, skipped: 0 })
     }
 
-    /// Takes in a log that began meanwhile, from its first line on.
+    /// Takes in a log that began meanwhile, from its first line on. What its file had before is left out.
     pub fn add(&mut self, store: &Store, log: &str) -> Result<()> {
-        let lines = Lines::new(store.reader(log, From::Start)?);
+        let began = store.began(log)?;
+        let lines = Lines::new(store.reader(log, From::Position(began))?);
         self.sources.push(Source { lines, head: None, end: 0, done: false });
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Names of logs and of their files.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::log::Segment;
@@ -7,6 +8,11 @@ use crate::{Error, Result};
 
 /// The longest name of a log: leaves room for the endings within a file name's 255 bytes.
 const MAX_NAME: usize = 100;
+
+/// Who may use a file of the store: nobody else.
+pub(crate) const PRIVATE: u32 = 0o600;
+/// Who may use a file that has a place of its own: whoever the umask lets.
+const SHARED: u32 = 0o666;
 
 /// Says whether `name` can safely be (a part of) a file's name.
 pub(crate) fn check(name: &str) -> Result<()> {
@@ -23,12 +29,19 @@ pub(crate) struct Paths<'a> {
     pub(crate) dir: &'a Path,
     /// The log's name.
     pub(crate) name: &'a str,
+    /// The text being written, where it has a place of its own: the rotated ones are beside it, the indexes are in the
+    /// store.
+    pub(crate) file: Option<&'a Path>,
 }
 
 impl Paths<'_> {
     /// The text of the segment in a slot: 0 is the one being written, 1 the one before it, and so on.
     pub(crate) fn log(&self, slot: usize) -> PathBuf {
-        self.in_slot("log", slot)
+        match (self.file, slot) {
+            (None, _) => self.in_slot("log", slot),
+            (Some(file), 0) => file.to_owned(),
+            (Some(file), _) => beside(file, "", &format!(".{slot}")),
+        }
     }
 
     /// The index beside it.
@@ -38,7 +51,10 @@ impl Paths<'_> {
 
     /// The text in a slot, compressed.
     pub(crate) fn packed(&self, slot: usize) -> PathBuf {
-        self.dir.join(format!("{}.log.{slot}.zst", self.name))
+        match self.file {
+            None => self.dir.join(format!("{}.log.{slot}.zst", self.name)),
+            Some(file) => beside(file, "", &format!(".{slot}.zst")),
+        }
     }
 
     /// The text of a segment, as it is on the disk.
@@ -48,17 +64,45 @@ impl Paths<'_> {
 
     /// A text that is being compressed.
     pub(crate) fn new_packed(&self) -> PathBuf {
-        self.dir.join(format!("{}.log.zst.new", self.name))
+        match self.file {
+            None => self.dir.join(format!("{}.log.zst.new", self.name)),
+            Some(file) => beside(file, ".", ".ganger-zst"),
+        }
     }
 
     /// The text of a segment that a rotation prepares.
     pub(crate) fn new_log(&self) -> PathBuf {
-        self.dir.join(format!("{}.log.new", self.name))
+        match self.file {
+            None => self.dir.join(format!("{}.log.new", self.name)),
+            Some(file) => beside(file, ".", ".ganger-new"),
+        }
     }
 
     /// The index of a segment that a rotation prepares; once it is whole, the rotation is decided.
     pub(crate) fn new_index(&self) -> PathBuf {
         self.dir.join(format!("{}.index.new", self.name))
+    }
+
+    /// What is kept of where the log is, and how far it was when it came there.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.dir.join(format!("{}.place", self.name))
+    }
+
+    /// The same, while it is written.
+    pub(crate) fn new_home(&self) -> PathBuf {
+        self.dir.join(format!("{}.place.new", self.name))
+    }
+
+    /// Who may read and write a new text.
+    pub(crate) fn mode(&self) -> u32 {
+        if self.file.is_some() { SHARED } else { PRIVATE }
+    }
+
+    /// Tells the indexes of one place from those of another.
+    pub(crate) fn seal(&self) -> u64 {
+        let Some(file) = self.file else { return 0 };
+        let mix = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        file.as_os_str().as_encoded_bytes().iter().fold(0xCBF2_9CE4_8422_2325, mix)
     }
 
     fn in_slot(&self, kind: &str, slot: usize) -> PathBuf {
@@ -68,6 +112,14 @@ impl Paths<'_> {
             format!("{}.{kind}.{slot}", self.name)
         })
     }
+}
+
+/// A file in the directory of another one, its name with something before and after it.
+fn beside(file: &Path, before: &str, after: &str) -> PathBuf {
+    let mut name = OsString::from(before);
+    name.push(file.file_name().unwrap_or_default());
+    name.push(after);
+    file.with_file_name(name)
 }
 
 /// The log that a file of the store belongs to, and its slot unless it is one being prepared.
@@ -85,7 +137,8 @@ pub(crate) fn of_file(file: &str) -> Option<(&str, Option<usize>)> {
         };
         Some((&file[..cut], slot))
     };
-    split(".log").or_else(|| split(".index")).filter(|(name, _)| check(name).is_ok())
+    let home = file.strip_suffix(".place").map(|name| (name, None));
+    split(".log").or_else(|| split(".index")).or(home).filter(|(name, _)| check(name).is_ok())
 }
 
 #[cfg(test)]
@@ -104,10 +157,11 @@ mod tests {
 
     #[test]
     fn every_file_of_a_log_names_its_log() {
-        let paths = Paths { dir: Path::new("/d"), name: "web.1" };
+        let paths = Paths { dir: Path::new("/d"), name: "web.1", file: None };
         let slots = [(paths.log(0), 0), (paths.log(12), 12), (paths.index(0), 0), (paths.index(3), 3)];
         let slots = slots.into_iter().chain([(paths.packed(4), 4)]).map(|(path, slot)| (path, Some(slot)));
-        let new = [paths.new_log(), paths.new_index(), paths.new_packed()].map(|path| (path, None));
+        let new =
+            [paths.new_log(), paths.new_index(), paths.new_packed(), paths.home()].map(|path| (path, None));
         for (path, slot) in slots.chain(new) {
             let file = path.file_name().and_then(|f| f.to_str()).unwrap();
             assert_eq!(of_file(file), Some(("web.1", slot)), "{file}");

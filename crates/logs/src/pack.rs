@@ -57,7 +57,7 @@ pub(crate) fn pack_one<F: Files>(
         return Ok(false);
     };
     let path = paths.log(segment.slot);
-    let text = files.open(&path, false).map_err(|e| Error::io("open", &path, e))?;
+    let text = files.open(&path, None).map_err(|e| Error::io("open", &path, e))?;
     drop(held);
     let Some(text) = text else { return Ok(false) };
     let new = paths.new_packed();
@@ -83,7 +83,7 @@ fn pack<F: Files>(
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Option<u64>> {
     let path = paths.new_packed();
-    let new = rotate::open_new(files, &path)?;
+    let new = rotate::open_new(files, &path, paths.mode())?;
     let wrap = |e| Error::io("compress into", &path, e);
     let Some(size) = compress(files, text, &new, len, is_stopped).map_err(wrap)? else { return Ok(None) };
     let mut packed = Packed::new(files, new).map_err(wrap)?;

@@ -19,7 +19,6 @@ pub(crate) use lines::{Lines, Next};
 
 use crate::files::RealFiles;
 use crate::log::{Log, Segment};
-use crate::name::Paths;
 use crate::pack::Packed;
 use crate::store::Inner;
 use crate::{Error, Result, Store};
@@ -235,7 +234,7 @@ impl Reader {
     }
 
     fn path(&self, segment: Segment) -> PathBuf {
-        Paths { dir: &self.store.dir, name: &self.log.name }.text(segment)
+        self.log.home().paths(&self.store.dir, &self.log.name).text(segment)
     }
 
     /// Lets capture know how far a lossless reader has come.

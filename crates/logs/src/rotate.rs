@@ -27,15 +27,20 @@
 //! A number whose index has no text is a removal (step 8) that was cut short; [`survey`] completes it.
 //! An index that is missing or torn is written anew: where the segment begins follows from its neighbours, and
 //! its time is that of the file.
+//!
+//! A text may have a place of its own (see `home`), on another file system even: each rename stays within its directory.
+//! Its `NAME.log.new` is then called `.NAME.ganger-new`.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use crate::files::Files;
+use crate::home::Home;
 use crate::index::{self, HEADER, Header, Record};
-use crate::log::{Log, Segment};
-use crate::name::Paths;
+use crate::log::{Log, LogFiles, Segment};
+use crate::name::{PRIVATE, Paths};
 use crate::pack::{self, Packed};
 use crate::{Error, Result, Stamp};
 
@@ -70,22 +75,22 @@ pub(crate) fn decide<F: Files>(files: &F, paths: Paths<'_>, old: &Cut<'_, F::Fil
     let cut = from + line_end as u64;
 
     let path = paths.new_log();
-    write_new(files, &path, &tail[line_end..])?;
-    let mut bytes = Header { base: old.base + cut, cut }.bytes().to_vec();
+    write_new(files, &path, paths.mode(), &tail[line_end..])?;
+    let mut bytes = Header { base: old.base + cut, cut }.bytes(paths.seal()).to_vec();
     bytes.extend(Record { position: old.base + cut, stamp }.bytes());
-    write_new(files, &paths.new_index(), &bytes)?;
+    write_new(files, &paths.new_index(), PRIVATE, &bytes)?;
     Ok(true)
 }
 
-fn write_new<F: Files>(files: &F, path: &Path, bytes: &[u8]) -> Result<()> {
-    let file = open_new(files, path)?;
+fn write_new<F: Files>(files: &F, path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
+    let file = open_new(files, path, mode)?;
     files.write_at(&file, 0, bytes).map_err(|e| Error::io("write", path, e))
 }
 
 /// Opens a file and empties it.
-pub(crate) fn open_new<F: Files>(files: &F, path: &Path) -> Result<F::File> {
+pub(crate) fn open_new<F: Files>(files: &F, path: &Path, mode: u32) -> Result<F::File> {
     let wrap = |e| Error::io("create", path, e);
-    let file = files.open(path, true).map_err(wrap)?;
+    let file = files.open(path, Some(mode)).map_err(wrap)?;
     let file = file.ok_or_else(|| wrap(std::io::ErrorKind::NotFound.into()))?;
     files.set_len(&file, 0).map_err(wrap)?;
     Ok(file)
@@ -94,21 +99,118 @@ pub(crate) fn open_new<F: Files>(files: &F, path: &Path) -> Result<F::File> {
 /// What a new start makes of the files in these slots: heals what a crash left, and says what each slot holds.
 pub(crate) fn recover<F: Files>(
     files: &F,
-    paths: Paths<'_>,
+    (dir, name): (&Path, &str),
+    home: Home,
     slots: &BTreeSet<usize>,
-) -> Result<Vec<Segment>> {
+) -> Result<(Home, Vec<Segment>)> {
+    let mut floor = home.floor;
+    let paths = home.paths(dir, name);
     pack::forget(files, paths)?;
     settle(files, paths)?;
     // A rotation that was completed now has moved some of them by one.
     let moved = slots.iter().map(|slot| slot + 1);
-    let slots = slots.iter().copied().chain(moved).chain([0, 1]).collect::<BTreeSet<_>>();
-    survey(files, paths, slots.into_iter())
+    let mut slots = slots.iter().copied().chain(moved).chain([0, 1]).collect::<BTreeSet<_>>();
+    if paths.file.is_some() {
+        let mut next = 1;
+        while text(files, paths, next)?.is_some() {
+            slots.extend([next, next + 1]);
+            next += 1;
+        }
+        floor = find_again(files, paths, &home)?;
+    }
+    let segments = survey(files, paths, slots.into_iter(), floor)?;
+    Ok((Home { floor, ..home }, segments))
+}
+
+/// Finds out whether the text is the one that was written last, and where that is if it is not; how far the log was.
+fn find_again<F: Files>(files: &F, paths: Paths<'_>, home: &Home) -> Result<u64> {
+    let path = paths.index(0);
+    let wrap = |e| Error::io("read", &path, e);
+    let header = index::header(files, &path, paths.seal()).map_err(wrap)?;
+    let (Some(Header { base, .. }), Some(index)) = (header, files.open(&path, None).map_err(wrap)?) else {
+        return Ok(home.floor);
+    };
+    let records = index::records(files.len(&index).map_err(wrap)?);
+    let last = match records {
+        0 => None,
+        n => index::record(files, &index, n - 1).map_err(wrap)?,
+    };
+    let end = last.map_or(base, |record| record.position.max(base));
+    if size(files, &paths.log(0))?.is_some_and(|size| base + size >= end) {
+        return Ok(home.floor);
+    }
+    let moved = follow(files, paths, base, end)?;
+    let floor = home.floor.max(moved.unwrap_or(end));
+    Home { floor, ..home.clone() }.write(files, paths)?;
+    shift(files, paths, moved.is_some())?;
+    Ok(floor)
+}
+
+/// Where the text that began at `base` ends, if somebody has renamed it to that of slot 1, or made a copy there.
+fn follow<F: Files>(files: &F, paths: Paths<'_>, base: u64, end: u64) -> Result<Option<u64>> {
+    let Some((Text::Plain, size)) = text(files, paths, 1)? else { return Ok(None) };
+    let path = paths.index(1);
+    let header = index::header(files, &path, paths.seal()).map_err(|e| Error::io("read", &path, e))?;
+    let is_another = header.is_some_and(|header| header.base + size == base);
+    Ok(Some(base + size).filter(|found| *found >= end && !is_another))
+}
+
+/// Lets the indexes follow texts that somebody has moved by one.
+fn shift<F: Files>(files: &F, paths: Paths<'_>, is_moved: bool) -> Result<()> {
+    if !is_moved {
+        return Ok(());
+    }
+    let base = |slot| {
+        let path = paths.index(slot);
+        let header = index::header(files, &path, paths.seal()).map_err(|e| Error::io("read", &path, e))?;
+        Ok::<_, Error>(header.map(|header| header.base))
+    };
+    let mut last = 0;
+    while let (Some(size), Some(begin), Some(end)) =
+        (size(files, &paths.log(last + 2))?, base(last + 1)?, base(last)?)
+        && begin + size == end
+    {
+        last += 1;
+    }
+    for slot in (0..=last).rev() {
+        rename(files, &paths.index(slot), &paths.index(slot + 1))?;
+    }
+    Ok(())
+}
+
+/// The text being written is not what was written, as somebody has shortened, renamed or removed it: the log goes on
+/// with what is there now, and that ends where the log does.
+pub(crate) fn anew<F: Files>(files: &F, paths: Paths<'_>, log: &Log, held: &mut LogFiles) -> Result<()> {
+    let end = log.end();
+    let mut home = (*log.home()).clone();
+    home.floor = end;
+    home.write(files, paths)?;
+    log.settle_in(home);
+    let base = held.segments.first().filter(|s| s.slot == 0).map_or(end, |s| s.base);
+    let moved = follow(files, paths, base, end)?;
+    shift(files, paths, moved.is_some())?;
+    take_stock(files, paths, log, held)
+}
+
+/// Surveys a log's files anew.
+pub(crate) fn take_stock<F: Files>(
+    files: &F,
+    paths: Paths<'_>,
+    log: &Log,
+    held: &mut LogFiles,
+) -> Result<()> {
+    let top = held.segments.iter().map(|s| s.slot).max().unwrap_or(0) + 1;
+    held.segments = survey(files, paths, 0..=top, log.home().floor)?;
+    let end = held.segments.first().map_or(0, |s| s.end);
+    log.end.fetch_max(end, Ordering::AcqRel);
+    held.unsettled = false;
+    Ok(())
 }
 
 /// Steps 3 to 7, or nothing: completes a rotation that was decided and forgets one that was not.
 pub(crate) fn settle<F: Files>(files: &F, paths: Paths<'_>) -> Result<()> {
     let decided = paths.new_index();
-    let header = index::header(files, &decided).map_err(|e| Error::io("read", &decided, e))?;
+    let header = index::header(files, &decided, paths.seal()).map_err(|e| Error::io("read", &decided, e))?;
     let Some(header) = header else {
         remove(files, &decided)?;
         return remove(files, &paths.new_log());
@@ -125,7 +227,7 @@ pub(crate) fn settle<F: Files>(files: &F, paths: Paths<'_>) -> Result<()> {
 
 fn shorten<F: Files>(files: &F, path: &Path, len: u64) -> Result<()> {
     let wrap = |e| Error::io("shorten", path, e);
-    if let Some(file) = files.open(path, false).map_err(wrap)? {
+    if let Some(file) = files.open(path, None).map_err(wrap)? {
         files.set_len(&file, len).map_err(wrap)?;
     }
     Ok(())
@@ -167,7 +269,7 @@ fn text<F: Files>(files: &F, paths: Paths<'_>, slot: usize) -> Result<Option<(Te
 /// How long a packed text is: nothing, if it is garbage.
 fn unpacked<F: Files>(files: &F, path: &Path) -> Result<u64> {
     let wrap = |e| Error::io("read", path, e);
-    let Some(file) = files.open(path, false).map_err(wrap)? else { return Ok(0) };
+    let Some(file) = files.open(path, None).map_err(wrap)? else { return Ok(0) };
     match Packed::new(files, file) {
         Ok(packed) => Ok(packed.len()),
         Err(e) if e.kind() == ErrorKind::InvalidData => Ok(0),
@@ -180,6 +282,7 @@ pub(crate) fn survey<F: Files>(
     files: &F,
     paths: Paths<'_>,
     slots: impl Iterator<Item = usize>,
+    floor: u64,
 ) -> Result<Vec<Segment>> {
     let mut found = Vec::new();
     for slot in slots {
@@ -189,9 +292,9 @@ pub(crate) fn survey<F: Files>(
             None => remove(files, &beside)?,
         }
     }
-    let segments = place(&found);
+    let segments = place(&found, floor);
     for (segment, found) in segments.iter().zip(&found) {
-        if found.1.is_none() {
+        if found.1 != Some(segment.base) {
             rebuild(files, paths, segment)?;
         }
     }
@@ -207,7 +310,7 @@ fn look_at<F: Files>(
     disk: u64,
 ) -> Result<(Segment, Option<u64>)> {
     let beside = paths.index(slot);
-    let header = index::header(files, &beside).map_err(|e| Error::io("read", &beside, e))?;
+    let header = index::header(files, &beside, paths.seal()).map_err(|e| Error::io("read", &beside, e))?;
     let index = size(files, &beside)?.unwrap_or(0);
     let (packed, end) = match text {
         Text::Plain => (false, disk),
@@ -218,20 +321,25 @@ fn look_at<F: Files>(
     Ok((Segment { slot, base: 0, end, packed, disk: disk + index, ended }, header.map(|h| h.base)))
 }
 
-/// Works out the bases that no index tells from those of the neighbours. `found` is the newest first.
-fn place(found: &[(Segment, Option<u64>)]) -> Vec<Segment> {
-    let mut bases: Vec<Option<u64>> = found.iter().map(|f| f.1).collect();
-    for i in 1..bases.len() {
-        bases[i] = bases[i].or(bases[i - 1].map(|next| next.saturating_sub(found[i].0.end)));
-    }
-    let mut end = 0;
-    let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
-    for (&(segment, _), base) in found.iter().zip(bases).rev() {
-        let base = base.unwrap_or(end);
-        end = base + segment.end;
+/// Works out the bases that no index tells, or not rightly, from those of the neighbours, and for the newest from how far
+/// the log was. `found` is the newest first.
+fn place(found: &[(Segment, Option<u64>)], floor: u64) -> Vec<Segment> {
+    let Some(((newest, said), older)) = found.split_first() else { return Vec::new() };
+    let before = || older.iter().rev().fold(0, |end, (s, base)| base.unwrap_or(end) + s.end);
+    let said = said.filter(|base| base + newest.end >= floor);
+    let mut next = said.unwrap_or_else(|| before().max(floor.saturating_sub(newest.end)));
+    let mut segments = vec![Segment { base: next, end: next + newest.end, ..*newest }];
+    for &(segment, said) in older {
+        let len = segment.end;
+        let said = said.filter(|base| base + len <= next);
+        // What cannot be before what comes next has no position: it is somebody else's.
+        let (base, end) = match said.or_else(|| next.checked_sub(len)) {
+            Some(base) => (base, base + len),
+            None => (next, next),
+        };
         segments.push(Segment { base, end, ..segment });
+        next = base;
     }
-    segments.reverse();
     segments
 }
 
@@ -239,10 +347,10 @@ fn rebuild<F: Files>(files: &F, paths: Paths<'_>, segment: &Segment) -> Result<(
     let &Segment { slot, base, .. } = segment;
     let stamp = Stamp { time: files.modified(&paths.text(*segment)), run: 0 };
     let path = paths.index(slot);
-    let file = open_new(files, &path)?;
+    let file = open_new(files, &path, PRIVATE)?;
     let wrap = |e| Error::io("write", &path, e);
     files.write_at(&file, HEADER, &Record { position: base, stamp }.bytes()).map_err(wrap)?;
-    files.write_at(&file, 0, &Header { base, cut: 0 }.bytes()).map_err(wrap)
+    files.write_at(&file, 0, &Header { base, cut: 0 }.bytes(paths.seal())).map_err(wrap)
 }
 
 /// Removes the oldest rotated segment of a log, text before index; how much room that made.

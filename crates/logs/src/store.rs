@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::files::{Files, RealFiles};
+use crate::home::Home;
 use crate::log::Log;
-use crate::name::{self, Paths};
+use crate::name;
 use crate::watch::{Bell, Board};
-use crate::{Error, From, Limits, Reader, Result, Watch, rotate};
+use crate::{Error, From, Limits, Place, Reader, Result, Watch, rotate};
 
 /// The bound on all logs may be exceeded by this, so that it need not be looked at with each line.
 const TRIM_BYTES: u64 = 1 << 20;
@@ -42,10 +44,10 @@ impl Store {
     pub(crate) fn new(dir: &Path, capture: Option<Arc<Bell>>, limits: Limits) -> Result<Self> {
         let mut logs = BTreeMap::new();
         for (log, slots) in list(dir)? {
-            let paths = Paths { dir, name: &log };
-            let segments = rotate::recover(&RealFiles, paths, &slots)?;
-            if !segments.is_empty() {
-                let log = Arc::new(Log::new(&log, segments, limits));
+            let home = Home::read(&RealFiles, dir, &log)?;
+            let (home, segments) = rotate::recover(&RealFiles, (dir, &log), home, &slots)?;
+            if !segments.is_empty() || home != Home::default() {
+                let log = Arc::new(Log::new(&log, home, segments, limits));
                 logs.insert(Arc::clone(&log.name), log);
             }
         }
@@ -68,6 +70,17 @@ impl Store {
     /// The position just after the last byte of a log.
     pub fn end(&self, log: &str) -> Result<u64> {
         self.get(log).map(|log| log.end())
+    }
+
+    /// The position at which a log began to be captured: before it is what its file had already, if it has one of its own.
+    pub(crate) fn began(&self, log: &str) -> Result<u64> {
+        let log = self.get(log)?;
+        Ok(log.began.load(Ordering::Acquire).max(log.start()))
+    }
+
+    /// Where a log is kept.
+    pub fn place(&self, log: &str) -> Result<Place> {
+        self.get(log).map(|log| log.home().place.clone())
     }
 
     /// Reads a log from a place on.
@@ -112,7 +125,8 @@ impl Store {
             let removable = |log: &&Arc<Log>| log.removable().map(|segment| segment.ended);
             let oldest = logs.iter().filter(|log| removable(log).is_some()).min_by_key(removable);
             let Some(log) = oldest else { break };
-            let paths = Paths { dir: &self.inner.dir, name: &log.name };
+            let home = log.home();
+            let paths = home.paths(&self.inner.dir, &log.name);
             let freed = rotate::drop_oldest(files, paths, log).map_err(|e| (Arc::clone(log), e))?;
             taken = taken.saturating_sub(freed);
         }
@@ -130,7 +144,7 @@ impl Store {
         if let Some(found) = logs.get(log) {
             return Ok(Arc::clone(found));
         }
-        let new = Arc::new(Log::new(log, Vec::new(), self.inner.limits));
+        let new = Arc::new(Log::new(log, Home::default(), Vec::new(), self.inner.limits));
         logs.insert(Arc::clone(&new.name), Arc::clone(&new));
         Ok(new)
     }

@@ -4,21 +4,29 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use crate::files::Files;
+use rustix::io::Errno;
+
+use crate::files::{Files, Id};
+use crate::home::{Home, Place};
 use crate::index::{self, HEADER, Header, RECORD, Record};
 use crate::log::{Log, Segment};
-use crate::name::Paths;
+use crate::name::{PRIVATE, Paths};
 use crate::rotate::{self, Cut};
+use crate::strip::Strip;
 use crate::{Error, Limits, Result, Stamp};
 
 /// Stamps of one log are at least this far apart, in nanoseconds.
 const STAMP_STEP: i64 = 10_000_000;
+/// At most this is taken at once where bytes are not spliced.
+const TAKE_BYTES: usize = 64 * 1024;
 
 /// What a move did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moved {
-    /// So many bytes are stored; 0 when there are none now.
+    /// So many bytes are stored, or were at least taken; 0 when there are none now.
     pub(crate) bytes: usize,
+    /// So many of the bytes that were taken will not be stored. Negative if such are to be, after all.
+    pub(crate) left_out: i64,
     /// The log was rotated before.
     pub(crate) rotated: bool,
 }
@@ -37,6 +45,7 @@ pub(crate) struct Writer<F: Files> {
     begins: VecDeque<(u64, u64)>,
     /// Bytes that were read from the pipe but not yet written, where splicing is not possible.
     carry: Vec<u8>,
+    strip: Strip,
     /// When the segment that is to be opened was begun, if a rotation did that.
     began: Option<i64>,
     /// A rotation stopped half-way.
@@ -45,6 +54,7 @@ pub(crate) struct Writer<F: Files> {
 
 struct Open<T> {
     log: T,
+    id: Id,
     index: T,
     base: u64,
     /// When it was begun, in nanoseconds since 1970.
@@ -55,14 +65,14 @@ struct Open<T> {
     due: bool,
 }
 
-impl<F: Files> Default for Writer<F> {
-    fn default() -> Self {
-        let (begins, carry) = (VecDeque::new(), Vec::new());
-        Self { open: None, run: 0, begins, carry, began: None, unsettled: false }
-    }
-}
-
 impl<F: Files> Writer<F> {
+    /// Goes on with a log as the writer before left it.
+    pub(crate) fn new(log: &Log) -> Self {
+        let (begins, carry, strip) = Default::default();
+        let unsettled = log.files().unsettled;
+        Self { open: None, run: 0, begins, carry, strip, began: None, unsettled }
+    }
+
     /// Bytes at and after `position` are of this run.
     pub(crate) fn begin(&mut self, position: u64, run: u64) {
         self.begins.push_back((position, run));
@@ -83,9 +93,15 @@ impl<F: Files> Writer<F> {
         now: i64,
         max: usize,
     ) -> Result<Moved> {
-        let (paths, limits, end) = (Paths { dir: desk.dir, name: &log.name }, log.limits(), log.end());
-        let rotated = self.make_room(desk, paths, log, &limits, now)?;
-        let Some(open) = self.open.as_mut() else { return Ok(Moved { bytes: 0, rotated }) };
+        let (home, limits) = (log.home(), log.limits());
+        if home.place == Place::Dropped {
+            return self.drop_some(desk, source, log.end(), max);
+        }
+        let paths = home.paths(desk.dir, &log.name);
+        let looked = self.look(desk, paths, log)?;
+        let rotated = self.make_room(desk, paths, log, &limits, now)? || looked;
+        let Some(open) = self.open.as_mut() else { return Ok(Moved { bytes: 0, left_out: 0, rotated }) };
+        let end = log.end();
         while let Some((_, run)) = self.begins.pop_front_if(|(position, _)| *position <= end) {
             self.run = run;
             open.due = true;
@@ -94,12 +110,161 @@ impl<F: Files> Writer<F> {
         let run_end = self.begins.front().map_or(u64::MAX, |(position, _)| position - end);
         let max = usize::try_from(room.min(run_end)).unwrap_or(max).min(max);
         open.stamp(desk.files, end, Stamp { time: now, run: self.run });
-        let bytes = desk
-            .files
-            .pour(source, &open.log, end - open.base, max, &mut self.carry)
-            .map_err(|e| Error::io("write", &paths.log(0), e))?;
+        let wrap = |e| Error::io("write", &paths.log(0), e);
+        let (mut taken, mut left_out) = (0, 0);
+        if home.strip && self.carry.is_empty() {
+            (taken, left_out) = self.take_stripped(desk, source, max).map_err(wrap)?;
+        }
+        let Some(open) = self.open.as_mut() else { return Ok(Moved { bytes: taken, left_out, rotated }) };
+        let bytes = if home.strip && self.carry.is_empty() {
+            0
+        } else {
+            let poured = desk.files.pour(source, &open.log, end - open.base, max, &mut self.carry);
+            // What was left out is so, though what is left cannot be stored now.
+            match poured {
+                Err(error) if taken == 0 => return Err(wrap(error)),
+                poured => poured.unwrap_or(0),
+            }
+        };
         log.end.store(end + bytes as u64, Ordering::Release);
-        Ok(Moved { bytes, rotated })
+        if paths.file.is_some() && bytes > 0 {
+            open.note_end(desk.files, end + bytes as u64);
+        }
+        Ok(Moved { bytes: bytes.max(taken), left_out, rotated })
+    }
+
+    /// Takes bytes from the source, without their escape sequences; how many, and how many fewer there are now.
+    fn take_stripped(
+        &mut self,
+        desk: &Desk<'_, F>,
+        source: &F::Source,
+        max: usize,
+    ) -> std::io::Result<(usize, i64)> {
+        let taken = take(desk.files, source, &mut self.carry, max)?;
+        self.strip.strip(&mut self.carry);
+        let left_out = i64::try_from(taken).unwrap_or(0) - i64::try_from(self.carry.len()).unwrap_or(0);
+        self.bring_forward(left_out);
+        Ok((taken, left_out))
+    }
+
+    /// Takes bytes from the source and lets them go.
+    fn drop_some(&mut self, desk: &Desk<'_, F>, source: &F::Source, end: u64, max: usize) -> Result<Moved> {
+        let mut bytes = std::mem::take(&mut self.carry);
+        let carried = bytes.len();
+        let taken = take(desk.files, source, &mut bytes, max);
+        let taken = carried + taken.map_err(|e| Error::io("read the output for", desk.dir, e))?;
+        let left_out = i64::try_from(taken).unwrap_or(0);
+        self.bring_forward(left_out);
+        while let Some((_, run)) = self.begins.pop_front_if(|(position, _)| *position <= end) {
+            self.run = run;
+        }
+        Ok(Moved { bytes: taken, left_out, rotated: false })
+    }
+
+    /// So many fewer bytes come before what is to begin.
+    fn bring_forward(&mut self, left_out: i64) {
+        for (position, _) in &mut self.begins {
+            *position = position.saturating_add_signed(-left_out);
+        }
+    }
+
+    /// Looks what others did to a file that has a place of its own; says whether the log begins anew.
+    fn look(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log) -> Result<bool> {
+        let Some(path) = paths.file.filter(|_| !self.unsettled) else { return Ok(false) };
+        let current = log.files().segments.first().copied().filter(|s| s.slot == 0);
+        let Some(base) = self.open.as_ref().map(|open| open.base).or(current.map(|s| s.base)) else {
+            return Ok(false);
+        };
+        let found = desk.files.find(path).map_err(|e| Error::io("inspect", path, e))?;
+        let end = log.end();
+        if let Some((id, size)) = found
+            && self.open.as_ref().is_none_or(|open| open.id == id)
+            && base + size >= end
+        {
+            // What somebody else has written at its end is of the log, too.
+            log.end.store(base + size, Ordering::Release);
+            return Ok(false);
+        }
+        self.open = None;
+        self.unsettled = true;
+        let mut held = log.files();
+        log.epoch.fetch_add(1, Ordering::SeqCst);
+        held.unsettled = true;
+        rotate::anew(desk.files, paths, log, &mut held)?;
+        self.unsettled = false;
+        Ok(true)
+    }
+
+    /// Lets go of the file, so that it is looked for again; and makes one, if there is none at a place of its own.
+    pub(crate) fn reopen(&mut self, desk: &Desk<'_, F>, log: &Log, now: i64) -> Result<()> {
+        let home = log.home();
+        let paths = home.paths(desk.dir, &log.name);
+        if self.unsettled {
+            self.rotate(desk, paths, log, &log.limits(), now)?;
+        }
+        self.look(desk, paths, log)?;
+        self.open = None;
+        if paths.file.is_some() {
+            self.open = Some(Box::new(open(desk.files, paths, log, None, now)?));
+        }
+        Ok(())
+    }
+
+    /// Empties the log: the file being written is removed, and what comes is written to a new one. Rotated files stay.
+    pub(crate) fn clear(&mut self, desk: &Desk<'_, F>, log: &Log, now: i64) -> Result<()> {
+        let mut home = (*log.home()).clone();
+        home.floor = log.end();
+        let paths = home.paths(desk.dir, &log.name);
+        if self.unsettled {
+            self.rotate(desk, paths, log, &log.limits(), now)?;
+        }
+        home.write(desk.files, paths)?;
+        log.settle_in(home.clone());
+        self.open = None;
+        self.unsettled = true;
+        let mut held = log.files();
+        log.epoch.fetch_add(1, Ordering::SeqCst);
+        held.unsettled = true;
+        rotate::remove(desk.files, &paths.log(0))?;
+        rotate::take_stock(desk.files, paths, log, &mut held)?;
+        drop(held);
+        self.unsettled = false;
+        self.reopen(desk, log, now)
+    }
+
+    /// Moves the log to another place: what comes from now on is written there. What is at the old place stays there, and
+    /// is of the log no more; what is at the new one is.
+    pub(crate) fn move_to(&mut self, desk: &Desk<'_, F>, log: &Log, mut home: Home, now: i64) -> Result<()> {
+        let old = log.home();
+        if self.unsettled || log.files().unsettled {
+            self.rotate(desk, old.paths(desk.dir, &log.name), log, &log.limits(), now)?;
+        }
+        home.floor = log.end().max(old.floor);
+        let paths = home.paths(desk.dir, &log.name);
+        if let Some(path) = paths.file {
+            let found = desk.files.open(path, Some(paths.mode())).map_err(|e| Error::io("open", path, e))?;
+            found.ok_or_else(|| Error::io("open", path, Errno::NOENT))?;
+        }
+        home.write(desk.files, paths)?;
+        log.settle_in(home.clone());
+        if old.paths(desk.dir, &log.name).file == paths.file {
+            return Ok(());
+        }
+        self.open = None;
+        self.unsettled = true;
+        let mut held = log.files();
+        log.epoch.fetch_add(1, Ordering::SeqCst);
+        held.unsettled = true;
+        let slots = held.segments.iter().map(|s| s.slot).collect();
+        let (home, segments) = rotate::recover(desk.files, (desk.dir, &log.name), home, &slots)?;
+        held.segments = segments;
+        log.settle_in(home.clone());
+        held.unsettled = false;
+        self.unsettled = false;
+        let end = held.segments.first().map_or(0, |s| s.end).max(home.floor);
+        log.end.store(end, Ordering::Release);
+        log.began.store(end, Ordering::Release);
+        Ok(())
     }
 
     /// Opens the segment to be written, and rotates while that is full or old; says whether it did.
@@ -162,9 +327,7 @@ impl<F: Files> Writer<F> {
         held.unsettled = true;
         self.open = None;
         rotate::settle(desk.files, paths)?;
-        let top = held.segments.iter().map(|s| s.slot).max().unwrap_or(0) + 1;
-        held.segments = rotate::survey(desk.files, paths, 0..=top)?;
-        held.unsettled = false;
+        rotate::take_stock(desk.files, paths, log, &mut held)?;
         self.unsettled = false;
         self.began = Some(now);
         drop(held);
@@ -178,7 +341,24 @@ impl<F: Files> Writer<F> {
     }
 }
 
+/// Takes up to `max` bytes from the source.
+fn take<F: Files>(files: &F, source: &F::Source, bytes: &mut Vec<u8>, max: usize) -> std::io::Result<usize> {
+    bytes.clear();
+    bytes.resize(max.min(TAKE_BYTES), 0);
+    let taken = files.take(source, bytes);
+    bytes.truncate(*taken.as_ref().unwrap_or(&0));
+    taken
+}
+
 impl<T> Open<T> {
+    /// Notes how far the text goes, in the place of the next stamp: what others do to the file does not change that.
+    fn note_end<F: Files<File = T>>(&mut self, files: &F, end: u64) {
+        let Some(last) = self.last else { return };
+        let record = Record { position: end, ..last };
+        // If it fails, the one before tells it nearly as well.
+        let _ = files.write_at(&self.index, HEADER + self.records * RECORD, &record.bytes());
+    }
+
     /// Writes a stamp for what comes next, if one is due. Failing is no reason to stop: the bytes count
     /// more, and the next call tries again.
     fn stamp<F: Files<File = T>>(&mut self, files: &F, position: u64, stamp: Stamp) {
@@ -211,17 +391,17 @@ fn open<F: Files>(
     let current = log.files().segments.first().copied().filter(|s| s.slot == 0);
     let base = current.map_or(end, |s| s.base);
     let index = if current.is_some() {
-        let index = files.open(&beside, false).map_err(|e| Error::io("open", &beside, e))?;
-        index.ok_or_else(|| Error::io("open", &beside, std::io::ErrorKind::NotFound))?
+        let index = files.open(&beside, None).map_err(|e| Error::io("open", &beside, e))?;
+        index.ok_or_else(|| Error::io("open", &beside, Errno::NOENT))?
     } else {
         // The index comes first: a text without one could not say where it begins.
-        let index = rotate::open_new(files, &beside)?;
-        let header = Header { base, cut: 0 }.bytes();
+        let index = rotate::open_new(files, &beside, PRIVATE)?;
+        let header = Header { base, cut: 0 }.bytes(paths.seal());
         files.write_at(&index, 0, &header).map_err(|e| Error::io("write", &beside, e))?;
         index
     };
-    let text_file = files.open(&text, true).map_err(|e| Error::io("open", &text, e))?;
-    let text_file = text_file.ok_or_else(|| Error::io("open", &text, std::io::ErrorKind::NotFound))?;
+    let text_file = files.open(&text, Some(paths.mode())).map_err(|e| Error::io("open", &text, e))?;
+    let text_file = text_file.ok_or_else(|| Error::io("open", &text, Errno::NOENT))?;
     if current.is_none() {
         let new = Segment { slot: 0, base, end, packed: false, disk: 0, ended: now };
         log.files().segments.insert(0, new);
@@ -234,5 +414,11 @@ fn open<F: Files>(
         n => (record(0)?, record(n - 1)?),
     };
     let began = rotated.or(first.map(|r| r.stamp.time)).unwrap_or(now);
-    Ok(Open { log: text_file, index, base, began, records, last, due: true })
+    if paths.file.is_some() && current.is_none() {
+        // What somebody else has written into it meanwhile.
+        let size = files.len(&text_file).map_err(|e| Error::io("inspect", &text, e))?;
+        log.end.store(base + size, Ordering::Release);
+    }
+    let id = files.id(&text_file).map_err(|e| Error::io("inspect", &text, e))?;
+    Ok(Open { log: text_file, id, index, base, began, records, last, due: true })
 }

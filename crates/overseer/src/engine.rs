@@ -428,6 +428,11 @@ fn log_trouble(event: &ganger_logs::Event) -> String {
         ganger_logs::Event::Recovered { logs, attempts, .. } => {
             format!("all output is stored again (logs that could not be: {logs}, attempts: {attempts})")
         }
+        ganger_logs::Event::NotCopied { path, errno } => format!(
+            "output cannot be copied to {}: {}; it waits in the store",
+            path.display(),
+            io::Error::from(*errno)
+        ),
         ganger_logs::Event::Untidy { log, path, errno } => format!(
             "a rotated file of {log} cannot be compressed or removed: {}: {}; nothing is lost",
             path.display(),

@@ -13,12 +13,12 @@ use std::rc::Rc;
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
 use ganger_keeper::{Event, Handover, Launch, Link, Process, Request, RunReport};
 use ganger_logs::Capture;
-use ganger_spec::{Group, LogName, Logs, Signal, WorkerName};
+use ganger_spec::{Group, LogName, Signal, WorkerName};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::launch::Failure;
-use crate::output::Outputs;
+use crate::output::{Kept, Outputs};
 use crate::readiness::{Source, register};
 use crate::roster::Roster;
 
@@ -103,11 +103,12 @@ impl Hands {
         run: RunId,
         worker: &WorkerName,
         launch: &Launch,
-        logs: &Logs,
+        kept: &Kept,
         capture: &Capture,
     ) -> Result<Vec<Rc<OwnedFd>>, Failure> {
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
-        let opened = self.outputs.open(worker, run.0, owner, logs, capture).map_err(Failure::transient)?;
+        let opened = self.outputs.open(worker, run.0, owner, kept, capture);
+        let opened = opened.map_err(|error| Failure { hint: error.hint(), ..Failure::transient(error) })?;
         Ok([self.null.clone()].into_iter().chain(opened).collect())
     }
 

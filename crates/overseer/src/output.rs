@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ganger_logs::{Capture, Error, Limits, create_pipe};
-use ganger_spec::{LogName, Logs, Spec, Stderr, WorkerName};
+use ganger_logs::{Capture, Error, Limits, Place, create_pipe};
+use ganger_spec::{Group, LogFile, LogName, Logs, Spec, Stderr, WorkerName};
 use tokio::sync::mpsc;
 
 use crate::engine::Message;
@@ -43,16 +43,16 @@ impl Outputs {
         worker: &WorkerName,
         run: u64,
         owner: Option<(u32, u32)>,
-        logs: &Logs,
+        kept: &Kept,
         capture: &Capture,
     ) -> Result<[Rc<OwnedFd>; 2], Error> {
         let before = self.captured.get(worker).copied();
-        let stdout = self.pipe(&worker.clone().into(), run, owner, logs, before.is_some(), capture)?;
+        let stdout = self.pipe(&worker.clone().into(), run, owner, kept, before.is_some(), capture)?;
         self.captured.insert(worker.clone(), before.unwrap_or(false));
-        if logs.stderr == Stderr::Together {
+        if kept.is_together() {
             return Ok([Rc::clone(&stdout), stdout]);
         }
-        let stderr = self.pipe(&LogName::err(worker), run, owner, logs, before == Some(true), capture)?;
+        let stderr = self.pipe(&LogName::err(worker), run, owner, kept, before == Some(true), capture)?;
         self.captured.insert(worker.clone(), true);
         Ok([stdout, stderr])
     }
@@ -63,18 +63,18 @@ impl Outputs {
         log: &LogName,
         run: u64,
         owner: Option<(u32, u32)>,
-        logs: &Logs,
+        kept: &Kept,
         is_captured: bool,
         capture: &Capture,
     ) -> Result<Rc<OwnedFd>, Error> {
         // What the one before it wrote may still be in the pipe; it is stored first.
         self.leaving.remove(log);
+        kept.put(log, self.limits, capture)?;
         let log = log.to_string();
         let pipe = create_pipe(&self.pipes.join(&log), owner)?;
         if is_captured {
             capture.begin(&log, run);
         } else {
-            capture.limit(&log, limits(logs, self.limits))?;
             capture.add(&log, pipe.reader, Some(run))?;
         }
         Ok(Rc::new(pipe.writer))
@@ -96,13 +96,16 @@ impl Outputs {
     /// From now on, output is kept as this spec says.
     pub(crate) fn keep(&self, spec: &Spec, capture: &Capture) -> Result<(), Error> {
         capture.bound(spec.logs_max_total);
+        let mut done = Ok(());
         for worker in self.captured.keys() {
             let Some(group) = spec.group(&worker.group) else { continue };
+            let kept = Kept::of(group, spec.worker(worker).map(|worker| worker.logs).ok().as_ref());
             for log in self.logs(worker) {
-                capture.limit(&log.to_string(), limits(&group.logs, self.limits))?;
+                // One that cannot be put elsewhere does not keep the others from it.
+                done = kept.put(&log, self.limits, capture).and(done);
             }
         }
-        Ok(())
+        done
     }
 
     /// The logs of a worker that are captured.
@@ -208,10 +211,48 @@ pub(crate) fn drain(worker: &WorkerName, capture: &Capture, done: impl FnOnce(u6
     }
 }
 
-fn limits(logs: &Logs, defaults: Limits) -> Limits {
+/// How the output of a worker is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    logs: Logs,
+    strip_ansi: bool,
+}
+
+impl Kept {
+    /// How that of a worker of this group is; `own` is what differs from worker to worker.
+    pub(crate) fn of(group: &Group, own: Option<&Logs>) -> Self {
+        let strip_ansi = group.supervisor.as_ref().is_some_and(|supervisor| supervisor.strip_ansi);
+        Self { logs: own.unwrap_or(&group.logs).clone(), strip_ansi }
+    }
+
+    /// Is stderr in one log with stdout? So it is, too, where both have the same file: two logs cannot have one.
+    fn is_together(&self) -> bool {
+        let Logs { stderr, out, err, .. } = &self.logs;
+        *stderr == Stderr::Together || (out == err && matches!(out, LogFile::Path(path) if is_file(path)))
+    }
+
+    /// Lets a log be kept so.
+    fn put(&self, log: &LogName, defaults: Limits, capture: &Capture) -> Result<(), Error> {
+        let place = match if log.is_err { &self.logs.err } else { &self.logs.out } {
+            LogFile::Store => Place::Store,
+            LogFile::Path(path) => Place::File(path.clone()),
+            LogFile::Dropped => Place::Dropped,
+        };
+        let name = log.to_string();
+        capture.limit(&name, limits(&self.logs, log.is_err, defaults))?;
+        capture.place(&name, &place, self.strip_ansi)
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    matches!(Place::of(path), Place::File(_))
+}
+
+fn limits(logs: &Logs, is_err: bool, defaults: Limits) -> Limits {
+    let size = logs.err_size.filter(|_| is_err);
     Limits {
-        file_bytes: logs.max_size.unwrap_or(defaults.file_bytes),
-        backups: logs.keep.unwrap_or(defaults.backups),
+        file_bytes: size.map(|size| size.max_size).or(logs.max_size).unwrap_or(defaults.file_bytes),
+        backups: size.map(|size| size.keep).or(logs.keep).unwrap_or(defaults.backups),
         file_age: logs.max_age.or(defaults.file_age),
         total_bytes: logs.max_total.or(defaults.total_bytes),
         compress: logs.compress || defaults.compress,
@@ -249,7 +290,7 @@ mod tests {
         /// The worker's end of the pipe of its next run.
         fn open(&mut self, run: u64) -> Rc<OwnedFd> {
             let [stdout, _] =
-                self.outputs.open(&worker(), run, None, &Logs::default(), &self.capture).unwrap();
+                self.outputs.open(&worker(), run, None, &Kept::default(), &self.capture).unwrap();
             stdout
         }
 

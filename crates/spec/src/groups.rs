@@ -125,7 +125,7 @@ impl Draft<'_> {
         let beside = self.table.as_ref().and_then(|(native, ..)| native.path().parent()).unwrap_or(root);
         let exits = table.exits.as_ref().map(|exits| exits.0.clone()).unwrap_or_default();
         self.check_text(table, findings);
-        let logs = self.logs(app_logs, findings);
+        let logs = self.logs(app_logs, beside, findings);
         let position = u32::try_from(position).unwrap_or(u32::MAX);
         let env = match &self.table {
             Some((native, ..)) => variables(native, &table.env, findings),
@@ -171,11 +171,12 @@ impl Draft<'_> {
         }
     }
 
-    fn logs(&self, app: Option<&LogsTable>, findings: &mut Findings) -> Logs {
+    fn logs(&self, app: Option<&LogsTable>, beside: &Path, findings: &mut Findings) -> Logs {
         let own = self.table.as_ref().and_then(|(native, _, table)| Some((native, table.logs.as_ref()?)));
-        let logs = Logs::of(app, own.map(|(_, table)| table.get_ref()));
+        let logs = Logs::of(app, own.map(|(_, table)| table.get_ref()), beside);
         if let Some((native, table)) = own {
-            logs::check(native, &table.span(), table.get_ref(), &logs, findings);
+            let count = self.table.as_ref().and_then(|(_, _, table)| Some(*table.count.as_ref()?.get_ref()));
+            logs::check(native, &table.span(), table.get_ref(), &logs, Some(count.unwrap_or(1)), findings);
         }
         logs
     }

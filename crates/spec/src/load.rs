@@ -54,7 +54,8 @@ fn assemble(
     let logs = sources.native.as_ref().and_then(|native| Some((native, native.table.logs.as_ref()?)));
     let app_logs = logs.map(|(_, table)| table.get_ref());
     if let Some((native, table)) = logs {
-        logs::check(native, &table.span(), table.get_ref(), &Logs::of(app_logs, None), findings);
+        let usual = Logs::of(app_logs, None, Path::new(""));
+        logs::check(native, &table.span(), table.get_ref(), &usual, None, findings);
     }
     let logs_max_total = app_logs.and_then(|table| table.max_total).map(|size| size.0);
     let mut groups: Vec<Group> = drafts

@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::native::{LogsTable, Native};
+use crate::input::absolute;
+use crate::native::{LogFileValue, LogsTable, Native};
 use crate::problem::Findings;
 
 /// A log file is rotated at this size where nothing is said.
 pub const LOG_FILE_BYTES: u64 = 10 << 20;
+
+/// Stands for the worker's number in the name of a log file.
+const NUMBER: &str = "{number}";
 
 /// The most rotated files of a log that can be kept.
 pub const MAX_KEEP: u32 = 1000;
@@ -94,6 +98,29 @@ impl fmt::Display for Logs {
 }
 
 impl LogFile {
+    fn of(said: Option<&LogFileValue>, beside: &Path) -> Self {
+        match said.map(|said| &said.0) {
+            Some(Self::Path(path)) => Self::Path(absolute(beside, path)),
+            Some(other) => other.clone(),
+            None => Self::Store,
+        }
+    }
+
+    /// That of worker `number`.
+    pub(crate) fn of_worker(&self, number: u32) -> Self {
+        match self {
+            Self::Path(path) => match path.to_str() {
+                Some(text) => Self::Path(text.replace(NUMBER, &number.to_string()).into()),
+                None => self.clone(),
+            },
+            Self::Store | Self::Dropped => self.clone(),
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        matches!(self, Self::Path(path) if !path.starts_with("/dev") && !path.to_string_lossy().contains(NUMBER))
+    }
+
     fn told(&self, what: &str) -> Option<String> {
         match self {
             Self::Store => None,
@@ -135,7 +162,7 @@ impl fmt::Display for Age {
 impl Logs {
     /// What a group's table says, and where it says nothing, what the app's does. The app's `max_total` is about all
     /// workers together.
-    pub(crate) fn of(app: Option<&LogsTable>, group: Option<&LogsTable>) -> Self {
+    pub(crate) fn of(app: Option<&LogsTable>, group: Option<&LogsTable>, beside: &Path) -> Self {
         let none = LogsTable::default();
         let (app, group) = (app.unwrap_or(&none), group.unwrap_or(&none));
         Self {
@@ -145,22 +172,42 @@ impl Logs {
             max_total: group.max_total.map(|size| size.0),
             compress: group.compress.or(app.compress).unwrap_or(false),
             stderr: group.stderr.or(app.stderr).unwrap_or_default(),
-            ..Self::default()
+            out: LogFile::of(group.file.as_ref(), beside),
+            err: LogFile::of(group.err_file.as_ref(), beside),
+            err_size: None,
         }
     }
 }
 
-/// Tells what makes no sense in a table, at its place.
+/// Tells what makes no sense in a table, at its place: that of a group with this many workers, or of the app.
 pub(crate) fn check(
     native: &Native,
     span: &Range<usize>,
     table: &LogsTable,
     logs: &Logs,
+    count: Option<u32>,
     findings: &mut Findings,
 ) {
     let max_total = table.max_total.map(|size| size.0);
     let max_size = logs.max_size.unwrap_or(LOG_FILE_BYTES);
+    let is_file = table.file.is_some() || table.err_file.is_some();
+    let is_shared = logs.out.is_shared() || logs.err.is_shared();
     let wrong = [
+        (
+            is_file && count.is_none(),
+            "a file in `[logs]` would be that of all workers",
+            "say it of a group: `[groups.NAME.logs]`",
+        ),
+        (
+            is_shared && count.is_some_and(|count| count > 1),
+            "the workers of the group cannot have one log file",
+            "put `{number}` into its name",
+        ),
+        (
+            table.err_file.is_some() && logs.stderr == Stderr::Together,
+            "`err_file` is said, but stderr is in one log with stdout",
+            "add `stderr = \"separate\"`",
+        ),
         (logs.max_size == Some(0), "a `max_size` of 0 keeps nothing", "write a size such as `10MiB`"),
         (
             logs.keep.is_some_and(|keep| keep > MAX_KEEP),

@@ -11,7 +11,7 @@ pub use reference::{reference_page, schema};
 pub(crate) use tables::{
     AppTable, BackoffTable, BudgetTable, EnvTable, ForwardTable, GroupTable, LimitsTable, LogsTable,
 };
-pub(crate) use values::{MAX_DURATION, PortRule, parse_duration};
+pub(crate) use values::{LogFileValue, MAX_DURATION, PortRule, parse_duration};
 
 use crate::problem::Problem;
 use crate::suggest::suggest;

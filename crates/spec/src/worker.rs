@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::environment::each_once;
-use crate::{Argv, Command, Group, Logs, Spec, Variable, WorkerName};
+use crate::{Argv, Command, Group, LogFile, Logs, Spec, Variable, WorkerName};
 
 /// A worker as it is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +49,13 @@ impl Spec {
     pub(crate) fn worker_of<'a>(&self, group: &'a Group, number: u32) -> Result<Worker<'a>, WorkerError> {
         let own = group.each.of(group, number).map_err(WorkerError::BadText)?.unwrap_or_default();
         let env = self.said(group, number, own.env.as_ref());
+        let file = |file: &LogFile| match group.supervisor {
+            None => file.of_worker(number),
+            Some(_) => file.clone(),
+        };
         let logs = Logs {
-            out: own.out.unwrap_or_else(|| group.logs.out.clone()),
-            err: own.err.unwrap_or_else(|| group.logs.err.clone()),
+            out: own.out.unwrap_or_else(|| file(&group.logs.out)),
+            err: own.err.unwrap_or_else(|| file(&group.logs.err)),
             ..group.logs.clone()
         };
         let command = own.words.map_or_else(|| group.command.clone(), Command::Words);

@@ -49,10 +49,11 @@ pub(super) enum Poured {
 
 impl Feed {
     pub(super) fn new(log: Arc<Log>, pipe: OwnedFd) -> Self {
+        let writer = Writer::new(&log);
         Self {
             log,
             pipe,
-            writer: Writer::default(),
+            writer,
             drains: Vec::new(),
             leave_at: None,
             is_failing: false,
@@ -63,6 +64,10 @@ impl Feed {
 
     pub(super) fn pipe(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
+    }
+
+    pub(super) fn writer(&mut self) -> &mut Writer<RealFiles> {
+        &mut self.writer
     }
 
     pub(super) fn name(&self) -> &str {
@@ -142,6 +147,7 @@ impl Feed {
         match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
             Ok(moved) => {
                 self.is_failing = false;
+                self.bring_forward(moved.left_out);
                 self.grow(moved.bytes);
                 self.call_drained(moved.bytes == 0);
                 Poured::Moved(moved)
@@ -161,11 +167,11 @@ impl Feed {
     /// Stores what is there now, for the last time.
     pub(super) fn finish(mut self, desk: &Desk<'_, RealFiles>) -> Result<(), Error> {
         let mut finished = Ok(());
-        let until = self.log.end() + self.waiting();
+        let mut until = self.log.end() + self.waiting();
         while self.log.end() < until {
             match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
                 Ok(Moved { bytes: 0, .. }) => break,
-                Ok(_) => {}
+                Ok(moved) => until = until.saturating_add_signed(-moved.left_out),
                 Err(error) => {
                     finished = Err(error);
                     break;
@@ -174,6 +180,15 @@ impl Feed {
         }
         self.settle_drains();
         finished
+    }
+
+    /// So many bytes that were written will not be stored.
+    fn bring_forward(&mut self, left_out: i64) {
+        let now = self.log.end() + self.writer.carried();
+        let drains = self.drains.iter_mut().map(|(at, _)| at);
+        for at in drains.chain(&mut self.leave_at).filter(|_| left_out != 0) {
+            *at = at.saturating_add_signed(-left_out).max(now);
+        }
     }
 
     fn call_drained(&mut self, empty: bool) {
@@ -198,7 +213,7 @@ impl Feed {
 }
 
 /// Nanoseconds since 1970.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

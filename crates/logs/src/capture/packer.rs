@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use super::{Command, Event};
 use crate::files::RealFiles;
 use crate::log::Log;
-use crate::name::Paths;
 use crate::pack;
 use crate::store::lock;
 use crate::watch::Bell;
@@ -98,7 +97,8 @@ impl Work {
 
     fn pack_all(&self, log: &Log) -> Result<()> {
         let is_stopped = || self.is_stopped.load(Ordering::Relaxed);
-        let paths = Paths { dir: self.store.dir(), name: &log.name };
+        let home = log.home();
+        let paths = home.paths(self.store.dir(), &log.name);
         while !is_stopped() && pack::pack_one(&RealFiles, paths, log, &is_stopped)? {
             self.untidy.store(false, Ordering::Relaxed);
         }

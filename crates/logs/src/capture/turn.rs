@@ -13,14 +13,15 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
-use super::feed::{Feed, Poured};
+use super::feed::{self, Feed, Poured};
 use super::packer::Packer;
 use super::trouble::Trouble;
-use super::{Command, Done, Event};
+use super::{Command, Deed, Done, Event};
 use crate::files::RealFiles;
+use crate::home::Home;
 use crate::log::Log;
 use crate::watch::Bell;
-use crate::writer::{Desk, Moved};
+use crate::writer::{Desk, Moved, Writer};
 use crate::{Error, Result, Store};
 
 /// So many pipes are served in one turn.
@@ -162,6 +163,12 @@ impl Turns {
                 Command::Begin { log, run } => self.begin(&log, run),
                 Command::Drain { log, done } => self.drain(&log, done),
                 Command::Remove { log, done } => self.remove(&log, done),
+                Command::Do { deed, log, reply } => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(self.carry_out(deed, &log));
+                    self.grown.push(Arc::clone(&log.name));
+                    self.store.announce(&std::mem::take(&mut self.grown));
+                }
                 Command::Tidy => {
                     self.rotated = true;
                     self.trim();
@@ -172,6 +179,34 @@ impl Turns {
         }
         for place in std::mem::take(&mut self.stalled) {
             self.resume(place);
+        }
+    }
+
+    /// Does something to a log while nothing is written to it.
+    fn carry_out(&mut self, deed: Deed, log: &Arc<Log>) -> Result<()> {
+        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
+        if let Deed::Move(Home { place, .. }) = &deed
+            && let Some(path) = place.file()
+        {
+            for other in self.store.all() {
+                if other.name == log.name || other.home().place.file() != Some(path) {
+                    continue;
+                }
+                if self.places.contains_key(&other.name) {
+                    return Err(Error::Shared { path: path.to_owned(), log: other.name.to_string() });
+                }
+                // It is captured no more: who has the file now has what is in it.
+                Writer::new(&other).move_to(&desk, &other, Home::default(), feed::now())?;
+            }
+        }
+        let place = self.places.get(&log.name);
+        let feed = place.and_then(|place| self.feeds.get_mut(*place)).and_then(Option::as_mut);
+        let mut free = Writer::new(log);
+        let writer = feed.map_or(&mut free, Feed::writer);
+        match deed {
+            Deed::Move(home) => writer.move_to(&desk, log, home, feed::now()),
+            Deed::Reopen => writer.reopen(&desk, log, feed::now()),
+            Deed::Clear => writer.clear(&desk, log, feed::now()),
         }
     }
 
@@ -256,7 +291,7 @@ impl Turns {
         let desk = Desk { files: &RealFiles, dir: self.store.dir() };
         let was_failing = feed.is_failing();
         match feed.pour(&desk) {
-            Poured::Moved(Moved { bytes, rotated }) => {
+            Poured::Moved(Moved { bytes, rotated, .. }) => {
                 if bytes > 0 {
                     self.moved += bytes;
                     self.grown.push(feed.log_name());

@@ -33,7 +33,7 @@ fn store(dir: &Path, pieces: &[Vec<u8>], file_bytes: u64) {
 /// Compresses up to so many texts, the oldest first; how many it was.
 fn pack(dir: &Path, texts: usize) -> usize {
     let store = Store::open(dir).unwrap();
-    let (log, paths) = (Arc::clone(&store.all()[0]), Paths { dir, name: LOG });
+    let (log, paths) = (Arc::clone(&store.all()[0]), Paths { dir, name: LOG, file: None });
     (0..texts).take_while(|_| pack::pack_one(&RealFiles, paths, &log, &|| false).unwrap()).count()
 }
 
@@ -101,7 +101,7 @@ fn a_reader_goes_on_while_the_text_it_reads_is_compressed_under_it() {
     let mut reader = store.reader(LOG, From::Start).unwrap();
     let mut begin = vec![0; 50];
     assert_eq!(reader.read(&mut begin).unwrap(), Read::Bytes(50));
-    let (log, paths) = (Arc::clone(&store.all()[0]), Paths { dir: dir.path(), name: LOG });
+    let (log, paths) = (Arc::clone(&store.all()[0]), Paths { dir: dir.path(), name: LOG, file: None });
     while pack::pack_one(&RealFiles, paths, &log, &|| false).unwrap() {}
     begin.extend(rest(&mut reader, 64));
     assert_eq!(begin, pieces.concat());

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use crate::files::{Files, RealFiles};
 use crate::index::{self, HEADER, RECORD, RECORD_BYTES, Record};
 use crate::log::{Log, Segment};
-use crate::name::Paths;
 use crate::store::Inner;
 use crate::{Error, Result, Stamp};
 
@@ -44,7 +43,7 @@ impl Stamps {
         }
         let Some(open) = self.open.as_mut() else { return Ok((Stamp::default(), u64::MAX)) };
         let slot = open.segment.slot;
-        let path = || Paths { dir: &store.dir, name: &log.name }.index(slot);
+        let path = || log.home().paths(&store.dir, &log.name).index(slot);
         let end = log.end_of(open.segment).max(position + 1);
         let found = open.find(position, end).map_err(|e| Error::io("read", &path(), e))?;
         Ok((found.0, found.1.min(end)))
@@ -114,14 +113,14 @@ fn open(store: &Inner, log: &Arc<Log>, position: u64) -> Result<Option<Open>> {
     };
     let Some(file) = open_index(store, log, segment)? else { return Ok(None) };
     let mut open = Open { file, segment, epoch, batch: Vec::new(), first: 0, complete: 0 };
-    let path = Paths { dir: &store.dir, name: &log.name }.index(segment.slot);
+    let path = log.home().paths(&store.dir, &log.name).index(segment.slot);
     let number = open.first_at_most(position).map_err(|e| Error::io("read", &path, e))?;
     open.load(number, log.end_of(segment)).map_err(|e| Error::io("read", &path, e))?;
     Ok(Some(open))
 }
 
 fn open_index(store: &Inner, log: &Log, segment: Segment) -> Result<Option<File>> {
-    let path = Paths { dir: &store.dir, name: &log.name }.index(segment.slot);
+    let path = log.home().paths(&store.dir, &log.name).index(segment.slot);
     match File::open(&path) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -134,7 +133,7 @@ pub(super) fn position_at(store: &Inner, log: &Log, time: i64) -> Result<u64> {
     let files = log.files();
     for &segment in files.segments.iter().rev() {
         let Some(file) = open_index(store, log, segment)? else { continue };
-        let path = Paths { dir: &store.dir, name: &log.name }.index(segment.slot);
+        let path = log.home().paths(&store.dir, &log.name).index(segment.slot);
         let wrap = |e| Error::io("read", &path, e);
         let count = index::records(file.metadata().map_err(wrap)?.len());
         let number = first_where(&file, count, |r| r.stamp.time >= time).map_err(wrap)?;

@@ -10,6 +10,7 @@ use crate::config::Start;
 use crate::herald::Standing;
 use crate::launch::Failure;
 use crate::ledger::Ledger;
+use crate::output::Kept;
 use crate::{clock, commands};
 
 impl Engine {
@@ -184,8 +185,9 @@ impl Engine {
         let spec = self.spec();
         let before = self.hands.outputs.logs(worker);
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
-            let logs = spec.worker(worker).map(|worker| worker.logs).unwrap_or_default();
-            let stdio = self.hands.prepare(run, worker, &launch, &logs, &self.capture)?;
+            let kept = spec.worker(worker).map(|worker| Kept::of(worker.group, Some(&worker.logs)));
+            let kept = kept.unwrap_or_default();
+            let stdio = self.hands.prepare(run, worker, &launch, &kept, &self.capture)?;
             Ok((launch, stdio))
         });
         match prepared {

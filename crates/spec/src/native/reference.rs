@@ -19,7 +19,7 @@ const TABLES: [(&str, Option<&str>); 8] = [
 ];
 
 /// Kinds of values that have words of their own.
-const VALUES: [&str; 6] = ["Command", "Duration", "Exits", "Limit", "Port", "Size"];
+const VALUES: [&str; 7] = ["Command", "Duration", "Exits", "Limit", "LogFile", "Port", "Size"];
 
 /// The JSON schema of `ganger.toml`, for editors.
 pub fn schema() -> String {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::values::{
-    CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, PortRule, SizeValue, Umask,
+    CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, LogFileValue, PortRule, SizeValue, Umask,
 };
 use crate::{Early, Facility, OnEnd, RestartMode, Signal, Stderr, Stdin, StopScope, SyslogFormat};
 
@@ -224,4 +224,8 @@ pub(crate) struct LogsTable {
     /// Whether stderr goes into one log with stdout or into one of its own, `web.1.err` beside `web.1`, from a worker's
     /// next start on. Default: `"together"`.
     pub(crate) stderr: Option<Stderr>,
+    /// Where the log of each worker of the group is, instead of in the store; not in `[logs]`. Rotated files are beside it.
+    pub(crate) file: Option<LogFileValue>,
+    /// Where the log of a stderr is that is kept apart; not in `[logs]`.
+    pub(crate) err_file: Option<LogFileValue>,
 }

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::{Command, LimitValue, OnExit};
+use crate::{Command, LimitValue, LogFile, OnExit};
 
 /// The longest duration that can be said: a leap year.
 pub(crate) const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
@@ -64,6 +64,11 @@ pub(crate) struct LimitPair(pub(crate) LimitValue);
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "Scalar")]
 pub(crate) struct SizeValue(pub(crate) u64);
+
+/// Where a log is: a path, or false.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Scalar")]
+pub(crate) struct LogFileValue(pub(crate) LogFile);
 
 const DURATION_FORM: &str = "is no duration: write `500ms`, `5s`, `1m30s`, `2h`, or a number of seconds";
 
@@ -296,6 +301,22 @@ impl TryFrom<Scalar> for SizeValue {
     }
 }
 
+impl TryFrom<Scalar> for LogFileValue {
+    type Error = String;
+
+    fn try_from(scalar: Scalar) -> Result<Self, String> {
+        match scalar {
+            Scalar::Bool(false) => Ok(Self(LogFile::Dropped)),
+            Scalar::Text(path) if !path.is_empty() && !path.contains('\0') => {
+                Ok(Self(LogFile::Path(path.into())))
+            }
+            Scalar::Bool(_) | Scalar::Text(_) | Scalar::Integer(_) | Scalar::Float(_) => {
+                Err("a log is in a file: write its path, or `false` to keep nothing".to_owned())
+            }
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a limit, or a table of `soft` and `hard`")]
 enum LimitForm {
@@ -400,6 +421,12 @@ schema_of!(LimitPair, "Limit", {
             "additionalProperties": false
         }
     ]
+});
+schema_of!(LogFileValue, "LogFile", {
+    "title": "log file",
+    "description": "The path of a file, in a directory that is there, or `false`: nothing is kept. `{number}` stands for the \
+                    worker's number. To what cannot be rotated, such as `/dev/stdout`, lines are copied from the store.",
+    "anyOf": [{ "const": false }, { "type": "string", "minLength": 1 }]
 });
 schema_of!(SizeValue, "Size", {
     "title": "size",

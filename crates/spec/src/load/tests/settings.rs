@@ -1,7 +1,7 @@
 //! Files, the native form, policies and environments.
 
 use super::*;
-use crate::{Early, Stderr, Stdin, StopScope};
+use crate::{Early, LogFile, Stderr, Stdin, StopScope};
 
 #[test]
 fn files_are_found_as_foreman_finds_them() {
@@ -110,6 +110,20 @@ fn what_the_app_says_of_logs_holds_for_groups_that_do_not() {
 }
 
 #[test]
+fn each_worker_has_a_log_file_of_its_own() {
+    let app = native(
+        "[groups.web]\ncommand = 'w'\ncount = 2\n[groups.web.logs]\nfile = 'log/w{number}.log'\nstderr = 'separate'\n\
+         err_file = false\n",
+    );
+    let spec = app.load().spec;
+    let logs = spec.worker(&WorkerName::new("web", 2)).unwrap().logs;
+    assert_eq!(logs.out, LogFile::Path(app.dir.path().join("log/w2.log")));
+    assert_eq!(logs.err, LogFile::Dropped);
+    let of_all = native("[logs]\nfile = 'x'\n[groups.web]\ncommand = 'w'\n").error().0;
+    assert_eq!(of_all, "ganger.toml:1:1: a file in `[logs]` would be that of all workers");
+}
+
+#[test]
 fn contradictions_of_the_native_form_are_errors_with_their_place() {
     for (lines, message) in [
         (
@@ -139,6 +153,9 @@ fn contradictions_of_the_native_form_are_errors_with_their_place() {
             "logs = { max_size = 'big' }",
             "3:21: `big` is no size: write a number of bytes, or `512KiB`, `10MiB`, `2GiB`",
         ),
+        ("logs = { err_file = 'e' }", "3:8: `err_file` is said, but stderr is in one log with stdout"),
+        ("logs = { file = 3 }", "3:17: a log is in a file: write its path, or `false` to keep nothing"),
+        ("count = 2\nlogs = { file = 'web.log' }", "4:8: the workers of the group cannot have one log file"),
         ("dir = \"a\\u0000\"", "1:9: the `dir` of `web` is empty or has a NUL"),
         ("user = ''", "1:9: the `user` of `web` is empty or has a NUL"),
         ("count = 10001", "3:9: a count of 10001 is more than the 10000 that a group can have"),
