@@ -29,6 +29,7 @@ use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::narrator::Narrator;
+use crate::sockets::Sockets;
 use crate::wishes::WishFile;
 use crate::{Config, Error, Heir, Life, clock};
 
@@ -64,6 +65,7 @@ pub(crate) struct Engine {
     hands: Hands,
     capture: Capture,
     forwards: Forwards,
+    sockets: Sockets,
     narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
     ledger: Ledger,
@@ -337,13 +339,14 @@ impl Engine {
         // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
         let _ = lease.inherit();
         self.settle();
-        let Self { capture, narrator, hands, ledger, app_id, .. } = self;
+        let Self { capture, narrator, hands, ledger, app_id, mut sockets, .. } = self;
         let lock = match lease.descriptor() {
             Ok(lock) => lock,
             Err(source) => return Error::System { action: "hold the lock", source },
         };
         // The pipes are opened once more before capture lets go of them: nothing in them is lost.
-        let handover = hands.into_handover(&format!("{app_id}/"), lock, &ledger.expects());
+        let mut handover = hands.into_handover(&format!("{app_id}/"), lock, &ledger.expects());
+        handover.kept.extend(sockets.descriptors());
         capture.stop();
         narrator.finish();
         let source = handover.execute(program, args);

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ganger_api::PlaceError;
 use ganger_spec::LoadError;
 
+use crate::sockets::SocketError;
+
 /// Why an overseer could not oversee.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,6 +57,9 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A group cannot listen.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The keeper is gone or does not answer.
     #[error("the keeper is gone or does not answer: {0}")]
     Keeper(io::Error),
@@ -86,6 +91,7 @@ impl Error {
             Self::NothingToStart => Some("set a count with -m web=1, or name groups to start".to_owned()),
             Self::Logs(error) => error.hint(),
             Self::File { source, .. } | Self::System { source, .. } => hint_of(source),
+            Self::Socket(error) => error.hint(),
             Self::Keeper(_) => None,
         }
     }

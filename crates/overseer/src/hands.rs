@@ -13,7 +13,7 @@ use std::rc::Rc;
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
 use ganger_keeper::{Event, Handover, Launch, Link, Process, Request, RunReport};
 use ganger_logs::Capture;
-use ganger_spec::{Group, LogName, Logs, Signal, Stdin, WorkerName};
+use ganger_spec::{Group, LogName, Logs, Signal, WorkerName};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -25,6 +25,15 @@ use crate::stdin::Stdins;
 
 /// So many spawns are asked of the keeper before one is answered.
 const SPAWNS_MAX: usize = 32;
+
+/// What a run has as its stdin.
+pub(crate) enum Reads {
+    Nothing,
+    /// What it is told.
+    Pipe,
+    /// The socket of its group.
+    Socket(Rc<OwnedFd>),
+}
 
 /// What is held for the runs, and the line to the keeper.
 pub(crate) struct Hands {
@@ -65,9 +74,10 @@ impl Hands {
         })
     }
 
-    /// Says hello; the keeper holds the app's lock from now on.
-    pub(crate) fn greet(&mut self, lock: OwnedFd) {
-        self.send(Request::Hello { version: ganger_keeper::VERSION }, vec![Rc::new(lock)]);
+    /// Says hello; the keeper holds the app's lock and the sockets from now on.
+    pub(crate) fn greet(&mut self, lock: OwnedFd, sockets: Vec<OwnedFd>) {
+        let kept = [lock].into_iter().chain(sockets).map(Rc::new).collect();
+        self.send(Request::Hello { version: ganger_keeper::VERSION }, kept);
     }
 
     /// Asks for something; it is sent by the next [`Hands::flush`], after all that was asked before.
@@ -106,14 +116,15 @@ impl Hands {
         run: RunId,
         worker: &WorkerName,
         launch: &Launch,
-        (stdin, logs): (Stdin, &Logs),
+        (reads, logs): (Reads, &Logs),
         capture: &Capture,
     ) -> Result<Vec<Rc<OwnedFd>>, Failure> {
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
         let opened = self.outputs.open(worker, run.0, owner, logs, capture).map_err(Failure::transient)?;
-        let stdin = match stdin {
-            Stdin::Null => Rc::clone(&self.null),
-            Stdin::Pipe => Rc::new(self.stdins.open(worker, owner).map_err(Failure::transient)?),
+        let stdin = match reads {
+            Reads::Nothing => Rc::clone(&self.null),
+            Reads::Pipe => Rc::new(self.stdins.open(worker, owner).map_err(Failure::transient)?),
+            Reads::Socket(socket) => socket,
         };
         Ok([stdin].into_iter().chain(opened).collect())
     }

@@ -27,6 +27,7 @@ mod output;
 mod readiness;
 mod roster;
 mod server;
+mod sockets;
 mod stats;
 mod stdin;
 mod streams;

@@ -11,6 +11,7 @@ mod bad_input;
 mod daemon;
 mod death;
 mod examples;
+mod fastcgi;
 mod faulty_kernel;
 mod foreground;
 mod forward;

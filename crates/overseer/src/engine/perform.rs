@@ -3,10 +3,11 @@
 use ganger_api::{EventKind, HolderInfo};
 use ganger_core::{Action, CommandId, Input, Record, Reply, RunId};
 use ganger_keeper::Request;
-use ganger_spec::WorkerName;
+use ganger_spec::{Spec, Stdin, WorkerName};
 
 use super::{End, Engine, HELD};
 use crate::config::Start;
+use crate::hands::Reads;
 use crate::herald::Standing;
 use crate::launch::Failure;
 use crate::ledger::Ledger;
@@ -53,7 +54,10 @@ impl Engine {
                 self.hands.outputs.release(name, &self.capture);
                 self.hands.stdins.remove(name);
             }
-            Record::Release { .. } => self.keep_output(),
+            Record::Release { .. } => {
+                self.keep_output();
+                self.keep_sockets();
+            }
             Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }
     }
@@ -62,6 +66,13 @@ impl Engine {
     pub(super) fn keep_output(&mut self) {
         if let Err(error) = self.hands.outputs.keep(&self.spec(), &self.capture) {
             self.narrator.notice(format!("output is kept as before: {error}"));
+        }
+    }
+
+    /// Listens as the release in force says.
+    pub(super) fn keep_sockets(&mut self) {
+        if let Err(error) = self.sockets.fit(&self.spec()) {
+            self.narrator.notice(error.to_string());
         }
     }
 
@@ -187,9 +198,9 @@ impl Engine {
         let spec = self.spec();
         let before = self.hands.outputs.logs(worker);
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
-            let stdio = spec.worker(worker).map(|worker| (worker.group.stdin, worker.logs));
-            let (stdin, logs) = stdio.unwrap_or_default();
-            let stdio = self.hands.prepare(run, worker, &launch, (stdin, &logs), &self.capture)?;
+            let reads = self.reads(&spec, worker)?;
+            let logs = spec.worker(worker).map(|worker| worker.logs).unwrap_or_default();
+            let stdio = self.hands.prepare(run, worker, &launch, (reads, &logs), &self.capture)?;
             Ok((launch, stdio))
         });
         match prepared {
@@ -201,6 +212,16 @@ impl Engine {
             }
             Err(failure) => self.spawn_failed(run, worker, failure),
         }
+    }
+
+    /// What a run of this worker has as its stdin.
+    fn reads(&mut self, spec: &Spec, worker: &WorkerName) -> Result<Reads, Failure> {
+        let Some(group) = spec.group(&worker.group) else { return Ok(Reads::Nothing) };
+        Ok(match (self.sockets.get(group).map_err(Failure::transient)?, group.stdin) {
+            (Some(socket), _) => Reads::Socket(socket),
+            (None, Stdin::Pipe) => Reads::Pipe,
+            (None, Stdin::Null) => Reads::Nothing,
+        })
     }
 
     pub(super) fn spawn_failed(&mut self, run: RunId, worker: &WorkerName, failure: Failure) {

@@ -89,12 +89,23 @@ impl Engine {
             let _ = answer.send(Ok(Data::Plan(plan)));
             return;
         }
+        if let Err(error) = self.sockets.fit(&spec) {
+            let error =
+                ApiError { hint: error.hint(), ..ApiError::new(ErrorCode::BadSpec, error.to_string()) };
+            let _ = answer.send(Err(error));
+            return;
+        }
         self.renew(spec, Owed::Plan { answer, lines, warnings });
     }
 
     /// Somebody sent a hang-up: the files are read again.
     pub(super) fn reread(&mut self) {
-        match (self.load)(Reading::Again) {
+        let loaded = (self.load)(Reading::Again).map_err(|error| (error.to_string(), error.hint()));
+        let loaded = loaded.and_then(|loaded| match self.sockets.fit(&loaded.spec) {
+            Ok(()) => Ok(loaded),
+            Err(error) => Err((error.to_string(), error.hint())),
+        });
+        match loaded {
             Ok(loaded) => {
                 self.narrator.notice("SIGHUP received: the files are read again".to_owned());
                 for warning in &loaded.warnings {
@@ -102,9 +113,9 @@ impl Engine {
                 }
                 self.renew(loaded.spec, Owed::Nobody);
             }
-            Err(error) => {
+            Err((error, hint)) => {
                 self.narrator.notice(format!("SIGHUP received, but nothing changes: {error}"));
-                if let Some(hint) = error.hint() {
+                if let Some(hint) = hint {
                     self.narrator.notice(format!("hint: {hint}"));
                 }
             }

@@ -1,11 +1,12 @@
 //! Coming up: fresh with the app's files, or in place of an overseer that died, from the ledger and the keeper.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
-use ganger_core::{Core, Input, Record};
+use ganger_core::{Core, Input, KnownRun, Record};
 use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
@@ -25,6 +26,7 @@ use crate::ledger::{Found, Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
+use crate::sockets::Sockets;
 use crate::stdin::Stdins;
 use crate::wishes::WishFile;
 use crate::{Config, Error, Life, clock, ledger, server, stats, survivors};
@@ -54,8 +56,8 @@ pub(super) fn start(
 ) -> Result<Started, Error> {
     let Config { name, life, heir, place, environment, load, inherited, limits, viewer } = config;
     place.create(&environment)?;
-    let kept = link.take_kept().into_iter().next();
-    let (is_ours, lease) = (is_kept || kept.is_some(), Lease::take(&place, kept)?);
+    let mut kept = link.take_kept().into_iter();
+    let (is_ours, lease) = (is_kept || kept.len() > 0, Lease::take(&place, kept.next())?);
     refuse_doubles(&place, is_ours)?;
     let mut past = Past::recall(life, &place, keeper_pid, is_ours)?;
     let is_fresh = past.records.is_empty();
@@ -66,6 +68,7 @@ pub(super) fn start(
         None => load(Reading::First)?,
     };
     make_room(&loaded.spec, life, is_fresh)?;
+    let sockets = sockets(kept.collect(), &loaded.spec, is_fresh && !is_ours)?;
     let (message_sender, messages) = mpsc::unbounded_channel();
     let capture = capture(&place, limits, message_sender.clone())?;
     let forwards = forwards(&place, &capture, &message_sender, &loaded.spec);
@@ -87,6 +90,7 @@ pub(super) fn start(
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         forwards,
+        sockets,
         journal,
         ledger,
         wishes,
@@ -107,7 +111,7 @@ pub(super) fn start(
         end: End::NotYet,
     };
     let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
-    engine.hands.greet(lock);
+    engine.hands.greet(lock, engine.sockets.descriptors());
     for damaged in damaged {
         engine.narrator.notice(damaged.to_string());
     }
@@ -122,6 +126,7 @@ impl Engine {
             self.hands.know(run.run, &run.worker);
             self.take_up(&run.worker);
         }
+        self.hold_sockets(&known);
         // What workers without a run wrote last may still be in their pipes.
         for worker in self.hands.outputs.uncaptured() {
             self.take_up(&worker);
@@ -141,6 +146,21 @@ impl Engine {
                 self.apply(command, spec);
             }
             None => self.narrator.notice("the overseer was started again; the workers went on".to_owned()),
+        }
+    }
+
+    /// Goes on listening. What nobody has kept is taken from the workers that have it.
+    fn hold_sockets(&mut self, known: &[KnownRun]) {
+        let Some(spec) = self.to_apply.clone().map(Arc::new).or_else(|| self.core.spec().cloned()) else {
+            return;
+        };
+        for run in known.iter().filter(|run| run.exit.is_none()) {
+            if let Some(group) = spec.group(&run.worker.group) {
+                self.sockets.take_up(group, run.pid);
+            }
+        }
+        if let Err(error) = self.sockets.fit(&spec) {
+            self.narrator.notice(error.to_string());
         }
     }
 
@@ -215,6 +235,15 @@ fn make_room(spec: &Spec, life: Life, is_fresh: bool) -> Result<(), Error> {
         return Err(Error::TooFewDescriptors { workers, needed, limit });
     }
     Ok(())
+}
+
+/// The sockets that were kept. Where nothing was before, one that cannot be made is an error before anything runs.
+fn sockets(kept: Vec<OwnedFd>, spec: &Spec, is_new: bool) -> Result<Sockets, Error> {
+    let mut sockets = Sockets::of(kept);
+    if is_new {
+        sockets.fit(spec)?;
+    }
+    Ok(sockets)
 }
 
 /// Lets the forwarders run, before any worker writes what they are to send.
