@@ -31,6 +31,7 @@ mod sockets;
 mod stats;
 mod stdin;
 mod streams;
+mod supervisor;
 mod survivors;
 mod views;
 mod wishes;

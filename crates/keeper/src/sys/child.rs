@@ -38,6 +38,8 @@ pub(super) struct Child<'a> {
     pub(super) witnesses: RawFd,
     /// The directory of the cgroup to join, where the clone could not do that.
     pub(super) join: Option<RawFd>,
+    /// Signals to be set back: few, and a child that sets back all of them is noticeably later.
+    pub(super) changed: &'a [i32],
     pub(super) ignore: &'a [i32],
     /// What the child tells its parent.
     pub(super) failure: Option<Failure>,
@@ -69,7 +71,7 @@ fn check(result: impl Into<i64>, step: Step) -> Result<(), Failure> {
 impl Child<'_> {
     fn prepare(&self) -> Result<(), Failure> {
         self.own_descriptors()?;
-        signals::reset();
+        signals::reset(self.changed);
         self.ignore.iter().for_each(|signal| signals::ignore(*signal));
         if self.session {
             // SAFETY: takes nothing.

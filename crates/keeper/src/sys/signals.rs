@@ -145,16 +145,29 @@ impl AsRawFd for Signals {
     }
 }
 
-/// Gives every signal its default disposition and unblocks all. For a child between clone and exec: nothing but
-/// system calls.
-pub(crate) fn reset() {
-    // SIG_DFL, no flags, no mask. The call itself, since the C library keeps two signals from us, and whoever started
-    // us may have ignored those.
-    let default = [0_u64; 4];
-    for signal in 1..=libc::SIGRTMAX() {
-        let old = ptr::null_mut::<u64>();
-        // SAFETY: as large as the kernel's structure; numbers that cannot be changed are refused.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), old, size_of::<u64>()) };
+/// A disposition as the kernel has it: what is done, flags, what that returns to, and the mask.
+type Disposition = [u64; 4];
+
+/// Asks for the disposition of a signal, and changes it if a new one is given. The call itself, since the C library keeps
+/// two signals from us. A number that cannot be asked for has the default one.
+fn disposition(signal: i32, new: Option<&Disposition>) -> Disposition {
+    let mut old: Disposition = [0; 4];
+    let new = new.map_or(ptr::null(), |new| new.as_ptr());
+    // SAFETY: both are as large as the kernel's structure, or nothing.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old.as_mut_ptr(), size_of::<u64>()) };
+    old
+}
+
+/// The signals that do not have their default disposition: whoever started us may have ignored some.
+pub(crate) fn changed() -> Vec<i32> {
+    let is_default = |signal: &i32| disposition(*signal, None)[0] == libc::SIG_DFL as u64;
+    (1..=libc::SIGRTMAX()).filter(|signal| !is_default(signal)).collect()
+}
+
+/// Gives signals their default disposition and unblocks all. For a child between clone and exec: nothing but system calls.
+pub(crate) fn reset(changed: &[i32]) {
+    for signal in changed {
+        disposition(*signal, Some(&[0; 4]));
     }
     let none = Set::empty();
     // SAFETY: the set is initialized; the old one is not asked for.

@@ -42,12 +42,14 @@ pub(crate) struct Setting<'a> {
 /// Starts processes. Keeps the stack on which children stand until they execute their program.
 pub(crate) struct Spawner {
     stack: Stack,
+    /// The signals that do not have their default disposition here.
+    changed: Vec<i32>,
 }
 
 impl Spawner {
     /// Makes the stack.
     pub(crate) fn new() -> Result<Self, Errno> {
-        Ok(Self { stack: Stack::new()? })
+        Ok(Self { stack: Stack::new()?, changed: signals::changed() })
     }
 
     /// Starts one process; returns when its program executes. This process must have a single thread, or the
@@ -76,6 +78,7 @@ impl Spawner {
             fourth: setting.fourth.map(|descriptor| descriptor.as_raw_fd()),
             witnesses: setting.witnesses,
             join: None,
+            changed: &self.changed,
             ignore: setting.ignore,
             failure: None,
         };
