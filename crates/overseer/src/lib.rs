@@ -21,6 +21,7 @@ mod launch;
 mod lease;
 mod ledger;
 mod lines;
+mod mainlog;
 mod narrator;
 mod office;
 mod output;

@@ -277,7 +277,16 @@ mod tests {
 
     fn spec(groups: Vec<Group>) -> Spec {
         let (app, root) = ("app".to_owned(), "/".into());
-        Spec { app, root, sources: vec![], env: vec![], groups, logs_max_total: None, forwards: vec![] }
+        Spec {
+            app,
+            root,
+            sources: vec![],
+            env: vec![],
+            groups,
+            logs_max_total: None,
+            forwards: vec![],
+            supervisor: None,
+        }
     }
 
     fn unix(dir: &tempfile::TempDir, name: &str) -> FcgiSocket {

@@ -57,6 +57,7 @@ impl Engine {
             Record::Release { .. } => {
                 self.keep_output();
                 self.keep_sockets();
+                self.keep_main_log();
             }
             Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }

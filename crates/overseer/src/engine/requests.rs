@@ -153,7 +153,6 @@ impl Engine {
     }
 
     /// Lets a worker read these bytes from its standard input: all of them, or none and an error.
-    #[expect(dead_code, reason = "asked by supervisord's `sendProcessStdin`")]
     pub(crate) fn send_stdin(&self, worker: &WorkerName, bytes: &[u8]) -> Result<(), StdinError> {
         let view = self.core.worker(worker).filter(|view| view.pid.is_some());
         match view.map(|view| view.state) {

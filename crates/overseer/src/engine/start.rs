@@ -82,15 +82,13 @@ pub(super) fn start(
     let servers = servers(&loaded.spec, calls, capture.store())?;
     server::start(&place, requests.clone(), journal.clone(), capture.store(), servers)?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
-
-    let hands = hands(&place, link, limits, heir.is_some(), message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
+        hands: hands(&place, link, limits, heir.is_some(), message_sender.clone())?,
         life,
         heir,
         core,
-        hands,
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         forwards,
@@ -115,16 +113,23 @@ pub(super) fn start(
         started,
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
+        pid_file: None,
     };
-    let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
-    engine.hands.greet(lock, engine.sockets.descriptors());
-    for damaged in damaged {
-        engine.narrator.notice(damaged.to_string());
-    }
+    engine.greet(&lease, &damaged, is_fresh && !is_ours)?;
     Ok(Started { engine, lease, requests, asked, called, messages })
 }
 
 impl Engine {
+    /// Says hello to the keeper, and what is wrong with the files of ours.
+    fn greet(&mut self, lease: &Lease, damaged: &[Damaged], is_new: bool) -> Result<(), Error> {
+        let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
+        self.hands.greet(lock, self.sockets.descriptors());
+        for damaged in damaged {
+            self.narrator.notice(damaged.to_string());
+        }
+        self.begin_daemon(is_new)
+    }
+
     /// The keeper told what it knows.
     pub(super) fn connected(&mut self, runs: &[RunReport]) {
         let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
