@@ -78,6 +78,8 @@ pub trait Viewer {
     fn follow(&self, log: &str, from: Start) -> Result<(), ganger_logs::Error>;
     /// Show a line of ganger's own.
     fn say(&self, line: Line);
+    /// Show a line of supervisord's main log.
+    fn main_log(&self, _line: &str) {}
     /// Show all that there is and end.
     fn finish(self: Box<Self>);
 }

@@ -1,6 +1,7 @@
 //! The loop: everything that happens becomes one input of the decider, and all its actions are carried out before
 //! the next.
 
+mod daemon;
 mod perform;
 mod requests;
 mod start;
@@ -28,7 +29,9 @@ pub(crate) use crate::herald::Watchdog;
 use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
+use crate::mainlog::PidFile;
 use crate::narrator::Narrator;
+use crate::sockets::Sockets;
 use crate::supervisor::Reread;
 use crate::upgrade::Upgrades;
 use crate::wishes::WishFile;
@@ -66,6 +69,7 @@ pub(crate) struct Engine {
     hands: Hands,
     capture: Capture,
     forwards: Forwards,
+    sockets: Sockets,
     pub(crate) narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
     ledger: Ledger,
@@ -95,6 +99,8 @@ pub(crate) struct Engine {
     /// What a fresh start applies once the keeper has told what it knows.
     to_apply: Option<Spec>,
     end: End,
+    /// The file that names the keeper's process, where supervisord's file asks for one.
+    pid_file: Option<PidFile>,
 }
 
 /// How far the end of the app has come.
@@ -275,6 +281,7 @@ impl Engine {
                 let now = self.core.shutting_down().is_some() && signal != Signal::HUP;
                 self.shut_down(now, format!("{signal} received"));
             }
+            Signal::USR2 if self.reopen_logs() => {}
             other => {
                 let running: Vec<_> =
                     self.core.workers().filter(|view| view.pid.is_some()).map(|view| view.name).collect();
@@ -348,11 +355,12 @@ impl Engine {
         let signal = |tag: &str| self.hands.stop_signal(&groups, tag).number();
         let killed = ganger_keeper::end_orphans(&format!("{}/", self.app_id), signal, patience);
         self.narrator.killed(None, &killed);
+        self.remove_pid_file();
         let Self { capture, forwards, narrator, hands, .. } = self;
         capture.stop();
         narrator.finish();
         forwards.finish();
-        hands.outputs.forget_pipes();
+        hands.forget_pipes();
         lease.end();
         Error::Keeper(error)
     }
@@ -374,14 +382,19 @@ impl Engine {
         self.narrator.notice("the keeper was killed: this overseer takes its place".to_owned());
         // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
         let _ = lease.inherit();
+        if let Some(file) = &self.pid_file {
+            // As for the lease.
+            let _ = file.renew(std::process::id());
+        }
         self.settle();
-        let Self { capture, narrator, hands, ledger, app_id, .. } = self;
+        let Self { capture, narrator, hands, ledger, app_id, mut sockets, .. } = self;
         let lock = match lease.descriptor() {
             Ok(lock) => lock,
             Err(source) => return Error::System { action: "hold the lock", source },
         };
         // The pipes are opened once more before capture lets go of them: nothing in them is lost.
-        let handover = hands.into_handover(&format!("{app_id}/"), lock, &ledger.expects());
+        let mut handover = hands.into_handover(&format!("{app_id}/"), lock, &ledger.expects());
+        handover.kept.extend(sockets.descriptors());
         capture.stop();
         narrator.finish();
         let source = handover.execute(program, args);
@@ -393,9 +406,10 @@ impl Engine {
 
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.
     async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
+        self.remove_pid_file();
         let Self { capture, forwards, narrator, mut hands, .. } = self;
         capture.stop();
-        hands.outputs.forget_pipes();
+        hands.forget_pipes();
         narrator.finish();
         forwards.finish();
         lease.end();

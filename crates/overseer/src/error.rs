@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ganger_api::PlaceError;
 use ganger_spec::LoadError;
 
+use crate::sockets::SocketError;
+
 /// Why an overseer could not oversee.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,6 +57,9 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A group cannot listen.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// A port of ours cannot be had.
     #[error("cannot listen on port {port}{}: {source}", if host.is_empty() { String::new() } else { format!(" of {host}") })]
     Port {
@@ -95,6 +100,7 @@ impl Error {
             ),
             Self::NothingToStart => Some("set a count with -m web=1, or name groups to start".to_owned()),
             Self::Logs(error) => error.hint(),
+            Self::Socket(error) => error.hint(),
             Self::Port { port, source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
                 let holder = ganger_api::HolderInfo::of_port(*port);
                 let holder = holder.map_or("another program".to_owned(), |holder| holder.to_string());

@@ -21,9 +21,19 @@ use crate::launch::Failure;
 use crate::output::{Kept, Outputs};
 use crate::readiness::{Source, register};
 use crate::roster::Roster;
+use crate::stdin::Stdins;
 
 /// So many spawns are asked of the keeper before one is answered.
 const SPAWNS_MAX: usize = 32;
+
+/// What a run has as its stdin.
+pub(crate) enum Reads {
+    Nothing,
+    /// What it is told.
+    Pipe,
+    /// The socket of its group.
+    Socket(Rc<OwnedFd>),
+}
 
 /// What is held for the runs, and the line to the keeper.
 pub(crate) struct Hands {
@@ -41,11 +51,12 @@ pub(crate) struct Hands {
     next_id: u64,
     null: Rc<OwnedFd>,
     pub(crate) outputs: Outputs,
+    pub(crate) stdins: Stdins,
     roster: Roster,
 }
 
 impl Hands {
-    pub(crate) fn new(link: Link, outputs: Outputs, roster: Roster) -> io::Result<Self> {
+    pub(crate) fn new(link: Link, outputs: Outputs, stdins: Stdins, roster: Roster) -> io::Result<Self> {
         Ok(Self {
             link: register(link, Interest::READABLE)?,
             full: None,
@@ -58,13 +69,15 @@ impl Hands {
             next_id: 1,
             null: Rc::new(File::open("/dev/null")?.into()),
             outputs,
+            stdins,
             roster,
         })
     }
 
-    /// Says hello; the keeper holds the app's lock from now on.
-    pub(crate) fn greet(&mut self, lock: OwnedFd) {
-        self.send(Request::Hello { version: ganger_keeper::VERSION }, vec![Rc::new(lock)]);
+    /// Says hello; the keeper holds the app's lock and the sockets from now on.
+    pub(crate) fn greet(&mut self, lock: OwnedFd, sockets: Vec<OwnedFd>) {
+        let kept = [lock].into_iter().chain(sockets).map(Rc::new).collect();
+        self.send(Request::Hello { version: ganger_keeper::VERSION }, kept);
     }
 
     /// Asks for something; it is sent by the next [`Hands::flush`], after all that was asked before.
@@ -97,19 +110,24 @@ impl Hands {
         !self.spawns.is_empty() || !self.under_way.is_empty()
     }
 
-    /// Captures what this run will write: its stdin, stdout and stderr.
+    /// Captures what this run will write, and opens what it will read: its stdin, stdout and stderr.
     pub(crate) fn prepare(
         &mut self,
         run: RunId,
         worker: &WorkerName,
         launch: &Launch,
-        kept: &Kept,
+        (reads, kept): (Reads, &Kept),
         capture: &Capture,
     ) -> Result<Vec<Rc<OwnedFd>>, Failure> {
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
         let opened = self.outputs.open(worker, run.0, owner, kept, capture);
         let opened = opened.map_err(|error| Failure { hint: error.hint(), ..Failure::transient(error) })?;
-        Ok([self.null.clone()].into_iter().chain(opened).collect())
+        let stdin = match reads {
+            Reads::Nothing => Rc::clone(&self.null),
+            Reads::Pipe => Rc::new(self.stdins.open(worker, owner).map_err(Failure::transient)?),
+            Reads::Socket(socket) => socket,
+        };
+        Ok([stdin].into_iter().chain(opened).collect())
     }
 
     /// Asks for the run.
@@ -236,6 +254,12 @@ impl Hands {
     /// Writes down who runs.
     pub(crate) fn write_roster(&mut self) -> io::Result<()> {
         self.roster.flush()
+    }
+
+    /// Nothing will write into or read from any pipe any more.
+    pub(crate) fn forget_pipes(&self) {
+        self.outputs.forget_pipes();
+        self.stdins.remove_all();
     }
 
     /// The keeper is gone: what the next one begins with. What is in the pipes lives as long as that.

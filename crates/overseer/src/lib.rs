@@ -21,6 +21,7 @@ mod launch;
 mod lease;
 mod ledger;
 mod lines;
+mod mainlog;
 #[cfg(test)]
 mod matrix;
 mod narrator;
@@ -29,7 +30,9 @@ mod output;
 mod readiness;
 mod roster;
 mod server;
+mod sockets;
 mod stats;
+mod stdin;
 mod streams;
 mod supervisor;
 mod survivors;

@@ -10,7 +10,7 @@ use ganger_api::{EndedUsageInfo, EventKind};
 use ganger_core::{Event, RunId, State};
 use ganger_keeper::{Process, Usage};
 use ganger_logs::Capture;
-use ganger_spec::{LogName, WorkerName};
+use ganger_spec::{LogLevel, LogName, WorkerName};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -19,6 +19,7 @@ use crate::engine::Message;
 use crate::hands::listed;
 use crate::journal::{Entry, Journal, NoDetails};
 use crate::ledger::Ledger;
+use crate::mainlog::MainLog;
 use crate::output;
 
 /// Under this name the viewer shows lines that are about no worker.
@@ -26,6 +27,8 @@ pub(crate) struct Narrator {
     journal: Arc<Journal>,
     viewer: Box<dyn Viewer>,
     messages: mpsc::UnboundedSender<Message>,
+    /// supervisord's main log, where the app's file is supervisord's.
+    main: Option<MainLog>,
     /// The journal's file could not be written, and that was said.
     journal_fails: bool,
     /// Lines that wait for output to be stored. The first of each worker is the end of a run.
@@ -45,7 +48,17 @@ impl Narrator {
         messages: mpsc::UnboundedSender<Message>,
     ) -> Self {
         let (held, undrained, used) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        Self { journal, viewer, messages, journal_fails: false, held, undrained, used, behind: Vec::new() }
+        Self {
+            journal,
+            viewer,
+            messages,
+            main: None,
+            journal_fails: false,
+            held,
+            undrained,
+            used,
+            behind: Vec::new(),
+        }
     }
 
     /// Shows what comes into this log.
@@ -58,6 +71,10 @@ impl Narrator {
     /// Tells an event of the decider. The journal has it, and those who read that after [`Narrator::write_down`].
     pub(crate) fn tell(&mut self, event: &Event) {
         self.enter(event);
+        let lines = self.main.as_mut().map(|main| main.tell(event)).unwrap_or_default();
+        for line in lines {
+            self.viewer.main_log(&line);
+        }
         match event {
             Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
             Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string()),
@@ -76,6 +93,23 @@ impl Narrator {
             | Event::Released { .. }
             | Event::Scaled { .. }
             | Event::ShuttingDown { .. } => self.say(sentence(event)),
+        }
+    }
+
+    /// What happens is told in this main log too.
+    pub(crate) fn keep_main(&mut self, main: MainLog) {
+        self.main = Some(main);
+    }
+
+    /// supervisord's main log, if there is one.
+    pub(crate) fn main(&mut self) -> Option<&mut MainLog> {
+        self.main.as_mut()
+    }
+
+    /// Tells something in the main log alone.
+    pub(crate) fn say_in_main(&mut self, level: LogLevel, text: &str) {
+        if let Some(line) = self.main.as_mut().and_then(|main| main.say(level, text)) {
+            self.viewer.main_log(&line);
         }
     }
 

@@ -59,6 +59,8 @@ impl Signal {
     pub const WINCH: Self = Self(28);
     /// The end that cannot be refused.
     pub const KILL: Self = Self(9);
+    /// The application's own; supervisord opens its logs again.
+    pub const USR2: Self = Self(12);
     /// The polite end.
     pub const TERM: Self = Self(15);
     /// Go on after a stop.

@@ -3,10 +3,11 @@
 use ganger_api::{EventKind, HolderInfo};
 use ganger_core::{Action, CommandId, Input, Record, Reply, RunId};
 use ganger_keeper::Request;
-use ganger_spec::WorkerName;
+use ganger_spec::{Spec, Stdin, WorkerName};
 
 use super::{End, Engine, HELD};
 use crate::config::Start;
+use crate::hands::Reads;
 use crate::herald::Standing;
 use crate::launch::Failure;
 use crate::ledger::Ledger;
@@ -50,8 +51,15 @@ impl Engine {
     fn record(&mut self, record: &Record) {
         self.keep_book(|ledger| ledger.append(record));
         match record {
-            Record::Worker { name, state: None } => self.hands.outputs.release(name, &self.capture),
-            Record::Release { .. } => self.keep_output(),
+            Record::Worker { name, state: None } => {
+                self.hands.outputs.release(name, &self.capture);
+                self.hands.stdins.remove(name);
+            }
+            Record::Release { .. } => {
+                self.keep_output();
+                self.keep_sockets();
+                self.keep_main_log();
+            }
             Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }
     }
@@ -60,6 +68,13 @@ impl Engine {
     pub(super) fn keep_output(&mut self) {
         if let Err(error) = self.hands.outputs.keep(&self.spec(), &self.capture) {
             self.narrator.notice(format!("output is kept as before: {error}"));
+        }
+    }
+
+    /// Listens as the release in force says.
+    pub(super) fn keep_sockets(&mut self) {
+        if let Err(error) = self.sockets.fit(&self.spec()) {
+            self.narrator.notice(error.to_string());
         }
     }
 
@@ -185,9 +200,10 @@ impl Engine {
         let spec = self.spec();
         let before = self.hands.outputs.logs(worker);
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
+            let reads = self.reads(&spec, worker)?;
             let kept = spec.worker(worker).map(|worker| Kept::of(worker.group, Some(&worker.logs)));
             let kept = kept.unwrap_or_default();
-            let stdio = self.hands.prepare(run, worker, &launch, &kept, &self.capture)?;
+            let stdio = self.hands.prepare(run, worker, &launch, (reads, &kept), &self.capture)?;
             Ok((launch, stdio))
         });
         match prepared {
@@ -199,6 +215,16 @@ impl Engine {
             }
             Err(failure) => self.spawn_failed(run, worker, failure),
         }
+    }
+
+    /// What a run of this worker has as its stdin.
+    fn reads(&mut self, spec: &Spec, worker: &WorkerName) -> Result<Reads, Failure> {
+        let Some(group) = spec.group(&worker.group) else { return Ok(Reads::Nothing) };
+        Ok(match (self.sockets.get(group).map_err(Failure::transient)?, group.stdin) {
+            (Some(socket), _) => Reads::Socket(socket),
+            (None, Stdin::Pipe) => Reads::Pipe,
+            (None, Stdin::Null) => Reads::Nothing,
+        })
     }
 
     pub(super) fn spawn_failed(&mut self, run: RunId, worker: &WorkerName, failure: Failure) {

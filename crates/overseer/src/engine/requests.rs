@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use ganger_api::{ApiError, Data, ErrorCode, ForwardsInfo, PlanInfo, Request, WhyInfo, WorkersInfo};
-use ganger_core::{Command, CommandId, Input, WorkerView};
-use ganger_spec::{LoadError, Loaded};
+use ganger_core::{Command, CommandId, Input, State, WorkerView};
+use ganger_spec::{LoadError, Loaded, WorkerName};
 
 use super::Engine;
 use crate::commands::{self, Answer, Owed};
 use crate::config::Reading;
+use crate::stdin::StdinError;
 use crate::{Life, views};
 
 /// `why` shows so many of the latest events of a worker.
@@ -95,13 +96,24 @@ impl Engine {
             let _ = answer.send(Ok(Data::Plan(plan)));
             return;
         }
+        if let Err(error) = self.sockets.fit(&spec) {
+            let error =
+                ApiError { hint: error.hint(), ..ApiError::new(ErrorCode::BadSpec, error.to_string()) };
+            let _ = answer.send(Err(error));
+            return;
+        }
         self.reread.forget();
         self.renew(spec, Owed::Plan { answer, lines, warnings });
     }
 
     /// Somebody sent a hang-up: the files are read again.
     pub(super) fn reread(&mut self) {
-        match (self.load)(Reading::Again) {
+        let loaded = (self.load)(Reading::Again).map_err(|error| (error.to_string(), error.hint()));
+        let loaded = loaded.and_then(|loaded| match self.sockets.fit(&loaded.spec) {
+            Ok(()) => Ok(loaded),
+            Err(error) => Err((error.to_string(), error.hint())),
+        });
+        match loaded {
             Ok(loaded) => {
                 self.narrator.notice("SIGHUP received: the files are read again".to_owned());
                 for warning in &loaded.warnings {
@@ -110,9 +122,9 @@ impl Engine {
                 self.reread.forget();
                 self.renew(loaded.spec, Owed::Nobody);
             }
-            Err(error) => {
+            Err((error, hint)) => {
                 self.narrator.notice(format!("SIGHUP received, but nothing changes: {error}"));
-                if let Some(hint) = error.hint() {
+                if let Some(hint) = hint {
                     self.narrator.notice(format!("hint: {hint}"));
                 }
             }
@@ -145,6 +157,15 @@ impl Engine {
         };
         let workers = views.iter().map(|view| views::worker(&spec, view)).collect();
         Ok(Data::Workers(WorkersInfo { workers, groups: Vec::new() }))
+    }
+
+    /// Lets a worker read these bytes from its standard input: all of them, or none and an error.
+    pub(crate) fn send_stdin(&self, worker: &WorkerName, bytes: &[u8]) -> Result<(), StdinError> {
+        let view = self.core.worker(worker).filter(|view| view.pid.is_some());
+        match view.map(|view| view.state) {
+            None | Some(State::Stopping) => Err(StdinError::NotRunning),
+            Some(_) => self.hands.stdins.write(worker, bytes),
+        }
     }
 
     /// The one worker that a name means; the first one of a group.

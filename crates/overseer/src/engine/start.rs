@@ -1,11 +1,12 @@
 //! Coming up: fresh with the app's files, or in place of an overseer that died, from the ledger and the keeper.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
-use ganger_core::{Core, Input, Record};
+use ganger_core::{Core, Input, KnownRun, Record};
 use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits, Store};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
@@ -25,6 +26,8 @@ use crate::ledger::{Found, Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
+use crate::sockets::Sockets;
+use crate::stdin::Stdins;
 use crate::supervisor::{Called, Reread, Servers};
 use crate::upgrade::Upgrades;
 use crate::wishes::WishFile;
@@ -63,8 +66,8 @@ pub(super) fn start(
 ) -> Result<Started, Error> {
     let Config { name, life, heir, successor, place, environment, load, inherited, limits, viewer } = config;
     place.create(&environment)?;
-    let kept = link.take_kept().into_iter().next();
-    let (is_ours, lease) = (is_kept || kept.is_some(), Lease::take(&place, kept)?);
+    let mut kept = link.take_kept().into_iter();
+    let (is_ours, lease) = (is_kept || kept.len() > 0, Lease::take(&place, kept.next())?);
     refuse_doubles(&place, is_ours)?;
     let mut past = Past::recall(life, &place, keeper_pid, is_ours)?;
     let is_fresh = past.records.is_empty();
@@ -75,6 +78,7 @@ pub(super) fn start(
         None => load(Reading::First)?,
     };
     make_room(&loaded.spec, life, is_fresh)?;
+    let sockets = sockets(kept.collect(), &loaded.spec, is_fresh && !is_ours)?;
     let (message_sender, messages) = mpsc::unbounded_channel();
     let capture = capture(&place, limits, message_sender.clone())?;
     let forwards = forwards(&place, &capture, &message_sender, &loaded.spec);
@@ -83,18 +87,17 @@ pub(super) fn start(
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
     let clients = clients(&place, &loaded.spec, &journal, capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
-
-    let hands = hands(&place, link, limits, heir.is_some(), message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
+        hands: hands(&place, link, limits, heir.is_some(), message_sender.clone())?,
         life,
         heir,
         core,
-        hands,
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         forwards,
+        sockets,
         journal,
         ledger,
         wishes,
@@ -116,16 +119,23 @@ pub(super) fn start(
         started,
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
+        pid_file: None,
     };
-    let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
-    engine.hands.greet(lock);
-    for damaged in damaged {
-        engine.narrator.notice(damaged.to_string());
-    }
+    engine.greet(&lease, &damaged, is_fresh && !is_ours)?;
     Ok(Started { engine, lease, clients, messages })
 }
 
 impl Engine {
+    /// Says hello to the keeper, and what is wrong with the files of ours.
+    fn greet(&mut self, lease: &Lease, damaged: &[Damaged], is_new: bool) -> Result<(), Error> {
+        let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
+        self.hands.greet(lock, self.sockets.descriptors());
+        for damaged in damaged {
+            self.narrator.notice(damaged.to_string());
+        }
+        self.begin_daemon(is_new)
+    }
+
     /// The keeper told what it knows; `news` says why this overseer was started, if that is known.
     pub(super) fn connected(&mut self, runs: &[RunReport], news: Option<String>) {
         let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
@@ -133,6 +143,7 @@ impl Engine {
             self.hands.know(run.run, &run.worker);
             self.take_up(&run.worker);
         }
+        self.hold_sockets(&known);
         // What workers without a run wrote last may still be in their pipes.
         for worker in self.hands.outputs.uncaptured() {
             self.take_up(&worker);
@@ -152,6 +163,21 @@ impl Engine {
         } else {
             let again = || "the overseer was started again; the workers went on".to_owned();
             self.narrator.notice(news.unwrap_or_else(again));
+        }
+    }
+
+    /// Goes on listening. What nobody has kept is taken from the workers that have it.
+    fn hold_sockets(&mut self, known: &[KnownRun]) {
+        let Some(spec) = self.to_apply.clone().map(Arc::new).or_else(|| self.core.spec().cloned()) else {
+            return;
+        };
+        for run in known.iter().filter(|run| run.exit.is_none()) {
+            if let Some(group) = spec.group(&run.worker.group) {
+                self.sockets.take_up(group, run.pid);
+            }
+        }
+        if let Err(error) = self.sockets.fit(&spec) {
+            self.narrator.notice(error.to_string());
         }
     }
 
@@ -195,8 +221,11 @@ fn hands(
 ) -> Result<Hands, Error> {
     let pipes = place.runtime.join("pipes");
     make_private(&pipes)?;
+    let stdins = place.runtime.join("stdin");
+    make_private(&stdins)?;
     let roster = Roster::new(place.runs(), has_heir);
-    Hands::new(link, Outputs::new(pipes, limits, messages), roster).map_err(Error::Keeper)
+    Hands::new(link, Outputs::new(pipes, limits, messages), Stdins::new(stdins), roster)
+        .map_err(Error::Keeper)
 }
 
 /// Captures what workers write; what the store has to say is told.
@@ -227,6 +256,15 @@ fn make_room(spec: &Spec, life: Life, is_fresh: bool) -> Result<(), Error> {
         return Err(Error::TooFewDescriptors { workers, needed, limit });
     }
     Ok(())
+}
+
+/// The sockets that were kept. Where nothing was before, one that cannot be made is an error before anything runs.
+fn sockets(kept: Vec<OwnedFd>, spec: &Spec, is_new: bool) -> Result<Sockets, Error> {
+    let mut sockets = Sockets::of(kept);
+    if is_new {
+        sockets.fit(spec)?;
+    }
+    Ok(sockets)
 }
 
 /// Lets the forwarders run, before any worker writes what they are to send.

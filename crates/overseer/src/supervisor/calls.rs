@@ -1,16 +1,19 @@
 //! What clients call.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use ganger_api::supervisor::{Call, Fault, ProcessState, ProcessStatus, RpcError, SupervisorState};
 use ganger_api::xmlrpc::Value;
 use ganger_core::{Command, Core, Outcome, Reply};
-use ganger_spec::{Signal, WorkerName};
+use ganger_spec::{LogLevel, Signal, WorkerName};
 
 use super::processes::{self, Meant, Process};
-use super::{Answer, VERSION, views};
+use super::{Answer, VERSION, files, views};
 use crate::commands;
 use crate::engine::Engine;
+use crate::mainlog::MainLog;
+use crate::stdin::StdinError;
 
 /// What is asked of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +125,44 @@ impl Engine {
                 let all = processes::by_name(&self.core, &self.spec());
                 Ok(all.iter().filter_map(|process| self.info(process)).collect::<Vec<Value>>().into())
             }
+            Call::SendProcessStdin { name, chars } => self.send_chars(&name, &chars),
+            Call::ReadLog { offset, length } => match self.main_log_path() {
+                Some(path) => files::read(&path, offset, length),
+                None => Err(Fault::NoFile.into()),
+            },
+            Call::ClearLog => self.clear_main_log(),
             // The server answers the others itself.
             _ => Err(Fault::UnknownMethod.into()),
         }
+    }
+
+    fn send_chars(&self, name: &str, chars: &[u8]) -> Result<Value, RpcError> {
+        let process = processes::one(&self.core, &self.spec(), name)?;
+        match self.send_stdin(&process.worker, chars) {
+            Ok(()) => Ok(true.into()),
+            Err(StdinError::NotRunning) => Err(Fault::NotRunning.with(name)),
+            Err(StdinError::NoPipe) => Err(Fault::NoFile.with(name)),
+            Err(error @ (StdinError::Full(_) | StdinError::System(_))) => {
+                Err(Fault::Failed.with(format!("{name}: {error}")))
+            }
+        }
+    }
+
+    /// The main log, if its file is there.
+    fn main_log_path(&mut self) -> Option<PathBuf> {
+        let path = self.narrator.main()?.path().map(Path::to_owned);
+        path.filter(|path| path.exists())
+    }
+
+    fn clear_main_log(&mut self) -> Result<Value, RpcError> {
+        if self.main_log_path().is_none() {
+            return Err(Fault::NoFile.into());
+        }
+        if let Some(Err(error)) = self.narrator.main().map(MainLog::clear) {
+            return Err(Fault::Failed.with(error.to_string()));
+        }
+        self.narrator.say_in_main(LogLevel::Info, "reopening log file");
+        Ok(true.into())
     }
 
     fn process_info(&self, name: &str) -> Result<Value, RpcError> {

@@ -23,6 +23,7 @@ pub(crate) use calls::{Owed, answer};
 pub(crate) use families::Reread;
 pub(crate) use http::Called;
 pub(crate) use servers::Servers;
+pub(crate) use views::unspawned;
 
 /// Where the answer to a call goes.
 pub(crate) type Answer = oneshot::Sender<Result<Value, RpcError>>;

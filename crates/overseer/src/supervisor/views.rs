@@ -67,17 +67,23 @@ fn exit_status(exit: Exit) -> i64 {
 /// Why it is not up; supervisord's words where clients look for them.
 fn spawnerr(spec: &Spec, view: &WorkerView, state: ProcessState) -> String {
     let failed = matches!(state, ProcessState::Backoff | ProcessState::Fatal);
-    let Some(why) = view.unspawned.as_ref().filter(|_| failed) else {
-        return if failed { TOO_QUICK.to_owned() } else { String::new() };
-    };
-    let words = spec.worker(&view.name).map(|worker| worker.argv.words).unwrap_or_default();
+    match view.unspawned.as_ref().filter(|_| failed) {
+        Some(why) => unspawned(spec, &view.name, why),
+        None if failed => TOO_QUICK.to_owned(),
+        None => String::new(),
+    }
+}
+
+/// Why there is no process; supervisord's words where clients look for them.
+pub(crate) fn unspawned(spec: &Spec, worker: &WorkerName, why: &str) -> String {
+    let words = spec.worker(worker).map(|worker| worker.argv.words).unwrap_or_default();
     let program = words.first().map(String::as_str).unwrap_or_default();
     if why.starts_with("command not found") {
         format!("can't find command '{program}'")
     } else if why.starts_with("command not executable") {
         format!("command at '{program}' is not executable")
     } else {
-        why.clone()
+        why.to_owned()
     }
 }
 

@@ -1,0 +1,85 @@
+//! What supervisord is beside its programs: a main log, a file that names its process, and what signals mean to it.
+
+use std::sync::Arc;
+
+use ganger_spec::{Daemon, LogLevel, Spec};
+
+use super::Engine;
+use crate::mainlog::{MainLog, PidFile, greeting};
+use crate::{Error, Life};
+
+impl Engine {
+    /// Begins the main log, or goes on with that of the overseer before.
+    pub(super) fn begin_daemon(&mut self, is_fresh: bool) -> Result<(), Error> {
+        let spec = self.to_apply.clone().map(Arc::new).or_else(|| self.core.spec().cloned());
+        let Some((spec, daemon)) = spec.and_then(|spec| Some((Arc::clone(&spec), spec.supervisor.clone()?)))
+        else {
+            return Ok(());
+        };
+        if self.life == Life::Foreground {
+            return Ok(());
+        }
+        let mut main = match MainLog::open(&daemon) {
+            Ok(main) => main,
+            Err(source) if is_fresh => {
+                let path = daemon.logfile.clone().unwrap_or_default();
+                return Err(Error::File { action: "write", path, source });
+            }
+            Err(error) => {
+                self.narrator.notice(format!("the main log cannot be written: {error}"));
+                return Ok(());
+            }
+        };
+        main.in_force(Arc::clone(&spec));
+        main.know(self.core.workers());
+        self.narrator.keep_main(main);
+        if is_fresh {
+            self.greet_as_daemon(&spec, &daemon);
+        } else {
+            self.pid_file = Some(PidFile::at(daemon.pidfile));
+        }
+        Ok(())
+    }
+
+    fn greet_as_daemon(&mut self, spec: &Spec, daemon: &Daemon) {
+        let is_root = rustix::process::geteuid().is_root();
+        let mut lines = greeting(spec, daemon, is_root, self.keeper_pid);
+        self.pid_file = PidFile::write(daemon.pidfile.clone(), self.keeper_pid).ok();
+        if self.pid_file.is_none() {
+            lines.pop();
+            let text = format!("could not write pidfile {}", daemon.pidfile.display());
+            lines.push((LogLevel::Critical, text));
+        }
+        for (level, text) in lines {
+            self.narrator.say_in_main(level, &text);
+        }
+    }
+
+    /// The main log speaks of workers as the release in force says.
+    pub(super) fn keep_main_log(&mut self) {
+        let spec = self.spec();
+        if let Some(main) = self.narrator.main() {
+            main.in_force(spec);
+        }
+    }
+
+    /// Somebody has moved logs: what has their names now is opened. Whether that is what the signal means here.
+    pub(super) fn reopen_logs(&mut self) -> bool {
+        if self.narrator.main().is_none() {
+            return false;
+        }
+        self.narrator.say_in_main(LogLevel::Info, "received SIGUSR2 indicating log reopen request");
+        if let Some(Err(error)) = self.narrator.main().map(MainLog::reopen) {
+            self.narrator.notice(format!("the main log cannot be opened again: {error}"));
+        }
+        self.narrator.say_in_main(LogLevel::Info, "supervisord logreopen");
+        true
+    }
+
+    /// The process that the file names is no more.
+    pub(super) fn remove_pid_file(&self) {
+        if let Some(file) = &self.pid_file {
+            file.remove();
+        }
+    }
+}
