@@ -8,7 +8,7 @@ use crate::check;
 use crate::command::{self, cargo, find};
 
 /// What the tests start besides cargo: the program and the Debian package that has it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 10] = [
     ("python3", "python3"),
     ("setsid", "util-linux"),
     ("unshare", "util-linux"),
@@ -17,6 +17,8 @@ const NEEDED: [(&str, &str); 8] = [
     ("mkfifo", "coreutils"),
     ("find", "findutils"),
     ("strace", "strace"),
+    ("php", "php-cli"),
+    ("beanstalkd", "beanstalkd"),
 ];
 
 /// The quick loop, then the whole program against the kernel.

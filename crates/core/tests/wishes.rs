@@ -14,6 +14,7 @@ fn spec(counts: [(&str, u32); 2]) -> Spec {
     let groups = counts.map(group).into();
     Spec {
         forwards: Vec::new(),
+        supervisor: None,
         app: "shop".to_owned(),
         root: "/srv".into(),
         sources: Vec::new(),

@@ -4,7 +4,9 @@ mod ask;
 mod cli;
 mod commands;
 mod failure;
+mod listen;
 mod load;
+mod names;
 mod notes;
 mod output;
 mod printer;
@@ -16,7 +18,11 @@ mod when;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = match cli::parse(std::env::args_os()) {
+    let words: Vec<_> = std::env::args_os().collect();
+    if let Some(run) = names::other(&words) {
+        return run(words).unwrap_or_else(|failure| failure.report());
+    }
+    let arguments = match cli::parse(words) {
         Ok(arguments) => arguments,
         Err(shown) => return shown,
     };

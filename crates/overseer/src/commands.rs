@@ -9,7 +9,7 @@ use ganger_core::{Command, Core, Outcome, Reply};
 use ganger_spec::{ALL, Spec, WorkerName, matches, suggest};
 use tokio::sync::oneshot;
 
-use crate::views;
+use crate::{supervisor, views};
 
 /// Where the answer to a request goes.
 pub(crate) type Answer = oneshot::Sender<Result<Data, ApiError>>;
@@ -22,6 +22,8 @@ pub(crate) enum Owed {
     Plan { answer: Answer, lines: Vec<String>, warnings: Vec<String> },
     /// With the end of the app.
     Quit { answer: Answer, stopped: u32 },
+    /// To a client of supervisord's interface.
+    Call(supervisor::Owed),
     /// To nobody: the command is ganger's own.
     Nobody,
 }
@@ -74,6 +76,9 @@ fn groups(present: &[(String, u32)], pattern: &str) -> Result<Vec<String>, ApiEr
 
 /// Answers what is owed. A client that did not wait for it is no fault.
 pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply, killed: &BTreeSet<WorkerName>) {
+    if let Owed::Call(owed) = owed {
+        return supervisor::answer(core, owed, reply);
+    }
     let workers = outcomes(core, &reply);
     let refused = reply.refused.map(|reason| ApiError::new(ErrorCode::ShuttingDown, reason));
     let (to, data) = match owed {
@@ -85,7 +90,7 @@ pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply, killed: &BTreeSet<Wo
         Owed::Quit { answer, stopped } => {
             (answer, Data::Quit(QuitInfo { stopped, killed: killed.iter().cloned().collect() }))
         }
-        Owed::Nobody => return,
+        Owed::Call(_) | Owed::Nobody => return,
     };
     let _ = to.send(refused.map_or(Ok(data), Err));
 }

@@ -29,6 +29,7 @@ use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::narrator::Narrator;
+use crate::supervisor::{Called, Reread};
 use crate::wishes::WishFile;
 use crate::{Config, Error, Heir, Life, clock};
 
@@ -60,11 +61,11 @@ pub(crate) struct Engine {
     life: Life,
     /// None for an app that ends with its keeper.
     heir: Option<Heir>,
-    core: Core,
+    pub(crate) core: Core,
     hands: Hands,
     capture: Capture,
     forwards: Forwards,
-    narrator: Narrator,
+    pub(crate) narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
     ledger: Ledger,
     /// Where operators' wishes are kept; none in the foreground.
@@ -72,18 +73,22 @@ pub(crate) struct Engine {
     /// An operator asked for something since the wishes were last kept.
     wishes_stale: bool,
     herald: Herald,
-    launcher: Launcher,
-    load: Box<Load>,
+    pub(crate) launcher: Launcher,
+    pub(crate) load: Box<Load>,
     owed: BTreeMap<CommandId, Owed>,
     next_command: u64,
     /// Ports that were reported as held, so that a worker that is tried again says so once.
     reported_ports: BTreeSet<WorkerName>,
+    /// The files as a client of supervisord's interface had them read.
+    pub(crate) reread: Reread,
     ledger_fails: bool,
     wishes_fail: bool,
     /// Workers of which processes had to be killed.
     killed: BTreeSet<WorkerName>,
     app_id: String,
-    keeper_pid: u32,
+    /// Where logs are that have no path of their own.
+    pub(crate) logs_dir: PathBuf,
+    pub(crate) keeper_pid: u32,
     started: Time,
     /// What a fresh start applies once the keeper has told what it knows.
     to_apply: Option<Spec>,
@@ -123,8 +128,8 @@ pub(crate) fn begin(
     is_kept: bool,
 ) -> Result<(mpsc::Sender<Asked>, impl Future<Output = Result<u8, Error>>), Error> {
     let started = start::start(config, link, keeper_pid, is_kept)?;
-    let start::Started { engine, lease, requests, asked, messages } = started;
-    Ok((requests, engine.oversee(lease, asked, messages)))
+    let start::Started { engine, lease, requests, asked, called, messages } = started;
+    Ok((requests, engine.oversee(lease, asked, called, messages)))
 }
 
 /// The process that started us.
@@ -137,6 +142,7 @@ impl Engine {
         mut self,
         lease: Lease,
         mut requests: mpsc::Receiver<Asked>,
+        mut calls: mpsc::Receiver<Called>,
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
         loop {
@@ -163,6 +169,7 @@ impl Engine {
                 }
                 Some(message) = messages.recv(), if self.core.is_connected() => self.message(message),
                 Some((request, answer)) = requests.recv(), if self.is_open() => self.request(request, answer),
+                Some((call, answer)) = calls.recv(), if self.is_open() => self.call(call, answer),
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
             }
@@ -251,7 +258,7 @@ impl Engine {
         }
     }
 
-    fn shut_down(&mut self, now: bool, reason: String) {
+    pub(crate) fn shut_down(&mut self, now: bool, reason: String) {
         self.command(Command::Shutdown { now, reason, status: 0 }, Owed::Nobody);
     }
 
@@ -282,7 +289,7 @@ impl Engine {
     }
 
     /// Asks the decider for something.
-    fn command(&mut self, command: Command, owed: Owed) {
+    pub(crate) fn command(&mut self, command: Command, owed: Owed) {
         let id = self.owe(owed);
         self.wishes_stale = true;
         self.decide(Input::Command { id, command });
@@ -295,11 +302,16 @@ impl Engine {
         id
     }
 
-    fn spec(&self) -> Arc<Spec> {
+    pub(crate) fn spec(&self) -> Arc<Spec> {
         match self.core.spec() {
             Some(spec) => spec.clone(),
             None => unreachable!("a spec is applied or restored before the loop begins"),
         }
+    }
+
+    /// The name by which clients of supervisord's interface know us.
+    pub(crate) fn identifier(&self) -> String {
+        self.spec().supervisor.as_ref().map_or("supervisor".to_owned(), |daemon| daemon.identifier.clone())
     }
 
     /// The keeper is gone, and with it the terminal's process: nothing of the app may be left behind.

@@ -55,6 +55,16 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A port of ours cannot be had.
+    #[error("cannot listen on port {port}{}: {source}", if host.is_empty() { String::new() } else { format!(" of {host}") })]
+    Port {
+        /// Of this host; all of ours if it is empty.
+        host: String,
+        /// Which one.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
     /// The keeper is gone or does not answer.
     #[error("the keeper is gone or does not answer: {0}")]
     Keeper(io::Error),
@@ -85,7 +95,14 @@ impl Error {
             ),
             Self::NothingToStart => Some("set a count with -m web=1, or name groups to start".to_owned()),
             Self::Logs(error) => error.hint(),
-            Self::File { source, .. } | Self::System { source, .. } => hint_of(source),
+            Self::Port { port, source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                let holder = ganger_api::HolderInfo::of_port(*port);
+                let holder = holder.map_or("another program".to_owned(), |holder| holder.to_string());
+                Some(format!("{holder} listens there; write another `port` in [inet_http_server]"))
+            }
+            Self::File { source, .. } | Self::System { source, .. } | Self::Port { source, .. } => {
+                hint_of(source)
+            }
             Self::Keeper(_) => None,
         }
     }

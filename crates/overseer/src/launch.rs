@@ -1,8 +1,11 @@
 //! From a worker of the spec to what the keeper starts.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
+use ganger_api::supervisor::{Fault, RpcError};
 use ganger_core::RunId;
 use ganger_keeper::{Ids, Launch, LookupError, Resource, Step, lookup_group, lookup_user};
 use ganger_spec::{Group, Limit, Spec, WorkerName};
@@ -43,6 +46,27 @@ impl Launcher {
     /// How the tags of all runs begin.
     pub(crate) fn prefix(&self) -> String {
         format!("{}/", self.tag)
+    }
+
+    /// Looks for the program that a worker executes, before anything is tried: the fault is supervisord's.
+    pub(crate) fn find(&self, spec: &Spec, worker: &WorkerName) -> Result<(), RpcError> {
+        let Ok(worker) = spec.worker(worker) else { return Ok(()) };
+        let Some(program) = worker.argv.words.first() else { return Ok(()) };
+        let said = worker.env.iter().rev().find(|variable| variable.name == "PATH");
+        let inherited =
+            || self.inherited.get(OsStr::new("PATH")).map(|path| path.to_string_lossy().into_owned());
+        let path = said.map(|variable| variable.value.clone()).or_else(inherited).unwrap_or_default();
+        let places: Vec<PathBuf> = if program.contains('/') {
+            vec![worker.dir.join(program)]
+        } else {
+            path.split(':').map(|dir| worker.dir.join(dir).join(program)).collect()
+        };
+        let Some(found) = places.iter().find_map(|place| std::fs::metadata(place).ok()) else {
+            return Err(Fault::NoFile.with(format!("can't find command '{program}'")));
+        };
+        let is_executable = found.is_file() && found.mode() & 0o111 != 0;
+        let refusal = || Fault::NotExecutable.with(format!("command at '{program}' is not executable"));
+        if is_executable { Ok(()) } else { Err(refusal()) }
     }
 
     /// What the keeper needs to start this run.

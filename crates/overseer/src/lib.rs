@@ -29,6 +29,7 @@ mod roster;
 mod server;
 mod stats;
 mod streams;
+mod supervisor;
 mod survivors;
 mod views;
 mod wishes;

@@ -24,6 +24,7 @@ use crate::engine::Asked;
 use crate::journal::Journal;
 use crate::stats::{self, Sampler};
 use crate::streams;
+use crate::supervisor::Servers;
 
 /// So many threads read logs for clients at once; more clients wait for their turn.
 const LOG_READERS_MAX: usize = 4;
@@ -58,6 +59,7 @@ pub(crate) fn start(
     engine: mpsc::Sender<Asked>,
     journal: Arc<Journal>,
     store: Store,
+    supervisor: Option<Servers>,
 ) -> Result<(), Error> {
     let path = place.socket();
     let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
@@ -72,6 +74,9 @@ pub(crate) fn start(
     let serve = move || {
         runtime.block_on(async {
             let Ok(listener) = UnixListener::from_std(listener) else { return };
+            if let Some(servers) = supervisor {
+                servers.serve();
+            }
             let app = Router::new().fallback(handle).with_state(server);
             let serving = axum::serve(listener, app.into_make_service_with_connect_info::<Peer>());
             let serving = serving.with_graceful_shutdown(async move { closing.closed().await });

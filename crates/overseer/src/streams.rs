@@ -49,7 +49,11 @@ impl http_body::Body for Pieces {
 }
 
 fn stream(sse: bool, pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
-    let content_type = if sse { "text/event-stream" } else { "application/jsonl" };
+    self::pieces(if sse { "text/event-stream" } else { "application/jsonl" }, pieces)
+}
+
+/// A body of this type that comes in pieces.
+pub(crate) fn pieces(content_type: &'static str, pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
     respond(StatusCode::OK, content_type, Body::new(Pieces(pieces)))
 }
 

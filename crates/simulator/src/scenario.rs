@@ -24,6 +24,7 @@ pub(crate) fn spec(random: &mut Random) -> Spec {
         groups: groups.map(|(name, timeout)| group(random, name, *timeout)).collect(),
         logs_max_total: None,
         forwards: Vec::new(),
+        supervisor: None,
     }
 }
 

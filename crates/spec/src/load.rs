@@ -15,9 +15,7 @@ use crate::select::{ALL, matches};
 use crate::sources::{Sources, read_foreman};
 use crate::suggest::hint_for;
 use crate::wishes::{Place, Wish, Wishes};
-use crate::{
-    Daemon, Group, Loaded, Logs, Options, Origin, Port, SourceKind, Spec, Variable, logs, supervisor,
-};
+use crate::{Group, Loaded, Logs, Options, Origin, Port, SourceKind, Spec, Variable, logs, supervisor};
 
 /// The most workers of an app at its start.
 pub const MAX_WORKERS: u64 = 100_000;
@@ -32,16 +30,12 @@ pub fn load(options: &Options) -> Result<Loaded, LoadError> {
     let settings = wishes.settings;
     let loaded = match wishes.file.as_ref().filter(|file| supervisor::is_one(&file.value)) {
         Some(file) => of_supervisor(options, &wishes, &file.value, &mut findings),
-        None => Sources::read(options, &wishes, list, &mut findings).map(|sources| {
-            let (spec, left_out) = assemble(options, &wishes, sources, &mut findings);
-            (spec, left_out, None)
-        }),
+        None => Sources::read(options, &wishes, list, &mut findings)
+            .map(|sources| assemble(options, &wishes, sources, &mut findings)),
     };
     let warnings = findings.told_in(&options.dir).finish()?;
     match loaded {
-        Some((spec, left_out, supervisor)) => {
-            Ok(Loaded { spec, warnings, settings, left_out, supervisor: supervisor.map(Box::new) })
-        }
+        Some((spec, left_out)) => Ok(Loaded { spec, warnings, settings, left_out }),
         None => unreachable!("sources that cannot be read leave an error in the findings"),
     }
 }
@@ -84,6 +78,7 @@ fn assemble(
         groups,
         logs_max_total,
         forwards,
+        supervisor: None,
     };
     check_reserved(&spec, findings);
     if !findings.has_errors() {
@@ -92,13 +87,13 @@ fn assemble(
     (spec, left_out)
 }
 
-/// The spec of a file of supervisord's, the groups that the formation leaves out, and what it says of supervisord.
+/// The spec of a file of supervisord's, and the groups that the formation leaves out.
 fn of_supervisor(
     options: &Options,
     wishes: &Wishes,
     path: &Path,
     findings: &mut Findings,
-) -> Option<(Spec, Vec<String>, Option<Daemon>)> {
+) -> Option<(Spec, Vec<String>)> {
     let file = supervisor::File::read(path, options, findings)?;
     let mut groups = file.groups;
     let names: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
@@ -116,9 +111,10 @@ fn of_supervisor(
         groups,
         logs_max_total: None,
         forwards,
+        supervisor: Some(Box::new(file.daemon)),
     };
     check_reserved(&spec, findings);
-    Some((spec, left_out, Some(file.daemon)))
+    Some((spec, left_out))
 }
 
 /// The base of the ports: `-p`, then `PORT` of an env file, `port` of `ganger.toml`, `PORT` of the shell, 5000.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::STOP_TIMEOUT;
-use crate::{Each, Forward, Logs, Signal, SupervisorGroup};
+use crate::{Daemon, Each, Forward, Logs, Signal, SupervisorGroup};
 
 /// What should run of one app. One numbered version of it is a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Spec {
     /// Where lines are sent to, beside the store.
     #[serde(default)]
     pub forwards: Vec<Forward>,
+    /// What a file of supervisord's says of supervisord itself.
+    #[serde(default)]
+    pub supervisor: Option<Box<Daemon>>,
 }
 
 /// A file that was looked for while a spec was loaded.

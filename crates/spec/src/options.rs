@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::{Daemon, Spec, Warning};
+use crate::{Spec, Warning};
 
 /// What the command line says. Plain data: nothing is read from the process's own environment or directory.
 /// Relative paths are relative to `dir`.
@@ -58,8 +58,6 @@ pub struct Loaded {
     pub settings: Settings,
     /// Groups that stay down because the formation names others and not them.
     pub left_out: Vec<String>,
-    /// What a file of supervisord's says of supervisord itself.
-    pub supervisor: Option<Box<Daemon>>,
 }
 
 /// Defaults of the foreground's printer, from `.foreman`; none means that nothing was said.

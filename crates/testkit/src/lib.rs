@@ -20,6 +20,7 @@ mod ports;
 mod running;
 mod sandbox;
 mod terminal;
+mod tools;
 pub mod transcript;
 
 pub use binaries::dummy_beside;
@@ -31,3 +32,4 @@ pub use ports::{free_port, free_port_run};
 pub use running::{Exit, Finished, Running};
 pub use sandbox::Sandbox;
 pub use terminal::Terminal;
+pub use tools::python_environment;

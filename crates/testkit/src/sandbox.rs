@@ -192,6 +192,11 @@ impl Sandbox {
         Launch::new(&self.0, words)
     }
 
+    /// The same for a list of words.
+    pub fn program_with(&self, words: &[&str]) -> Launch {
+        Launch::new(&self.0, words)
+    }
+
     /// Runs `ganger` to its end.
     pub fn run<const N: usize>(&self, arguments: [&str; N]) -> Finished {
         self.ganger(arguments).run()

@@ -117,6 +117,7 @@ fn spec(count: u32) -> Spec {
         groups: vec![web],
         logs_max_total: None,
         forwards: Vec::new(),
+        supervisor: None,
     }
 }
 

@@ -26,7 +26,7 @@ struct Checked<'a> {
 /// Reads every file and shows what would run.
 pub(crate) fn run(place: &Where, args: &CheckArgs) -> Outcome {
     let loaded = load(place, &args.spec, &args.groups)?;
-    let Loaded { spec, warnings, left_out, settings: _, supervisor: _ } = &loaded;
+    let Loaded { spec, warnings, left_out, settings: _ } = &loaded;
     let (sources, workers, logs_max_total) = (&spec.sources, spec.plan(), spec.logs_max_total);
     let checked = Checked { app: &spec.app, sources, workers, logs_max_total, left_out, warnings };
     show(args.json, &checked, |checked| text(checked, Style::of_stdout()))?;

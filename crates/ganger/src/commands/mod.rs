@@ -20,6 +20,7 @@ mod reload;
 mod run;
 mod start;
 mod stored_logs;
+pub(crate) mod supervisorctl;
 mod top;
 mod version;
 mod welcome;
@@ -53,6 +54,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Reload(args) => reload::run(place, &args),
         Command::Quit(args) => quit::run(place, &args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Supervisorctl(args) => supervisorctl::run_inner(args.words),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Overseer(args) => overseer::run(args.words),

@@ -22,8 +22,23 @@ fn help_names_every_command() {
     let sandbox = sandbox();
     let help = sandbox.run(["--help"]).success();
     for command in [
-        "start", "run", "check", "ps", "stop", "restart", "scale", "logs", "signal", "env", "ports", "why",
-        "events", "reload", "quit", "doctor",
+        "start",
+        "run",
+        "check",
+        "ps",
+        "stop",
+        "restart",
+        "scale",
+        "logs",
+        "signal",
+        "env",
+        "ports",
+        "why",
+        "events",
+        "reload",
+        "quit",
+        "doctor",
+        "supervisorctl",
     ] {
         let named = help.lines().any(|line| line.split_whitespace().next() == Some(command));
         assert!(named, "{command} is not in\n{help}");

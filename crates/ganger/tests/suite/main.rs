@@ -22,6 +22,7 @@ mod logs;
 mod namespaces;
 mod policies;
 mod ports;
+mod queue;
 mod reload;
 mod run;
 mod scarcity;

@@ -88,6 +88,7 @@ impl Engine {
             let _ = answer.send(Ok(Data::Plan(plan)));
             return;
         }
+        self.reread.forget();
         self.renew(spec, Owed::Plan { answer, lines, warnings });
     }
 
@@ -99,6 +100,7 @@ impl Engine {
                 for warning in &loaded.warnings {
                     self.narrator.notice(format!("warning: {warning}"));
                 }
+                self.reread.forget();
                 self.renew(loaded.spec, Owed::Nobody);
             }
             Err(error) => {
@@ -111,7 +113,7 @@ impl Engine {
     }
 
     /// Puts a release in force.
-    pub(super) fn renew(&mut self, spec: ganger_spec::Spec, owed: Owed) {
+    pub(crate) fn renew(&mut self, spec: ganger_spec::Spec, owed: Owed) {
         let command = self.owe(owed);
         self.wishes_stale = true;
         self.forwards.apply(&spec.app, &spec.forwards);

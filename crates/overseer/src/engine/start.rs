@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ganger_api::{AppFile, EventInfo, Place, Time};
 use ganger_core::{Core, Input, Record};
 use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
-use ganger_logs::{Capture, Limits};
+use ganger_logs::{Capture, Limits, Store};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 use tokio::sync::mpsc;
 
@@ -25,6 +25,7 @@ use crate::ledger::{Found, Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
+use crate::supervisor::{Called, Reread, Servers};
 use crate::wishes::WishFile;
 use crate::{Config, Error, Life, clock, ledger, server, stats, survivors};
 
@@ -41,6 +42,7 @@ pub(super) struct Started {
     pub(super) lease: Lease,
     pub(super) requests: mpsc::Sender<Asked>,
     pub(super) asked: mpsc::Receiver<Asked>,
+    pub(super) called: mpsc::Receiver<Called>,
     pub(super) messages: mpsc::UnboundedReceiver<Message>,
 }
 
@@ -72,7 +74,9 @@ pub(super) fn start(
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
     let (requests, asked) = mpsc::channel(REQUESTS_MAX);
-    server::start(&place, requests.clone(), journal.clone(), capture.store())?;
+    let (calls, called) = mpsc::channel(REQUESTS_MAX);
+    let servers = servers(&loaded.spec, calls, capture.store())?;
+    server::start(&place, requests.clone(), journal.clone(), capture.store(), servers)?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
 
     let hands = hands(&place, link, limits, heir.is_some(), message_sender.clone())?;
@@ -96,9 +100,11 @@ pub(super) fn start(
         owed: BTreeMap::new(),
         next_command: 0,
         reported_ports: BTreeSet::new(),
+        reread: Reread::default(),
         ledger_fails: false,
         wishes_fail: false,
         killed: BTreeSet::new(),
+        logs_dir: place.logs(),
         app_id: place.id,
         keeper_pid,
         started,
@@ -110,7 +116,7 @@ pub(super) fn start(
     for damaged in damaged {
         engine.narrator.notice(damaged.to_string());
     }
-    Ok(Started { engine, lease, requests, asked, messages })
+    Ok(Started { engine, lease, requests, asked, called, messages })
 }
 
 impl Engine {
@@ -154,19 +160,19 @@ impl Engine {
 
 /// What the ledger says is in force needs no files.
 fn as_loaded(spec: Spec) -> Loaded {
-    Loaded {
-        spec,
-        warnings: Vec::new(),
-        settings: Settings::default(),
-        left_out: Vec::new(),
-        supervisor: None,
-    }
+    Loaded { spec, warnings: Vec::new(), settings: Settings::default(), left_out: Vec::new() }
 }
 
 /// Where no keeper kept the app, nothing of it may live: a start beside what survived would double it.
 fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
     let alive = if is_kept { 0 } else { survivors::look(place).alive.len() };
     if alive == 0 { Ok(()) } else { Err(Error::Survivors { workers: alive }) }
+}
+
+/// The servers that a supervisord.conf asks for.
+fn servers(spec: &Spec, calls: mpsc::Sender<Called>, store: Store) -> Result<Option<Servers>, Error> {
+    let daemon = spec.supervisor.as_ref();
+    daemon.map(|daemon| Servers::listen(&daemon.servers, calls, store)).transpose()
 }
 
 /// What asks the keeper for things.

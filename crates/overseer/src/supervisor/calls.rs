@@ -80,7 +80,9 @@ impl Engine {
                 Ok(signal) => self.wish(wish(Deed::Signal(signal), true), &name, answer),
                 Err(error) => send(answer, Err(error)),
             },
-            Call::StartProcessGroup { name, wait } => self.wish_family(wish(Deed::Start, wait), &name, answer),
+            Call::StartProcessGroup { name, wait } => {
+                self.wish_family(wish(Deed::Start, wait), &name, answer)
+            }
             Call::StopProcessGroup { name, wait } => self.wish_family(wish(Deed::Stop, wait), &name, answer),
             Call::SignalProcessGroup { name, signal } => match parsed(&signal) {
                 Ok(signal) => self.wish_family(wish(Deed::Signal(signal), true), &name, answer),
@@ -187,7 +189,8 @@ impl Engine {
 
     /// Of several, those are meant that are not as wished.
     fn wish_many(&mut self, wish: Wish, processes: Vec<Process>, answer: Answer) {
-        let meant = processes.into_iter().filter(|one| self.state_of(one).is_some_and(|is| wish.deed.is_for(is)));
+        let meant =
+            processes.into_iter().filter(|one| self.state_of(one).is_some_and(|is| wish.deed.is_for(is)));
         let processes: Vec<_> = meant
             .map(|process| {
                 let tried = self.can(wish.deed, &process, &process.namespec());
@@ -262,7 +265,9 @@ fn outcome(
 ) -> Result<(), RpcError> {
     let is_unspawned = || core.worker(worker).is_some_and(|view| view.unspawned.is_some());
     match (deed, outcome) {
-        (_, None | Some(Outcome::Done | Outcome::Unchanged)) | (Deed::Stop, Some(Outcome::Superseded)) => Ok(()),
+        (_, None | Some(Outcome::Done | Outcome::Unchanged)) | (Deed::Stop, Some(Outcome::Superseded)) => {
+            Ok(())
+        }
         (Deed::Start, Some(Outcome::Failed(_))) if is_unspawned() => Err(Fault::SpawnError.with(name)),
         (Deed::Start, Some(Outcome::Failed(_) | Outcome::Superseded)) => {
             Err(Fault::AbnormalTermination.with(name))

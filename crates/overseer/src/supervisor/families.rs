@@ -41,7 +41,8 @@ impl Engine {
         for warning in &warnings {
             self.narrator.notice(format!("warning: {warning}"));
         }
-        let (before, after) = (families(&self.spec().groups), families(&spec.groups));
+        let in_force = self.spec();
+        let (before, after) = (families(&in_force.groups), families(&spec.groups));
         let names = |list: Vec<&&str>| Value::Array(list.into_iter().map(|name| (**name).into()).collect());
         let added = after.keys().filter(|name| !before.contains_key(*name)).collect();
         let removed = before.keys().filter(|name| !after.contains_key(*name)).collect();
@@ -95,6 +96,7 @@ impl Engine {
     /// Reads the files, puts them in force, and starts everything anew that is up. Mistakes in them change nothing.
     pub(super) fn restart_all(&mut self) -> Result<Value, RpcError> {
         let loaded = (self.load)(Reading::Again).map_err(|error| Fault::Failed.with(error.to_string()))?;
+        self.reread.forget();
         self.renew(loaded.spec, commands::Owed::Nobody);
         let up = self.core.workers().filter(|view| view.pid.is_some()).map(|view| view.name).collect();
         self.command(Command::Restart(up), commands::Owed::Nobody);

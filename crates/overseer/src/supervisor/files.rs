@@ -72,9 +72,14 @@ mod tests {
     fn parts_are_what_supervisord_gives() {
         let file = file();
         let told = |offset, length| read(file.path(), offset, length).map_err(|error| error.fault);
-        for (offset, length, text) in
-            [(0, 0, "0123456789"), (4, 0, "456789"), (4, 2, "45"), (-3, 0, "789"), (-30, 0, "0123456789"), (20, 0, "")]
-        {
+        for (offset, length, text) in [
+            (0, 0, "0123456789"),
+            (4, 0, "456789"),
+            (4, 2, "45"),
+            (-3, 0, "789"),
+            (-30, 0, "0123456789"),
+            (20, 0, ""),
+        ] {
             assert_eq!(told(offset, length), Ok(text.into()), "{offset} {length}");
         }
         assert_eq!(told(-3, 1), Err(Fault::BadArguments));

@@ -18,7 +18,8 @@ use ganger_api::xmlrpc::{self, Value};
 use ganger_logs::Store;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Answer, Login, files, logtail};
+use super::login::Login;
+use super::{Answer, files, logtail};
 use crate::server::respond;
 
 /// A body must have come within this.
@@ -78,9 +79,10 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 fn page(path: &str, query: &str) -> Response<Body> {
     match path {
         "/ok.html" => plain(StatusCode::OK, "OK"),
-        "/" | "/index.html" if query.split('&').any(|part| part.starts_with("action=")) => {
-            plain(StatusCode::METHOD_NOT_ALLOWED, "nothing is changed by looking at a page: use supervisorctl\n")
-        }
+        "/" | "/index.html" if query.split('&').any(|part| part.starts_with("action=")) => plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "nothing is changed by looking at a page: use supervisorctl\n",
+        ),
         "/" | "/index.html" | "/tail.html" => {
             plain(StatusCode::OK, "this is ganger: `supervisorctl status` and `ganger ps` show what runs\n")
         }
@@ -96,7 +98,8 @@ impl Desk {
         if !headers.contains_key(header::CONTENT_LENGTH) {
             return plain(StatusCode::LENGTH_REQUIRED, "a call says how long it is\n");
         }
-        let whole = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, MAX_XMLRPC_CALL_BYTES)).await;
+        let whole =
+            tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, MAX_XMLRPC_CALL_BYTES)).await;
         let Ok(Ok(body)) = whole else {
             return plain(StatusCode::BAD_REQUEST, "the call is too long, or did not come\n");
         };
@@ -133,9 +136,9 @@ impl Desk {
             Call::ListMethods => {
                 Ok(METHODS.iter().map(|method| Value::from(method.name)).collect::<Vec<_>>().into())
             }
-            Call::MethodHelp { name } => {
-                method(&name).map(|method| method.help.into()).ok_or_else(|| Fault::SignatureUnsupported.into())
-            }
+            Call::MethodHelp { name } => method(&name)
+                .map(|method| method.help.into())
+                .ok_or_else(|| Fault::SignatureUnsupported.into()),
             Call::MethodSignature { name } => method(&name)
                 .map(|method| Value::from(method.signature.to_vec()))
                 .ok_or_else(|| Fault::SignatureUnsupported.into()),
@@ -222,7 +225,9 @@ mod tests {
 
     #[test]
     fn a_path_is_decoded_and_what_is_no_escape_stays() {
-        for (path, meant) in [("/logtail/a%3Ab", "/logtail/a:b"), ("/%", "/%"), ("/%zz", "/%zz"), ("/%2", "/%2")] {
+        for (path, meant) in
+            [("/logtail/a%3Ab", "/logtail/a:b"), ("/%", "/%"), ("/%zz", "/%zz"), ("/%2", "/%2")]
+        {
             assert_eq!(percent_decoded(path), meant);
         }
     }

@@ -8,7 +8,11 @@
 mod calls;
 mod families;
 mod files;
+mod http;
+mod login;
+mod logtail;
 mod processes;
+mod servers;
 mod views;
 
 use ganger_api::supervisor::RpcError;
@@ -17,6 +21,8 @@ use tokio::sync::oneshot;
 
 pub(crate) use calls::{Owed, answer};
 pub(crate) use families::Reread;
+pub(crate) use http::Called;
+pub(crate) use servers::Servers;
 
 /// Where the answer to a call goes.
 pub(crate) type Answer = oneshot::Sender<Result<Value, RpcError>>;

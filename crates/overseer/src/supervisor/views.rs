@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ganger_api::supervisor::{
-    Channel, ConfigInfo, LogConfig, ProcessInfo, ProcessState, Setting,
-};
+use ganger_api::supervisor::{Channel, ConfigInfo, LogConfig, ProcessInfo, ProcessState, Setting};
 use ganger_core::{Exit, WorkerView};
 use ganger_spec::{Family, Group, LogFile, LogName, Spec, Stderr, SupervisorStream, WorkerName};
 use jiff::{Timestamp, tz::TimeZone};
@@ -134,11 +132,11 @@ pub(crate) fn config(spec: &Spec, group: &Group, number: u32, inuse: bool) -> Co
             Some(_) | None => Setting::None,
         },
         uid: said.and_then(|said| said.uid).map_or(Setting::None, |uid| Setting::Is(i64::from(uid))),
-        exitcodes: said.map_or_else(
-            || vec![0],
-            |said| said.exitcodes.iter().map(|code| i64::from(*code)).collect(),
+        exitcodes: said
+            .map_or_else(|| vec![0], |said| said.exitcodes.iter().map(|code| i64::from(*code)).collect()),
+        group_prio: i64::from(
+            group.family.as_ref().map_or(group.priority, |Family { priority, .. }| *priority),
         ),
-        group_prio: i64::from(group.family.as_ref().map_or(group.priority, |Family { priority, .. }| *priority)),
         process_prio: i64::from(group.priority),
         killasgroup: said.is_some_and(|said| said.killasgroup),
         redirect_stderr: is_together,
@@ -148,7 +146,10 @@ pub(crate) fn config(spec: &Spec, group: &Group, number: u32, inuse: bool) -> Co
         stopwaitsecs: number_of(group.stop.timeout),
         serverurl: said.and_then(|said| said.serverurl.clone()).map_or(Setting::None, Setting::Is),
         stdout: stream(said.map(|said| &said.stdout), &logs.out),
-        stderr: stream(said.map(|said| &said.stderr), if is_together { &LogFile::Dropped } else { &logs.err }),
+        stderr: stream(
+            said.map(|said| &said.stderr),
+            if is_together { &LogFile::Dropped } else { &logs.err },
+        ),
     }
 }
 
@@ -174,9 +175,12 @@ mod tests {
     #[test]
     fn times_are_printed_as_python_does() {
         let day = 86_400;
-        for (seconds, text) in
-            [(0, "0:00:00"), (3_671, "1:01:11"), (day + 7_384, "1 day, 2:03:04"), (2 * day, "2 days, 0:00:00")]
-        {
+        for (seconds, text) in [
+            (0, "0:00:00"),
+            (3_671, "1:01:11"),
+            (day + 7_384, "1 day, 2:03:04"),
+            (2 * day, "2 days, 0:00:00"),
+        ] {
             assert_eq!(timedelta(seconds), text);
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::ini::Said;
 use super::reader::{Names, Reader};
 use super::users::{self, Found};
@@ -12,7 +14,7 @@ use crate::{Origin, Variable};
 
 /// What a file says of supervisord itself. Paths are absolute.
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Daemon {
     /// The file.
     pub file: PathBuf,
@@ -57,7 +59,7 @@ pub struct Daemon {
 }
 
 /// How much the main log says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LogLevel {
     /// CRIT.
     Critical,
@@ -76,7 +78,7 @@ pub enum LogLevel {
 }
 
 /// An HTTP server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     /// Its section.
     pub section: String,
@@ -87,7 +89,7 @@ pub struct Server {
 }
 
 /// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Address {
     /// On a Unix socket.
     Unix {

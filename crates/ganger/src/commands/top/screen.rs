@@ -2,18 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use ganger_keeper::Signals;
 use ganger_spec::Signal;
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr,
 };
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::keys::{self, Key};
 use crate::failure::Failure;
+use crate::listen::listen;
 
 /// Another screen, without a cursor, where long lines are cut.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
@@ -87,14 +87,6 @@ impl Screen {
             }
         }
     }
-}
-
-#[expect(
-    deprecated,
-    reason = "its successor is unsafe: these keep their descriptors for as long as they live"
-)]
-fn listen<T: AsRawFd>(source: T) -> io::Result<AsyncFd<T>> {
-    AsyncFd::with_interest(source, Interest::READABLE)
 }
 
 /// What is typed; nothing where the keyboard is gone.

@@ -1,0 +1,169 @@
+//! The HTTP servers that a supervisord.conf asks for.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use ganger_logs::Store;
+use ganger_spec::{Address, Server};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustix::fs::{Gid, Uid};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::http::{self, Called, Desk};
+use super::login::Login;
+use crate::Error;
+
+/// So many clients of one server are attended at once; the next one waits.
+const CLIENTS_MAX: usize = 256;
+/// Who connects, or has been answered, asks within this.
+const HEADERS_WITHIN: Duration = Duration::from_secs(600);
+/// After a client could not be accepted, the next one is after this.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// Servers that listen and do not answer yet.
+pub(crate) struct Servers {
+    listening: Vec<(Listening, Option<Login>)>,
+    calls: mpsc::Sender<Called>,
+    store: Store,
+}
+
+enum Listening {
+    Unix(std::os::unix::net::UnixListener),
+    Inet(std::net::TcpListener),
+}
+
+impl Servers {
+    /// Listens on all of them.
+    pub(crate) fn listen(
+        servers: &[Server],
+        calls: mpsc::Sender<Called>,
+        store: Store,
+    ) -> Result<Self, Error> {
+        let listening = servers.iter().map(|server| {
+            let login = server.login.clone().map(|(name, password)| Login::new(name, password));
+            Ok((listen(&server.address)?, login))
+        });
+        Ok(Self { listening: listening.collect::<Result<_, Error>>()?, calls, store })
+    }
+
+    /// Answers until the engine has ended. To be called in the thread of the API.
+    pub(crate) fn serve(self) {
+        let Self { listening, calls, store } = self;
+        for (listening, login) in listening {
+            let desk = Desk { calls: calls.clone(), login, store: store.clone() };
+            let app = Router::new().fallback(http::handle).with_state(Arc::new(desk));
+            let engine = calls.clone();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = accept_all(listening, app) => {}
+                    () = engine.closed() => {}
+                }
+            });
+        }
+    }
+}
+
+/// Answers whoever connects. A server that cannot be waited for is none.
+async fn accept_all(listening: Listening, app: Router) {
+    let free = Arc::new(Semaphore::new(CLIENTS_MAX));
+    match listening {
+        Listening::Unix(listener) => {
+            let Ok(listener) = UnixListener::from_std(listener) else { return };
+            while let Ok(place) = free.clone().acquire_owned().await {
+                match listener.accept().await {
+                    Ok((client, _)) => drop(tokio::spawn(attend(client, app.clone(), place))),
+                    Err(_) => pause().await,
+                }
+            }
+        }
+        Listening::Inet(listener) => {
+            let Ok(listener) = TcpListener::from_std(listener) else { return };
+            while let Ok(place) = free.clone().acquire_owned().await {
+                match listener.accept().await {
+                    Ok((client, _)) => drop(tokio::spawn(attend(client, app.clone(), place))),
+                    Err(_) => pause().await,
+                }
+            }
+        }
+    }
+}
+
+/// There is no free descriptor, or the client is gone already.
+async fn pause() {
+    tokio::time::sleep_until(tokio::time::Instant::now() + AFTER_FAILURE).await;
+}
+
+/// Answers one client until it has no more to ask. Errors of a connection are that client's.
+async fn attend(client: impl AsyncRead + AsyncWrite + Unpin, app: Router, _place: OwnedSemaphorePermit) {
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    let _ = server.serve_connection(TokioIo::new(client), TowerToHyperService::new(app)).await;
+}
+
+fn listen(address: &Address) -> Result<Listening, Error> {
+    match address {
+        Address::Unix { path, mode, uid, gid } => {
+            let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
+            let listener = unix(path, *mode, *uid, *gid).map_err(failed)?;
+            Ok(Listening::Unix(listener))
+        }
+        Address::Inet { host, port } => {
+            let failed = |source| Error::Port { host: host.clone(), port: *port, source };
+            let listener = inet(host, *port).map_err(failed)?;
+            Ok(Listening::Inet(listener))
+        }
+    }
+}
+
+/// A socket that nobody answers on is a dead server's, and makes room.
+fn unix(
+    path: &Path,
+    mode: u32,
+    uid: Option<u32>,
+    gid: Option<u32>,
+) -> io::Result<std::os::unix::net::UnixListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(format!(".{}", std::process::id()));
+    let fresh = Path::new(&fresh);
+    match std::fs::remove_file(fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = std::os::unix::net::UnixListener::bind(fresh)?;
+    let prepare = || {
+        std::fs::set_permissions(fresh, std::fs::Permissions::from_mode(mode))?;
+        if uid.is_some() || gid.is_some() {
+            rustix::fs::chown(fresh, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?;
+        }
+        listener.set_nonblocking(true)?;
+        std::fs::rename(fresh, path)
+    };
+    if let Err(error) = prepare() {
+        // It is of no use to anybody.
+        let _ = std::fs::remove_file(fresh);
+        return Err(error);
+    }
+    Ok(listener)
+}
+
+fn inet(host: &str, port: u16) -> io::Result<std::net::TcpListener> {
+    let listener = if host.is_empty() {
+        std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?
+    } else {
+        std::net::TcpListener::bind((host, port))?
+    };
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
