@@ -326,7 +326,7 @@ impl Engine {
         capture.stop();
         narrator.finish();
         forwards.finish();
-        hands.outputs.forget_pipes();
+        hands.forget_pipes();
         lease.end();
         Error::Keeper(error)
     }
@@ -369,7 +369,7 @@ impl Engine {
     async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
         let Self { capture, forwards, narrator, mut hands, .. } = self;
         capture.stop();
-        hands.outputs.forget_pipes();
+        hands.forget_pipes();
         narrator.finish();
         forwards.finish();
         lease.end();

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use ganger_core::{Exit, Input, KnownRun, RunId, Scope};
 use ganger_keeper::{Event, Handover, Launch, Link, Process, Request, RunReport};
 use ganger_logs::Capture;
-use ganger_spec::{Group, LogName, Logs, Signal, WorkerName};
+use ganger_spec::{Group, LogName, Logs, Signal, Stdin, WorkerName};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -21,6 +21,7 @@ use crate::launch::Failure;
 use crate::output::Outputs;
 use crate::readiness::{Source, register};
 use crate::roster::Roster;
+use crate::stdin::Stdins;
 
 /// So many spawns are asked of the keeper before one is answered.
 const SPAWNS_MAX: usize = 32;
@@ -41,11 +42,12 @@ pub(crate) struct Hands {
     next_id: u64,
     null: Rc<OwnedFd>,
     pub(crate) outputs: Outputs,
+    pub(crate) stdins: Stdins,
     roster: Roster,
 }
 
 impl Hands {
-    pub(crate) fn new(link: Link, outputs: Outputs, roster: Roster) -> io::Result<Self> {
+    pub(crate) fn new(link: Link, outputs: Outputs, stdins: Stdins, roster: Roster) -> io::Result<Self> {
         Ok(Self {
             link: register(link, Interest::READABLE)?,
             full: None,
@@ -58,6 +60,7 @@ impl Hands {
             next_id: 1,
             null: Rc::new(File::open("/dev/null")?.into()),
             outputs,
+            stdins,
             roster,
         })
     }
@@ -97,18 +100,22 @@ impl Hands {
         !self.spawns.is_empty() || !self.under_way.is_empty()
     }
 
-    /// Captures what this run will write: its stdin, stdout and stderr.
+    /// Captures what this run will write, and opens what it will read: its stdin, stdout and stderr.
     pub(crate) fn prepare(
         &mut self,
         run: RunId,
         worker: &WorkerName,
         launch: &Launch,
-        logs: &Logs,
+        (stdin, logs): (Stdin, &Logs),
         capture: &Capture,
     ) -> Result<Vec<Rc<OwnedFd>>, Failure> {
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
         let opened = self.outputs.open(worker, run.0, owner, logs, capture).map_err(Failure::transient)?;
-        Ok([self.null.clone()].into_iter().chain(opened).collect())
+        let stdin = match stdin {
+            Stdin::Null => Rc::clone(&self.null),
+            Stdin::Pipe => Rc::new(self.stdins.open(worker, owner).map_err(Failure::transient)?),
+        };
+        Ok([stdin].into_iter().chain(opened).collect())
     }
 
     /// Asks for the run.
@@ -235,6 +242,12 @@ impl Hands {
     /// Writes down who runs.
     pub(crate) fn write_roster(&mut self) -> io::Result<()> {
         self.roster.flush()
+    }
+
+    /// Nothing will write into or read from any pipe any more.
+    pub(crate) fn forget_pipes(&self) {
+        self.outputs.forget_pipes();
+        self.stdins.remove_all();
     }
 
     /// The keeper is gone: what the next one begins with. What is in the pipes lives as long as that.

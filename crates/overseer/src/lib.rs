@@ -28,6 +28,7 @@ mod readiness;
 mod roster;
 mod server;
 mod stats;
+mod stdin;
 mod streams;
 mod supervisor;
 mod survivors;

@@ -4,20 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ganger_testkit::{Deadline, Sandbox, command_line, is_alive, kill_nine, parent_of, signal, wait_gone};
+use ganger_testkit::{Deadline, Sandbox, command_line, is_alive, kill_nine, signal, wait_gone};
 use rustix::process::Signal;
 
 use crate::support::*;
-
-/// The process that oversees the app, and its parent.
-fn parts(sandbox: &Sandbox) -> [i32; 2] {
-    let is = |word: &str, pid: i32| command_line(pid).split(' ').nth(1) == Some(word);
-    let all = sandbox.census();
-    let overseer = all.iter().find(|process| is("overseer", process.pid)).map(|process| process.pid);
-    let keeper = overseer.and_then(parent_of);
-    let both = keeper.zip(overseer).unwrap_or_else(|| panic!("nobody oversees:\n{}", sandbox.report()));
-    both.into()
-}
 
 /// Kills these, all before any of them is waited for.
 fn kill_all(processes: &[i32]) {

@@ -28,6 +28,7 @@ mod run;
 mod scarcity;
 mod second_terminal;
 mod secrets;
+mod stdin;
 mod support;
 mod transcripts;
 mod trees;

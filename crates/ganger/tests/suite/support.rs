@@ -1,6 +1,6 @@
 //! What the topics share.
 
-use ganger_testkit::{Deadline, Finished, Running, Sandbox};
+use ganger_testkit::{Deadline, Finished, Running, Sandbox, command_line, parent_of};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -95,6 +95,16 @@ pub(crate) fn pid(sandbox: &Sandbox, name: &str) -> i32 {
 #[track_caller]
 fn workers_of(all: &Value) -> &Vec<Value> {
     all["workers"].as_array().unwrap_or_else(|| panic!("no workers in {all:#}"))
+}
+
+/// The process that oversees the app, and its parent.
+pub(crate) fn parts(sandbox: &Sandbox) -> [i32; 2] {
+    let is = |word: &str, pid: i32| command_line(pid).split(' ').nth(1) == Some(word);
+    let all = sandbox.census();
+    let overseer = all.iter().find(|process| is("overseer", process.pid)).map(|process| process.pid);
+    let keeper = overseer.and_then(parent_of);
+    let both = keeper.zip(overseer).unwrap_or_else(|| panic!("nobody oversees:\n{}", sandbox.report()));
+    both.into()
 }
 
 /// Makes a named pipe in the app's directory: a worker that reads it waits until the test writes.

@@ -49,7 +49,10 @@ impl Engine {
     fn record(&mut self, record: &Record) {
         self.keep_book(|ledger| ledger.append(record));
         match record {
-            Record::Worker { name, state: None } => self.hands.outputs.release(name, &self.capture),
+            Record::Worker { name, state: None } => {
+                self.hands.outputs.release(name, &self.capture);
+                self.hands.stdins.remove(name);
+            }
             Record::Release { .. } => self.keep_output(),
             Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }
@@ -184,8 +187,9 @@ impl Engine {
         let spec = self.spec();
         let before = self.hands.outputs.logs(worker);
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
-            let logs = spec.worker(worker).map(|worker| worker.logs).unwrap_or_default();
-            let stdio = self.hands.prepare(run, worker, &launch, &logs, &self.capture)?;
+            let stdio = spec.worker(worker).map(|worker| (worker.group.stdin, worker.logs));
+            let (stdin, logs) = stdio.unwrap_or_default();
+            let stdio = self.hands.prepare(run, worker, &launch, (stdin, &logs), &self.capture)?;
             Ok((launch, stdio))
         });
         match prepared {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use ganger_api::{ApiError, Data, ErrorCode, ForwardsInfo, PlanInfo, Request, WhyInfo, WorkersInfo};
-use ganger_core::{Command, CommandId, Input, WorkerView};
-use ganger_spec::{LoadError, Loaded};
+use ganger_core::{Command, CommandId, Input, State, WorkerView};
+use ganger_spec::{LoadError, Loaded, WorkerName};
 
 use super::Engine;
 use crate::commands::{self, Answer, Owed};
 use crate::config::Reading;
+use crate::stdin::StdinError;
 use crate::{Life, views};
 
 /// `why` shows so many of the latest events of a worker.
@@ -138,6 +139,16 @@ impl Engine {
         };
         let workers = views.iter().map(|view| views::worker(&spec, view)).collect();
         Ok(Data::Workers(WorkersInfo { workers, groups: Vec::new() }))
+    }
+
+    /// Lets a worker read these bytes from its standard input: all of them, or none and an error.
+    #[expect(dead_code, reason = "asked by supervisord's `sendProcessStdin`")]
+    pub(crate) fn send_stdin(&self, worker: &WorkerName, bytes: &[u8]) -> Result<(), StdinError> {
+        let view = self.core.worker(worker).filter(|view| view.pid.is_some());
+        match view.map(|view| view.state) {
+            None | Some(State::Stopping) => Err(StdinError::NotRunning),
+            Some(_) => self.hands.stdins.write(worker, bytes),
+        }
     }
 
     /// The one worker that a name means; the first one of a group.

@@ -25,6 +25,7 @@ use crate::ledger::{Found, Ledger, Owner};
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
+use crate::stdin::Stdins;
 use crate::supervisor::{Called, Reread, Servers};
 use crate::wishes::WishFile;
 use crate::{Config, Error, Life, clock, ledger, server, stats, survivors};
@@ -185,8 +186,11 @@ fn hands(
 ) -> Result<Hands, Error> {
     let pipes = place.runtime.join("pipes");
     make_private(&pipes)?;
+    let stdins = place.runtime.join("stdin");
+    make_private(&stdins)?;
     let roster = Roster::new(place.runs(), has_heir);
-    Hands::new(link, Outputs::new(pipes, limits, messages), roster).map_err(Error::Keeper)
+    Hands::new(link, Outputs::new(pipes, limits, messages), Stdins::new(stdins), roster)
+        .map_err(Error::Keeper)
 }
 
 /// Captures what workers write; what the store has to say is told.
