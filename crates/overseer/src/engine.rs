@@ -1,6 +1,7 @@
 //! The loop: everything that happens becomes one input of the decider, and all its actions are carried out before
 //! the next.
 
+mod listen;
 mod perform;
 mod requests;
 mod start;
@@ -28,6 +29,7 @@ pub(crate) use crate::herald::Watchdog;
 use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
+use crate::listeners::Listeners;
 use crate::narrator::Narrator;
 use crate::supervisor::{Called, Reread};
 use crate::wishes::WishFile;
@@ -42,6 +44,8 @@ pub(crate) enum Message {
     Stored(LogName, u64),
     /// The store has something to say.
     Logs(ganger_logs::Event),
+    /// An event listener has something to say.
+    Listener(WorkerName),
     /// A forwarder has something to say.
     Forward(String),
     /// The terminal is gone, or nobody reads our output any more.
@@ -67,6 +71,7 @@ pub(crate) struct Engine {
     forwards: Forwards,
     pub(crate) narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
+    listeners: Listeners,
     ledger: Ledger,
     /// Where operators' wishes are kept; none in the foreground.
     wishes: Option<WishFile>,
@@ -156,6 +161,7 @@ impl Engine {
             }
             self.beat();
             let deadline = self.core.next_deadline().map(|at| at.since(clock::now()));
+            let tick = self.listeners.next_tick();
             let beat = self.herald.watchdog().next_beat().map(|at| at.since(clock::now()));
             tokio::select! {
                 biased;
@@ -172,6 +178,7 @@ impl Engine {
                 Some((call, answer)) = calls.recv(), if self.is_open() => self.call(call, answer),
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
+                () = sleep_for(tick) => self.tick(),
             }
         }
     }
@@ -270,6 +277,7 @@ impl Engine {
             }
             Message::Stored(log, number) => self.hands.stored(&log, number),
             Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
+            Message::Listener(worker) => self.listen(&worker),
             Message::Forward(text) => self.narrator.notice(text),
             Message::OutputBroken(error) => match self.life {
                 Life::Foreground if self.core.shutting_down().is_none() => {
@@ -367,8 +375,9 @@ impl Engine {
 
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.
     async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
-        let Self { capture, forwards, narrator, mut hands, .. } = self;
+        let Self { capture, forwards, narrator, listeners, mut hands, .. } = self;
         capture.stop();
+        listeners.end();
         hands.forget_pipes();
         narrator.finish();
         forwards.finish();

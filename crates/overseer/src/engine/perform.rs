@@ -52,8 +52,12 @@ impl Engine {
             Record::Worker { name, state: None } => {
                 self.hands.outputs.release(name, &self.capture);
                 self.hands.stdins.remove(name);
+                self.listeners.forget(name);
             }
-            Record::Release { .. } => self.keep_output(),
+            Record::Release { number, .. } => {
+                self.listeners.renewed(self.journal.latest(), *number == 1);
+                self.keep_output();
+            }
             Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }
     }
@@ -95,6 +99,7 @@ impl Engine {
         let _ = self.hands.flush();
         self.narrator.drain(&self.capture);
         self.write_down();
+        self.tell_listeners();
     }
 
     /// Puts into the ledger what this turn decided and what tells of it.
@@ -189,7 +194,11 @@ impl Engine {
         let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
             let stdio = spec.worker(worker).map(|worker| (worker.group.stdin, worker.logs));
             let (stdin, logs) = stdio.unwrap_or_default();
-            let stdio = self.hands.prepare(run, worker, &launch, (stdin, &logs), &self.capture)?;
+            let mut stdio = self.hands.prepare(run, worker, &launch, (stdin, &logs), &self.capture)?;
+            let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
+            if let Some(stdout) = self.listener_stdout(&spec, worker, owner)? {
+                stdio[1] = stdout;
+            }
             Ok((launch, stdio))
         });
         match prepared {

@@ -22,6 +22,7 @@ use crate::journal::Journal;
 use crate::launch::Launcher;
 use crate::lease::Lease;
 use crate::ledger::{Found, Ledger, Owner};
+use crate::listeners::Listeners;
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
@@ -81,6 +82,7 @@ pub(super) fn start(
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
 
     let hands = hands(&place, link, limits, heir.is_some(), message_sender.clone())?;
+    let listeners = listeners(&place, is_fresh, message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
@@ -92,6 +94,7 @@ pub(super) fn start(
         capture,
         forwards,
         journal,
+        listeners,
         ledger,
         wishes,
         wishes_stale: true,
@@ -112,15 +115,21 @@ pub(super) fn start(
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
     };
-    let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
-    engine.hands.greet(lock);
-    for damaged in damaged {
-        engine.narrator.notice(damaged.to_string());
-    }
+    engine.greet(&lease, &damaged)?;
     Ok(Started { engine, lease, requests, asked, called, messages })
 }
 
 impl Engine {
+    /// Says hello to the keeper, and what was damaged.
+    fn greet(&mut self, lease: &Lease, damaged: &[Damaged]) -> Result<(), Error> {
+        let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
+        self.hands.greet(lock);
+        for damaged in damaged {
+            self.narrator.notice(damaged.to_string());
+        }
+        Ok(())
+    }
+
     /// The keeper told what it knows.
     pub(super) fn connected(&mut self, runs: &[RunReport]) {
         let known: Vec<_> = runs.iter().filter_map(hands::known_run).collect();
@@ -141,12 +150,13 @@ impl Engine {
         let ended = runs.iter().filter(|report| report.exit.is_some());
         self.narrator.used(ended.map(|report| (ganger_core::RunId(report.run.0), report.usage)));
         self.decide(Input::Connected { runs: known });
-        match self.to_apply.take() {
-            Some(spec) => {
-                let command = self.owe(Owed::Nobody);
-                self.apply(command, spec);
-            }
-            None => self.narrator.notice("the overseer was started again; the workers went on".to_owned()),
+        if let Some(spec) = self.to_apply.take() {
+            let command = self.owe(Owed::Nobody);
+            self.apply(command, spec);
+        } else {
+            self.narrator.notice("the overseer was started again; the workers went on".to_owned());
+            self.settle();
+            self.adopt_listeners();
         }
     }
 
@@ -191,6 +201,17 @@ fn hands(
     let roster = Roster::new(place.runs(), has_heir);
     Hands::new(link, Outputs::new(pipes, limits, messages), Stdins::new(stdins), roster)
         .map_err(Error::Keeper)
+}
+
+/// Who listens to events, as the book of the overseer before has it.
+fn listeners(
+    place: &Place,
+    is_fresh: bool,
+    messages: mpsc::UnboundedSender<Message>,
+) -> Result<Listeners, Error> {
+    let pipes = place.runtime.join("listeners");
+    make_private(&pipes)?;
+    Ok(Listeners::new(place.state.join("listeners"), pipes, is_fresh, messages))
 }
 
 /// Captures what workers write; what the store has to say is told.
