@@ -10,6 +10,7 @@ mod client;
 mod config_info;
 mod fault;
 mod fields;
+pub mod listener;
 mod methods;
 mod name;
 mod process_info;

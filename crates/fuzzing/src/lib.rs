@@ -7,6 +7,7 @@
 mod api;
 mod files;
 mod keeper;
+mod listener;
 mod mutate;
 mod words;
 mod xmlrpc;
@@ -25,7 +26,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "procfile", check: files::procfile, words: files::PROCFILE },
     Target { name: "dotenv", check: files::dotenv, words: files::DOTENV },
     Target { name: "foreman", check: files::foreman, words: files::FOREMAN },
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "stream", check: api::stream, words: api::STREAM },
     Target { name: "frame", check: keeper::frame, words: keeper::FRAME },
     Target { name: "xmlrpc", check: xmlrpc::xmlrpc, words: xmlrpc::XMLRPC },
+    Target { name: "listener", check: listener::listener, words: listener::LISTENER },
 ];
 
 /// The target of this name.

@@ -75,4 +75,5 @@ targets! {
     any_stream_comes_out_line_by_line_as_it_went_in: "stream",
     any_frame_between_overseer_and_keeper_is_understood_or_refused: "frame",
     any_xml_rpc_is_read_as_it_is_written_or_refused_with_its_place: "xmlrpc",
+    whatever_a_listener_says_is_heard_the_same_in_pieces: "listener",
 }

@@ -2,6 +2,7 @@
 //! the next.
 
 mod daemon;
+mod listen;
 mod perform;
 mod requests;
 mod start;
@@ -29,6 +30,7 @@ pub(crate) use crate::herald::Watchdog;
 use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
+use crate::listeners::Listeners;
 use crate::mainlog::PidFile;
 use crate::narrator::Narrator;
 use crate::sockets::Sockets;
@@ -46,6 +48,8 @@ pub(crate) enum Message {
     Stored(LogName, u64),
     /// The store has something to say.
     Logs(ganger_logs::Event),
+    /// An event listener has something to say.
+    Listener(WorkerName),
     /// A forwarder has something to say.
     Forward(String),
     /// The terminal is gone, or nobody reads our output any more.
@@ -72,6 +76,7 @@ pub(crate) struct Engine {
     sockets: Sockets,
     pub(crate) narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
+    listeners: Listeners,
     ledger: Ledger,
     /// Where operators' wishes are kept; none in the foreground.
     wishes: Option<WishFile>,
@@ -168,6 +173,7 @@ impl Engine {
             }
             self.beat();
             let deadline = self.core.next_deadline().map(|at| at.since(clock::now()));
+            let tick = self.listeners.next_tick();
             let beat = self.herald.watchdog().next_beat().map(|at| at.since(clock::now()));
             tokio::select! {
                 biased;
@@ -184,6 +190,7 @@ impl Engine {
                 Some((call, answer)) = calls.recv(), if self.is_open() => self.call(call, answer),
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
+                () = sleep_for(tick) => self.tick(),
             }
         }
     }
@@ -303,6 +310,7 @@ impl Engine {
             }
             Message::Stored(log, number) => self.hands.stored(&log, number),
             Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
+            Message::Listener(worker) => self.listen(&worker),
             Message::Forward(text) => self.narrator.notice(text),
             Message::OutputBroken(error) => match self.life {
                 Life::Foreground if self.core.shutting_down().is_none() => {
@@ -407,8 +415,9 @@ impl Engine {
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.
     async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
         self.remove_pid_file();
-        let Self { capture, forwards, narrator, mut hands, .. } = self;
+        let Self { capture, forwards, narrator, listeners, mut hands, .. } = self;
         capture.stop();
+        listeners.end();
         hands.forget_pipes();
         narrator.finish();
         forwards.finish();

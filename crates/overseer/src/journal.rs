@@ -177,6 +177,11 @@ impl Journal {
         inner.after(inner.written).map(|event| event.line.trim_ascii_end().into()).collect()
     }
 
+    /// The number of the latest event, told or not.
+    pub(crate) fn latest(&self) -> u64 {
+        self.lock().next - 1
+    }
+
     /// Numbers, tells and writes something that needs no ledger.
     pub(crate) fn note(&self, text: &str) -> io::Result<()> {
         self.number(Entry::notice(text));

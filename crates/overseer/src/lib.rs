@@ -21,6 +21,7 @@ mod launch;
 mod lease;
 mod ledger;
 mod lines;
+mod listeners;
 mod mainlog;
 #[cfg(test)]
 mod matrix;

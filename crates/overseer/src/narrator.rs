@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ganger_api::{EndedUsageInfo, EventKind};
-use ganger_core::{Event, RunId, State};
+use ganger_core::{Event, Exit, RunId, State};
 use ganger_keeper::{Process, Usage};
 use ganger_logs::Capture;
-use ganger_spec::{LogLevel, LogName, WorkerName};
+use ganger_spec::{LogLevel, LogName, Signal, WorkerName};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -227,7 +227,11 @@ impl Narrator {
             }
             Event::Ended { worker, run, exit } => {
                 let usage = self.used.remove(run);
-                (Kind::Ended, Some(worker), Details::Ended { run: *run, status: exit.status(), usage })
+                (
+                    Kind::Ended,
+                    Some(worker),
+                    Details::Ended { run: *run, status: exit.status(), signal: signal(*exit), usage },
+                )
             }
             Event::Killing { worker, why } => (Kind::Killing, Some(worker), Details::Killing { why }),
             Event::Stuck { worker, pid } => (Kind::Stuck, Some(worker), Details::Stuck { pid: *pid }),
@@ -265,6 +269,14 @@ impl Narrator {
         } else {
             self.behind.push(line);
         }
+    }
+}
+
+/// What ended a run, where it was a signal: its status alone might be a code.
+fn signal(exit: Exit) -> Option<Signal> {
+    match exit {
+        Exit::Signal(signal) => Some(signal),
+        Exit::Code(_) | Exit::Unknown => None,
     }
 }
 
@@ -314,6 +326,8 @@ enum Details<'a> {
     Ended {
         run: RunId,
         status: u8,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signal: Option<Signal>,
         #[serde(skip_serializing_if = "Option::is_none")]
         usage: Option<EndedUsageInfo>,
     },

@@ -18,6 +18,7 @@ mod forward;
 mod full_disk;
 mod leaving;
 mod life;
+mod listeners;
 mod log_files;
 mod logs;
 mod namespaces;

@@ -54,8 +54,10 @@ impl Engine {
             Record::Worker { name, state: None } => {
                 self.hands.outputs.release(name, &self.capture);
                 self.hands.stdins.remove(name);
+                self.listeners.forget(name);
             }
-            Record::Release { .. } => {
+            Record::Release { number, .. } => {
+                self.listeners.renewed(self.journal.latest(), *number == 1);
                 self.keep_output();
                 self.keep_sockets();
                 self.keep_main_log();
@@ -108,6 +110,7 @@ impl Engine {
         let _ = self.hands.flush();
         self.narrator.drain(&self.capture);
         self.write_down();
+        self.tell_listeners();
     }
 
     /// Puts into the ledger what this turn decided and what tells of it.
@@ -203,7 +206,11 @@ impl Engine {
             let reads = self.reads(&spec, worker)?;
             let kept = spec.worker(worker).map(|worker| Kept::of(worker.group, Some(&worker.logs)));
             let kept = kept.unwrap_or_default();
-            let stdio = self.hands.prepare(run, worker, &launch, (reads, &kept), &self.capture)?;
+            let mut stdio = self.hands.prepare(run, worker, &launch, (reads, &kept), &self.capture)?;
+            let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
+            if let Some(stdout) = self.listener_stdout(&spec, worker, owner)? {
+                stdio[1] = stdout;
+            }
             Ok((launch, stdio))
         });
         match prepared {

@@ -23,6 +23,7 @@ use crate::journal::Journal;
 use crate::launch::Launcher;
 use crate::lease::Lease;
 use crate::ledger::{Found, Ledger, Owner};
+use crate::listeners::Listeners;
 use crate::narrator::Narrator;
 use crate::output::Outputs;
 use crate::roster::Roster;
@@ -87,6 +88,7 @@ pub(super) fn start(
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
     let clients = clients(&place, &loaded.spec, &journal, capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
+    let listeners = listeners(&place, is_fresh, message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
@@ -99,6 +101,7 @@ pub(super) fn start(
         forwards,
         sockets,
         journal,
+        listeners,
         ledger,
         wishes,
         wishes_stale: true,
@@ -163,6 +166,8 @@ impl Engine {
         } else {
             let again = || "the overseer was started again; the workers went on".to_owned();
             self.narrator.notice(news.unwrap_or_else(again));
+            self.settle();
+            self.adopt_listeners();
         }
     }
 
@@ -226,6 +231,17 @@ fn hands(
     let roster = Roster::new(place.runs(), has_heir);
     Hands::new(link, Outputs::new(pipes, limits, messages), Stdins::new(stdins), roster)
         .map_err(Error::Keeper)
+}
+
+/// Who listens to events, as the book of the overseer before has it.
+fn listeners(
+    place: &Place,
+    is_fresh: bool,
+    messages: mpsc::UnboundedSender<Message>,
+) -> Result<Listeners, Error> {
+    let pipes = place.runtime.join("listeners");
+    make_private(&pipes)?;
+    Ok(Listeners::new(place.state.join("listeners"), pipes, is_fresh, messages))
 }
 
 /// Captures what workers write; what the store has to say is told.
