@@ -18,6 +18,7 @@ mod full_disk;
 mod leaving;
 mod life;
 mod log_files;
+mod log_places;
 mod logs;
 mod namespaces;
 mod policies;
