@@ -286,6 +286,10 @@ impl<F: Files> Writer<F> {
                 None => Box::new(open(desk.files, paths, log, self.began, now)?),
             };
             self.began = None;
+            if self.run == 0 {
+                // A pipe that a new start took up: whoever wrote last writes on.
+                self.run = open.last.map_or(0, |record| record.stamp.run);
+            }
             let open = self.open.insert(open);
             let len = log.end() - open.base;
             let is_full = len >= limits.file_bytes.max(1);

@@ -286,3 +286,15 @@ fn a_target_that_takes_nothing_holds_up_no_worker() {
     assert_eq!(bed.lines("web.1").len(), 40_000);
     expect(&both, &loud);
 }
+
+#[test]
+fn a_line_that_a_new_start_found_half_written_is_one_line_of_its_run() {
+    let bed = Bed::new();
+    let mut worker = bed.worker("web.1", &Place::Store, false).unwrap();
+    bed.write(&mut worker, "web.1", "half ");
+    let bed = bed.again();
+    let pipe = create_pipe(&bed.path("web.1.pipe"), None).unwrap();
+    bed.capture.add("web.1", pipe.reader, None).unwrap();
+    bed.write(&mut worker, "web.1", "a line\n");
+    assert_eq!(bed.lines("web.1"), ["half a line"]);
+}

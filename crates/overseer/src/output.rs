@@ -267,6 +267,7 @@ mod tests {
     use std::fs::read_to_string;
     use std::sync::mpsc::channel;
 
+    use ganger_spec::LogSize;
     use rustix::io::write;
 
     /// Pipes and logs in a directory of their own, and what the outputs say.
@@ -345,5 +346,43 @@ mod tests {
         bed.outputs.forget(&log);
         bed.outputs.remove_forgotten();
         assert!(!path.exists() && !bed.outputs.has_left(&log, number));
+    }
+
+    #[test]
+    fn each_log_has_the_place_and_the_limits_that_are_said_of_it() {
+        let mut bed = Bed::new();
+        let dir = bed.dir.path().canonicalize().unwrap();
+        let logs = Logs {
+            max_size: Some(u64::MAX),
+            keep: Some(0),
+            stderr: Stderr::Separate,
+            out: LogFile::Path(dir.join("out.log")),
+            err: LogFile::Path(dir.join("err.log")),
+            err_size: Some(LogSize { max_size: 10, keep: 1 }),
+            ..Logs::default()
+        };
+        let text = "\u{1b}[1m0123456\nabcdefg\n\u{1b}[0mend";
+        let kept = Kept { logs, strip_ansi: true };
+        let [stdout, stderr] = bed.outputs.open(&worker(), 1, None, &kept, &bed.capture).unwrap();
+        for pipe in [&stdout, &stderr] {
+            write(pipe, text.as_bytes()).unwrap();
+        }
+        let (done, drained) = channel();
+        drain(&worker(), &bed.capture, move |_| done.send(()).unwrap());
+        drained.recv().unwrap();
+        let read = |name: &str| read_to_string(dir.join(name)).unwrap();
+        assert_eq!(read("out.log"), "0123456\nabcdefg\nend");
+        assert_eq!([read("err.log.1"), read("err.log")], ["abcdefg\n", "end"].map(str::to_owned));
+    }
+
+    #[test]
+    fn one_file_of_stdout_and_stderr_is_one_log_and_one_terminal_is_two() {
+        let together = |path: &str| {
+            let file = LogFile::Path(path.into());
+            let (out, err) = (file.clone(), file);
+            let logs = Logs { stderr: Stderr::Separate, out, err, ..Logs::default() };
+            Kept { logs, strip_ansi: false }.is_together()
+        };
+        assert!(together("/var/log/web.log") && !together("/dev/stdout"));
     }
 }

@@ -20,6 +20,7 @@ mod leaving;
 mod life;
 mod listeners;
 mod log_files;
+mod log_places;
 mod logs;
 mod namespaces;
 mod policies;
