@@ -122,6 +122,10 @@ impl Engine {
                 let all = processes::by_name(&self.core, &self.spec());
                 Ok(all.iter().filter_map(|process| self.info(process)).collect::<Vec<Value>>().into())
             }
+            Call::SendRemoteCommEvent { kind, data } => {
+                self.tell_remote(&kind, &data);
+                Ok(true.into())
+            }
             // The server answers the others itself.
             _ => Err(Fault::UnknownMethod.into()),
         }
