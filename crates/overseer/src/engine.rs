@@ -70,8 +70,8 @@ pub(crate) struct Engine {
     /// None for an app that ends with its keeper.
     heir: Option<Heir>,
     pub(crate) core: Core,
-    hands: Hands,
-    capture: Capture,
+    pub(crate) hands: Hands,
+    pub(crate) capture: Capture,
     forwards: Forwards,
     sockets: Sockets,
     pub(crate) narrator: Narrator,
@@ -190,6 +190,7 @@ impl Engine {
                 Some((call, answer)) = calls.recv(), if self.is_open() => self.call(call, answer),
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
+                () = self.listeners.overheard(), if self.core.is_connected() => self.tell_overheard(),
                 () = sleep_for(tick) => self.tick(),
             }
         }
@@ -306,6 +307,7 @@ impl Engine {
         match message {
             Message::Drained(worker, position) => {
                 self.narrator.drained(&worker, position);
+                self.listeners.drained(&worker, &self.capture.store());
                 self.let_go(&worker);
             }
             Message::Stored(log, number) => self.hands.stored(&log, number),

@@ -10,7 +10,7 @@ use crate::support::*;
 
 /// A listener that notes each event in `heard`, in one line, and answers with what the file `answer` says, or OK; where there
 /// is a named pipe `gate`, only after a line came out of it.
-const LISTENER: &str = r#"
+const LISTENER: &str = r"
 import os, sys
 notes = open('heard', 'a', buffering=1)
 while True:
@@ -30,7 +30,7 @@ while True:
         os._exit(7)
     sys.stdout.write('RESULT %d\n%s' % (len(answer), answer))
     sys.stdout.flush()
-"#;
+";
 
 /// A daemon with a listener to these events, and programs.
 fn listening(sandbox: &Sandbox, events: &str, programs: &str) -> Running {
@@ -167,5 +167,44 @@ fn ticks_are_told_and_what_overflows_is_said() {
     std::fs::remove_file(sandbox.path("gate")).unwrap_or_default();
     sandbox.run(["restart", "mail", "-f", "supervisord.conf"]).expect_code(0);
     sandbox.wait_file("heard", "TICK_5 'when:");
+    quit(&sandbox, running);
+}
+
+#[test]
+fn what_a_program_writes_is_heard_and_what_is_between_marks_as_one() {
+    let sandbox = sandbox();
+    gate(&sandbox, "next");
+    let here = sandbox.app();
+    sandbox.file(
+        "loud.sh",
+        "printf 'h\\303\\251llo\\n'; read line < next; printf 'a<!--XSUPERVISOR:BEGIN-->one'; read line < next\n\
+         printf ' two<!--XSUPERVISOR:END-->b'; echo oops >&2; printf 'last<!--XSUP'\n",
+    );
+    let programs = format!(
+        "[program:loud]\ncommand=sh loud.sh\ndirectory={}\nstartsecs=0\nautorestart=false\n\
+         stdout_events_enabled=true\nstdout_capture_maxbytes=1MB\nstderr_events_enabled=true\n",
+        here.display()
+    );
+    let running = listening(&sandbox, "PROCESS_LOG,PROCESS_COMMUNICATION\nbuffer_size=50", &programs);
+    let text = sandbox.wait_file("heard", "h\u{e9}llo");
+    assert!(text.contains("channel:stdout\\nh\u{e9}llo\\n'"), "{text}");
+    open_gate(&sandbox, "next");
+    sandbox.wait_file("heard", "stdout\\na'");
+    // The text between the marks is not whole: the next overseer hears it from its beginning.
+    kill_nine(running.child_with("overseer"), Deadline::generous());
+    open_gate(&sandbox, "next");
+    for (name, end) in [
+        ("PROCESS_COMMUNICATION_STDOUT", "\\none two'"),
+        ("PROCESS_LOG_STDERR", "channel:stderr\\noops\\n'"),
+        ("PROCESS_LOG_STDOUT", "<!--XSUP'"),
+    ] {
+        let text = sandbox.wait_file("heard", end);
+        let line = text.lines().find(|line| line.ends_with(end)).unwrap_or_default();
+        assert!(line.contains(name), "{text}");
+    }
+    let logs = sandbox.read("heard");
+    let told = logs.lines().filter(|line| line.contains("PROCESS_LOG_STDOUT"));
+    let said: String = told.filter_map(|line| line.split("channel:stdout\\n").nth(1)).collect();
+    assert_eq!(said.replace(['\''], ""), "h\u{e9}llo\\nablast<!--XSUP", "{logs}");
     quit(&sandbox, running);
 }

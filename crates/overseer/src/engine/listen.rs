@@ -10,6 +10,7 @@ use ganger_spec::{Spec, WorkerName};
 use super::Engine;
 use crate::commands::Owed;
 use crate::launch::Failure;
+use crate::listeners::payload;
 
 impl Engine {
     /// Tells listeners what happened.
@@ -18,8 +19,15 @@ impl Engine {
             return;
         }
         let Some(spec) = self.core.spec().cloned() else { return };
+        let is_renewed = self.listeners.is_renewed();
         let write = |worker: &WorkerName, bytes: &[u8]| self.hands.stdins.write(worker, bytes);
         self.listeners.turn(&self.journal, &spec, &write);
+        if is_renewed {
+            let workers: Vec<WorkerName> = self.core.workers().map(|view| view.name).collect();
+            for worker in &workers {
+                self.overhear(worker);
+            }
+        }
         self.say_of_listeners();
     }
 
@@ -31,11 +39,37 @@ impl Engine {
         self.say_of_listeners();
     }
 
+    /// Listeners hear from now on what a worker writes, if they are to.
+    pub(super) fn overhear(&mut self, worker: &WorkerName) {
+        if self.listeners.is_awake() {
+            let (spec, store) = (self.spec(), self.capture.store());
+            for log in self.hands.outputs.logs(worker) {
+                self.listeners.overhear(&log, &spec, &store);
+            }
+        }
+    }
+
+    /// Tells listeners what workers wrote.
+    pub(super) fn tell_overheard(&mut self) {
+        let spec = self.spec();
+        let write = |worker: &WorkerName, bytes: &[u8]| self.hands.stdins.write(worker, bytes);
+        self.listeners.tell_overheard(&spec, &write);
+        self.say_of_listeners();
+    }
+
     /// Tells listeners that time has passed.
     pub(super) fn tick(&mut self) {
         let spec = self.spec();
         let write = |worker: &WorkerName, bytes: &[u8]| self.hands.stdins.write(worker, bytes);
         self.listeners.tick(&spec, &write);
+        self.say_of_listeners();
+    }
+
+    /// Tells listeners what a client sent.
+    pub(crate) fn tell_remote(&mut self, kind: &str, data: &str) {
+        let spec = self.spec();
+        let write = |worker: &WorkerName, bytes: &[u8]| self.hands.stdins.write(worker, bytes);
+        self.listeners.tell("REMOTE_COMMUNICATION", payload::remote(kind, data), &spec, &write);
         self.say_of_listeners();
     }
 
@@ -45,6 +79,10 @@ impl Engine {
         let views = self.core.workers().filter(|view| view.pid.is_some());
         let live: BTreeMap<WorkerName, u64> =
             views.filter_map(|view| Some((view.name, view.run?.0))).collect();
+        let workers: Vec<WorkerName> = self.core.workers().map(|view| view.name).collect();
+        for worker in &workers {
+            self.overhear(worker);
+        }
         let doubtful = self.listeners.adopt(&live);
         if doubtful.is_empty() {
             return;

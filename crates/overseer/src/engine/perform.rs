@@ -218,6 +218,7 @@ impl Engine {
                 for log in self.hands.outputs.logs(worker).iter().filter(|log| !before.contains(log)) {
                     self.narrator.follow(log, Start::Now);
                 }
+                self.overhear(worker);
                 self.hands.spawn(run, worker, launch, stdio);
             }
             Err(failure) => self.spawn_failed(run, worker, failure),

@@ -24,6 +24,8 @@ pub(crate) enum Input {
     Stopping,
     /// An event that is no matter of the journal.
     Event { name: String, payload: String },
+    /// A log was heard up to here; the name and the text of the event that this is, if it is one.
+    Overheard { log: String, position: u64, event: Option<(String, String)> },
     /// The journal is told up to here.
     Read(u64),
     /// A listener said that it is ready.
@@ -54,6 +56,8 @@ pub(crate) struct Audience {
     /// Families that no release in force has, until their last worker is down.
     leaving: BTreeSet<String>,
     portraits: BTreeMap<WorkerName, Portrait>,
+    /// How far logs were heard.
+    logs: BTreeMap<String, u64>,
     pools: BTreeMap<String, Pool>,
 }
 
@@ -76,6 +80,16 @@ impl Audience {
     /// The pool that a worker is in, by its name.
     pub(crate) fn pool_of(&self, worker: &WorkerName) -> Option<&Pool> {
         self.pools.get(&worker.group)
+    }
+
+    /// How far a log was heard.
+    pub(crate) fn heard(&self, log: &str) -> Option<u64> {
+        self.logs.get(log).copied()
+    }
+
+    /// A worker as listeners know it, in the words of an event.
+    pub(crate) fn about(&self, worker: &WorkerName) -> Option<String> {
+        self.portraits.get(worker).map(Portrait::about)
     }
 
     pub(crate) fn member(&self, worker: &WorkerName) -> Option<&Member> {
@@ -104,6 +118,10 @@ impl Audience {
             Input::Changed { worker, identity, change } => self.changed(worker, identity.as_ref(), *change),
             Input::Stopping => self.tell(&("SUPERVISOR_STATE_CHANGE_STOPPING", String::new())),
             Input::Event { name, payload } => self.take(name, payload),
+            Input::Overheard { log, position, event } => {
+                self.logs.insert(log.clone(), *position);
+                event.as_ref().map(|(name, payload)| self.take(name, payload)).unwrap_or_default()
+            }
             Input::Read(seq) => {
                 self.read = *seq;
                 Vec::new()

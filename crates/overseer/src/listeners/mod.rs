@@ -8,6 +8,9 @@ mod audience;
 mod book;
 mod ear;
 mod happened;
+mod overheard;
+mod overhearing;
+pub(crate) mod payload;
 mod pool;
 mod ticks;
 mod told;
@@ -19,7 +22,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use ganger_api::supervisor::listener::{Expected, Heard, envelope, hear};
-use ganger_spec::{Spec, WorkerName};
+use ganger_logs::Store;
+use ganger_spec::{LogName, Spec, WorkerName};
 use tokio::sync::mpsc;
 
 use crate::engine::Message;
@@ -28,6 +32,8 @@ use crate::stdin::StdinError;
 use audience::{Audience, Input, Output, REMOVED};
 use book::Book;
 use ear::Ear;
+use overheard::Heard as Overheard;
+use overhearing::{Overhearing, Piece, Wanted};
 use pool::{Doing, Subscription};
 use ticks::Ticks;
 
@@ -47,6 +53,7 @@ pub(crate) struct Listeners {
     ears: BTreeMap<WorkerName, Ear>,
     todo: VecDeque<Output>,
     ticks: Ticks,
+    overhearing: Overhearing,
     messages: mpsc::UnboundedSender<Message>,
     fails: bool,
     /// What people should know.
@@ -62,8 +69,21 @@ impl Listeners {
         messages: mpsc::UnboundedSender<Message>,
     ) -> Self {
         let book = if is_new { None } else { Book::open(&path) };
-        let (ears, todo, ticks, notices) = (BTreeMap::new(), VecDeque::new(), Ticks::default(), Vec::new());
-        Self { path, pipes, book, renewed: None, ears, todo, ticks, messages, fails: false, notices }
+        let (ears, todo, notices) = (BTreeMap::new(), VecDeque::new(), Vec::new());
+        let (ticks, overhearing) = (Ticks::default(), Overhearing::default());
+        Self {
+            path,
+            pipes,
+            book,
+            renewed: None,
+            ears,
+            todo,
+            ticks,
+            overhearing,
+            messages,
+            fails: false,
+            notices,
+        }
     }
 
     /// Another release is in force since after this event of the journal.
@@ -97,6 +117,7 @@ impl Listeners {
 
     /// A worker is no more.
     pub(crate) fn forget(&mut self, worker: &WorkerName) {
+        self.overhearing.forget(worker);
         if self.ears.remove(worker).is_some() {
             // What stays behind is made anew by the next run of that name.
             let _ = std::fs::remove_file(self.pipes.join(worker.to_string()));
@@ -182,6 +203,53 @@ impl Listeners {
         }
     }
 
+    /// Whether a release was not looked at: then what is to be overheard may be something else.
+    pub(crate) fn is_renewed(&self) -> bool {
+        self.renewed.is_some()
+    }
+
+    /// Hears from now on what a worker writes into this log, if it is to be.
+    pub(crate) fn overhear(&mut self, log: &LogName, spec: &Spec, store: &Store) {
+        let Some(wanted) = wanted(log, spec).filter(|wanted| self.is_heard(*wanted)) else { return };
+        let name = log.to_string();
+        let heard = self.book.as_ref().and_then(|book| book.audience().heard(&name));
+        match self.overhearing.follow(store, log, wanted, heard) {
+            Ok(position) if heard.is_none() => {
+                self.give(&Input::Overheard { log: name, position, event: None });
+            }
+            Ok(_) => {}
+            Err(error) => self.notices.push(format!("listeners do not hear what comes into {name}: {error}")),
+        }
+    }
+
+    /// Until there may be something to overhear.
+    pub(crate) async fn overheard(&self) {
+        self.overhearing.ready().await;
+    }
+
+    /// All that a worker's run wrote is stored.
+    pub(crate) fn drained(&mut self, worker: &WorkerName, store: &Store) {
+        self.overhearing.drained(worker, store);
+    }
+
+    /// Tells what was overheard.
+    pub(crate) fn tell_overheard(&mut self, spec: &Spec, write: Write<'_>) {
+        for piece in self.overhearing.hear() {
+            let Some(about) = self.book.as_ref().and_then(|book| book.audience().about(&piece.worker)) else {
+                continue;
+            };
+            let event = Some(event_of(&piece, &about));
+            self.give(&Input::Overheard { log: piece.log, position: piece.position, event });
+            self.carry_out(spec, write);
+        }
+    }
+
+    fn is_heard(&self, wanted: Wanted) -> bool {
+        let any = |names: [&str; 2]| names.iter().any(|name| self.hears(name));
+        (wanted.text && any(["PROCESS_LOG_STDOUT", "PROCESS_LOG_STDERR"]))
+            || (wanted.captured > 0 && any(["PROCESS_COMMUNICATION_STDOUT", "PROCESS_COMMUNICATION_STDERR"]))
+    }
+
     /// Nobody listens any more: the app has ended.
     pub(crate) fn end(self) {
         if let Some(book) = self.book {
@@ -200,6 +268,7 @@ impl Listeners {
         let pools = pools(spec);
         if pools.is_empty() {
             self.ears.clear();
+            self.overhearing.clear();
             if let Some(book) = self.book.take() {
                 book.close();
             }
@@ -317,6 +386,33 @@ fn catch_up((ear, _): &(Ear, OwnedFd), audience: &Audience, worker: &WorkerName)
     match hear(expected, &said) {
         Heard::Ready { length } | Heard::Result { length, .. } => ear.take(length),
         Heard::More | Heard::Nonsense(_) => Ok(()),
+    }
+}
+
+/// What of a log is to be heard, if anything.
+fn wanted(log: &LogName, spec: &Spec) -> Option<Wanted> {
+    let supervisor = spec.group(&log.worker.group)?.supervisor.as_ref()?;
+    // What a listener says is no log.
+    if supervisor.listener.is_some() {
+        return None;
+    }
+    let is_stderr = *log == LogName::err(&log.worker);
+    let stream = if is_stderr { &supervisor.stderr } else { &supervisor.stdout };
+    let captured = usize::try_from(stream.capture_maxbytes).unwrap_or(0);
+    (stream.events_enabled || captured > 0).then_some(Wanted { text: stream.events_enabled, captured })
+}
+
+/// The event that was overheard.
+fn event_of(piece: &Piece, about: &str) -> (String, String) {
+    let (kind, channel) = if piece.is_stderr { ("STDERR", "stderr") } else { ("STDOUT", "stdout") };
+    match &piece.heard {
+        Overheard::Log(data) => {
+            let payload = format!("{about} channel:{channel}\n{}", payload::text(data));
+            (format!("PROCESS_LOG_{kind}"), payload)
+        }
+        Overheard::Captured(data) => {
+            (format!("PROCESS_COMMUNICATION_{kind}"), format!("{about}\n{}", payload::text(data)))
+        }
     }
 }
 

@@ -64,6 +64,12 @@ impl Portrait {
         }
     }
 
+    /// What events say of it beside states.
+    pub(crate) fn about(&self) -> String {
+        let Identity { process, family } = &self.identity;
+        format!("processname:{process} groupname:{family} pid:{}", self.pid)
+    }
+
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }

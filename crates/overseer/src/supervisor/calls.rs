@@ -131,6 +131,22 @@ impl Engine {
                 None => Err(Fault::NoFile.into()),
             },
             Call::ClearLog => self.clear_main_log(),
+            Call::ClearProcessLogs { name } => {
+                let process = processes::one(&self.core, &self.spec(), &name)?;
+                self.clear_logs(&process, &name).map(|()| true.into())
+            }
+            Call::ClearAllProcessLogs => {
+                let all = processes::in_order(&self.core, &self.spec()).into_iter();
+                let cleared = all.map(|process| {
+                    let became = self.clear_logs(&process, &process.namespec());
+                    (process, became)
+                });
+                Ok(statuses(cleared.collect()))
+            }
+            Call::SendRemoteCommEvent { kind, data } => {
+                self.tell_remote(&kind, &data);
+                Ok(true.into())
+            }
             // The server answers the others itself.
             _ => Err(Fault::UnknownMethod.into()),
         }
@@ -163,6 +179,13 @@ impl Engine {
         }
         self.narrator.say_in_main(LogLevel::Info, "reopening log file");
         Ok(true.into())
+    }
+
+    /// Empties the logs of a process that are written now.
+    fn clear_logs(&self, process: &Process, name: &str) -> Result<(), RpcError> {
+        let logs = self.hands.outputs.logs(&process.worker).into_iter();
+        let cleared: Result<(), _> = logs.map(|log| self.capture.clear(&log.to_string())).collect();
+        cleared.map_err(|_| Fault::Failed.with(name))
     }
 
     fn process_info(&self, name: &str) -> Result<Value, RpcError> {
