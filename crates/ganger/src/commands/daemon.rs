@@ -8,6 +8,7 @@ use ganger_keeper::OverseerCommand;
 use ganger_overseer::Survivors;
 
 use super::app::none_added;
+use super::supervisord;
 use crate::ask::{current_dir, directory};
 use crate::cli::{self, Command, DaemonArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -38,6 +39,7 @@ pub(crate) fn keep_detached(words: Vec<OsString>) -> Outcome {
     };
     let found = match cli.command {
         Some(Command::Daemon(args)) => survivors_for(&cli.place, &args)?,
+        Some(Command::Supervisord(args)) => supervisord::survivors(&args.words)?,
         _ => find(&cli.place)?,
     };
     keep(words, true, found)

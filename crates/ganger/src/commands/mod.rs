@@ -21,6 +21,7 @@ mod run;
 mod start;
 mod stored_logs;
 pub(crate) mod supervisorctl;
+pub(crate) mod supervisord;
 mod top;
 mod version;
 mod welcome;
@@ -54,6 +55,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Reload(args) => reload::run(place, &args),
         Command::Quit(args) => quit::run(place, &args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Supervisord(_) => supervisord::run_inner(),
         Command::Supervisorctl(args) => supervisorctl::run_inner(args.words),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
