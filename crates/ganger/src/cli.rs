@@ -103,6 +103,9 @@ pub(crate) enum Command {
     Upgrade(UpgradeArgs),
     /// Show what this machine lets ganger do, and where its things are
     Doctor(JsonArgs),
+    /// Run the programs of a supervisord.conf, as supervisord does; also when called by that name
+    #[command(disable_help_flag = true)]
+    Supervisord(InnerArgs),
     /// Talk to a supervisord, as its supervisorctl does; also when called by that name
     #[command(disable_help_flag = true)]
     Supervisorctl(InnerArgs),
@@ -274,7 +277,7 @@ pub(crate) struct AppRemoveArgs {
     pub(crate) json: bool,
 }
 
-/// `ganger overseer`, `ganger keeper` and `ganger supervisorctl`, which read their words themselves.
+/// `ganger overseer`, `ganger keeper`, `ganger supervisord` and `ganger supervisorctl`, which read their words themselves.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InnerArgs {
     /// The words that the user typed

@@ -3,14 +3,15 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::commands::supervisorctl;
+use crate::commands::{supervisorctl, supervisord};
 use crate::failure::Outcome;
 
 /// What a name does with the words of the command line, itself among them.
 type Run = fn(Vec<OsString>) -> Outcome;
 
 /// The names that the binary may be installed under.
-const NAMES: [(&str, Run); 1] = [("supervisorctl", supervisorctl::run)];
+const NAMES: [(&str, Run); 2] =
+    [("supervisorctl", supervisorctl::run), (supervisord::NAME, supervisord::run)];
 
 /// What these words do if the program was started under another name.
 pub(crate) fn other(words: &[OsString]) -> Option<Run> {
@@ -26,6 +27,7 @@ mod tests {
     fn the_last_part_of_the_path_counts() {
         let run = |program: &str| other(&[program.into(), "status".into()]).is_some();
         assert!(run("supervisorctl") && run("/usr/bin/supervisorctl"));
+        assert!(run("/usr/local/bin/supervisord"));
         assert!(!run("ganger") && !run("/usr/supervisorctl/ganger"));
         assert!(other(&[]).is_none());
     }

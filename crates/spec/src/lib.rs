@@ -54,6 +54,6 @@ pub use signal::Signal;
 pub use suggest::suggest;
 pub use supervisor::{
     Address, Autorestart, Ctl, Daemon, Each, FcgiSocket, Listener, LogLevel, Server, SupervisorGroup,
-    SupervisorStream, load_ctl, search_paths,
+    SupervisorStream, amend, load_ctl, search_paths,
 };
 pub use worker::{Worker, WorkerError};

@@ -44,7 +44,8 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     let here = Place::of(&directory(place)?, &environment)?;
     here.create(&environment)?;
     let starter = Starter::listen(&here)?;
-    let detached = detach(&launch(&starter.path)?).map_err(Failure::new)?;
+    let launch = launch(&starter.path, std::env::args_os().skip(1), current_dir()?)?;
+    let detached = detach(&launch).map_err(Failure::new)?;
     starter.wait(&detached)?;
     let workers = workers(&here)?;
     let is_down = |worker: &&WorkerInfo| matches!(worker.state, WorkerState::Backoff | WorkerState::Fatal);
@@ -62,6 +63,22 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
+/// Starts a keeper with these words in the background, in this directory and with this umask; returns when the app is up.
+pub(crate) fn detach_with(
+    place: &Where,
+    words: Vec<OsString>,
+    dir: PathBuf,
+    umask: u32,
+) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    let here = Place::of(&directory(place)?, &environment)?;
+    here.create(&environment)?;
+    let starter = Starter::listen(&here)?;
+    let launch = Launch { umask: Some(umask), ..launch(&starter.path, words, dir)? };
+    let detached = detach(&launch).map_err(Failure::new)?;
+    starter.wait(&detached)
+}
+
 /// Tells whoever waits in [`run`] what kept the overseer from coming up. It has no other way to say it.
 pub(crate) fn tell_starter(failure: &Failure) {
     let Some(path) = std::env::var_os(SOCKET_VARIABLE) else { return };
@@ -73,8 +90,7 @@ pub(crate) fn tell_starter(failure: &Failure) {
 }
 
 /// The same words for the keeper, which is told where we listen.
-fn launch(socket: &Path) -> Result<Launch, Failure> {
-    let words = std::env::args_os().skip(1);
+fn launch(socket: &Path, words: impl IntoIterator<Item = OsString>, dir: PathBuf) -> Result<Launch, Failure> {
     let argv = [program()?.into_os_string(), "keeper".into()].into_iter().chain(words).collect();
     let unrelated = |name: &OsStr| MANAGERS.iter().all(|manager| name != *manager);
     let inherited = std::env::vars_os().filter(|(name, _)| unrelated(name));
@@ -84,7 +100,7 @@ fn launch(socket: &Path) -> Result<Launch, Failure> {
         name.push(value);
         name
     });
-    Ok(Launch { argv, env: env.collect(), dir: current_dir()?, ..Launch::default() })
+    Ok(Launch { argv, env: env.collect(), dir, ..Launch::default() })
 }
 
 /// Where the keeper tells how far it is. Nobody else can get there.

@@ -8,6 +8,7 @@ use ganger_keeper::OverseerCommand;
 use ganger_overseer::Survivors;
 
 use super::app::none_added;
+use super::supervisord;
 use crate::ask::{current_dir, directory};
 use crate::cli::{self, Command, DaemonArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -38,6 +39,7 @@ pub(crate) fn keep_detached(words: Vec<OsString>) -> Outcome {
         // Who is handed the runs need not look for them.
         _ if ganger_keeper::is_handed_over() => None,
         Some(Command::Daemon(args)) => survivors_for(&cli.place, &args)?,
+        Some(Command::Supervisord(args)) => supervisord::survivors(&args.words)?,
         _ => find(&cli.place)?,
     };
     keep(words, is_background, found)

@@ -22,6 +22,7 @@ mod run;
 mod start;
 mod stored_logs;
 pub(crate) mod supervisorctl;
+pub(crate) mod supervisord;
 mod top;
 mod upgrade;
 mod version;
@@ -60,6 +61,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Quit(args) => quit::run(place, &args),
         Command::Upgrade(args) => upgrade::run(place, &args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Supervisord(_) => supervisord::run_inner(),
         Command::Supervisorctl(args) => supervisorctl::run_inner(args.words),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),

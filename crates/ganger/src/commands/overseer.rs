@@ -15,6 +15,7 @@ use ganger_spec::{Group, Loaded, LogName, Options, Settings, Spec, Stderr, Worke
 
 use super::background::tell_starter;
 use super::daemon::{is_for_all, program};
+use super::supervisord::{self, Echo};
 use crate::ask::directory;
 use crate::cli::{self, Command, LogFormat, SpecArgs, StartArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -48,6 +49,8 @@ enum Shown {
     Output(StartArgs),
     /// What happens, on stderr.
     Notes(Notes),
+    /// supervisord's main log, on stdout if anywhere.
+    Main(Option<Notes>),
 }
 
 /// Oversees what these words say.
@@ -92,7 +95,8 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
                 successor,
             )
         }
-        _ => Err(Failure::usage("only `start` and `daemon` have an overseer")),
+        Some(Command::Supervisord(args)) => oversee_programs(supervisord::Task::of(&args.words)?, heir),
+        _ => Err(Failure::usage("only `start`, `daemon` and `supervisord` have an overseer")),
     }
 }
 
@@ -128,6 +132,36 @@ fn oversee(task: Task, heir: Option<Heir>, successor: Successor) -> Outcome {
     let successor = Some(Successor { bereaved: bereaved(heir.as_ref()), ..successor });
     let config = Config { heir, successor, ..config(None, life, place, options, shown) };
     Ok(ExitCode::from(ganger_overseer::run(config)?))
+}
+
+/// Oversees the programs of a supervisord.conf.
+fn oversee_programs(task: supervisord::Task, heir: Heir) -> Outcome {
+    let is_foreground = task.is_foreground();
+    let heir = if is_foreground { managed_or(heir) } else { heir };
+    let shown = if is_foreground && !task.is_silent() {
+        let notes = Notes::start(std::io::stdout());
+        Some(notes.map_err(|error| Failure::new(format!("cannot print: {error}")))?)
+    } else {
+        None
+    };
+    let place = Place::of(&directory(&task.place())?, &Environment::of_process())?;
+    let config = config(None, Life::Background, place, task.options(), Shown::Main(shown));
+    let Config { load, .. } = config;
+    let load: Box<ganger_overseer::Load> = Box::new(move |reading| {
+        let mut loaded = load(reading)?;
+        // It was checked when it was typed; what a new file makes of it is checked as that is read.
+        let _ = task.amend(&mut loaded.spec);
+        Ok(loaded)
+    });
+    let config = Config { heir: Some(heir), load, ..config };
+    match ganger_overseer::run(config).map_err(Failure::from) {
+        Ok(status) => Ok(ExitCode::from(status)),
+        Err(failure) if is_foreground => Ok(supervisord::refuse(supervisord::NAME, &failure)),
+        Err(failure) => {
+            tell_starter(&failure);
+            Err(failure)
+        }
+    }
 }
 
 /// Oversees all apps that were added, each as if it had been started in its directory.
@@ -181,6 +215,7 @@ fn config(name: Option<String>, life: Life, place: Place, options: Options, show
         viewer: Box::new(move |store, loaded, messenger| match &shown {
             Shown::Output(args) => view(args, &marks, store, loaded, messenger),
             Shown::Notes(notes) => Ok(note(notes, loaded)),
+            Shown::Main(notes) => Ok(Box::new(Echo(notes.as_ref().map(|notes| notes.named(None))))),
         }),
     }
 }

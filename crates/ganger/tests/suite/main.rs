@@ -32,6 +32,7 @@ mod scarcity;
 mod second_terminal;
 mod secrets;
 mod stdin;
+mod supervisord;
 mod support;
 mod transcripts;
 mod trees;

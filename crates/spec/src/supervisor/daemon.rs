@@ -131,7 +131,7 @@ impl Daemon {
 const SECTION: &str = "supervisord";
 const FIFTY_MB: i64 = 50 << 20;
 
-fn level(text: &str) -> Value<LogLevel> {
+pub(crate) fn level(text: &str) -> Value<LogLevel> {
     match text.to_lowercase().as_str() {
         "critical" => Ok(LogLevel::Critical),
         "error" => Ok(LogLevel::Error),

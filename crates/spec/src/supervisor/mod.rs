@@ -3,6 +3,7 @@
 //! Each `[program:x]` becomes a group whose workers are its processes; whatever supervisord refuses is refused with a
 //! place and a hint, and where it is silent about something that is probably not meant so, a warning tells it.
 
+mod amend;
 mod daemon;
 mod each;
 mod expand;
@@ -20,6 +21,7 @@ mod users;
 mod value;
 mod words;
 
+pub use amend::amend;
 pub use daemon::{Address, Daemon, LogLevel, Server};
 pub use each::Each;
 pub(crate) use file::{File, is_one};
