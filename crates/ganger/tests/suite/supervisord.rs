@@ -112,7 +112,7 @@ fn what_is_wrong_is_said_as_supervisord_says_it_with_status_2() {
     sandbox.file("s.conf", "[supervisord]\n[program:web]\n");
     refused(&["supervisord", "-c", "s.conf"], "command");
     let version = sandbox.run(["supervisord", "-v"]).success();
-    assert_eq!(version.output, "4.3.0\n");
+    assert_eq!(version, "4.3.0\n");
     sandbox.run(["supervisord", "-d", "/", "--help"]).expect_code(0);
     sandbox.assert_nothing_left();
 }
