@@ -3,7 +3,7 @@
 use super::script::Step::{self, Do, DoInAnyOrder, DoSomehow, Ended, File, OverPort, Session, Settled};
 use super::script::assert_alike;
 use super::server::{PASSWORD, Server, USERNAME};
-use super::{OUR_CLIENT, STOCK};
+use super::{OUR_CLIENT, OUR_DAEMON, STOCK};
 
 /// What changes nothing.
 pub(crate) const QUESTIONS: &[Step] = &[
@@ -229,6 +229,21 @@ fn effects_on_processes_are_told_alike() {
 #[test]
 fn changes_of_the_configuration_and_the_end_are_told_alike() {
     assert_alike(CHANGES, STOCK, OUR_CLIENT);
+}
+
+#[test]
+fn our_daemon_answers_questions_of_the_stock_client_alike() {
+    assert_alike(QUESTIONS, STOCK, OUR_DAEMON);
+}
+
+#[test]
+fn our_daemon_has_the_same_effects_for_the_stock_client() {
+    assert_alike(EFFECTS, STOCK, OUR_DAEMON);
+}
+
+#[test]
+fn our_daemon_takes_changes_of_its_configuration_alike() {
+    assert_alike(CHANGES, STOCK, OUR_DAEMON);
 }
 
 /// `ganger supervisorctl` is the same as `supervisorctl`.

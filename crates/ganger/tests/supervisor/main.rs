@@ -20,3 +20,5 @@ use server::{Client, Daemon};
 const STOCK: Side = Side { daemon: Daemon::Stock, client: Client::Stock };
 /// supervisord with our client.
 const OUR_CLIENT: Side = Side { daemon: Daemon::Stock, client: Client::Ours };
+/// Our supervisord with the stock client.
+const OUR_DAEMON: Side = Side { daemon: Daemon::Ours, client: Client::Stock };

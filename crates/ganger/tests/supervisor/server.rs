@@ -10,6 +10,7 @@ use ganger_testkit::{Deadline, Launch, Running, Sandbox, free_port, python_envir
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Daemon {
     Stock,
+    Ours,
 }
 
 /// Whose client.
@@ -136,10 +137,13 @@ impl Server {
         sandbox.file("supervisord.conf", &configuration);
         sandbox.file("more/none.conf", "");
         std::fs::create_dir(sandbox.root().join("bin")).expect("a directory for programs");
-        let link = sandbox.root().join("bin/supervisorctl");
-        symlink(env!("CARGO_BIN_EXE_ganger"), link).expect("ganger by another name");
+        let bin = sandbox.root().join("bin");
+        for name in ["supervisord", "supervisorctl"] {
+            symlink(env!("CARGO_BIN_EXE_ganger"), bin.join(name)).expect("ganger by another name");
+        }
         let program = match daemon {
             Daemon::Stock => stock().join("supervisord"),
+            Daemon::Ours => bin.join("supervisord"),
         };
         let running = sandbox.program([&program.to_string_lossy(), "-c", "supervisord.conf"]).start();
         let mut server = Self { sandbox, port, daemon: Some(running), begun: 0 };
