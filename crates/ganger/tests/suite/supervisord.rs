@@ -87,7 +87,7 @@ fn a_hang_up_with_a_bad_file_stops_no_program_and_usr2_opens_the_log_again() {
 /// The process of the only worker.
 fn pid_of(sandbox: &Sandbox) -> i32 {
     let found = sandbox.census().into_iter().find(|process| process.command.contains("tail -f"));
-    found.map(|process| process.pid).unwrap_or_else(|| panic!("no worker:\n{}", sandbox.report()))
+    found.map_or_else(|| panic!("no worker:\n{}", sandbox.report()), |process| process.pid)
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_is_wrong_is_said_as_supervisord_says_it_with_status_2() {
     sandbox.file("s.conf", "[supervisord]\n[program:web]\n");
     refused(&["supervisord", "-c", "s.conf"], "command");
     let version = sandbox.run(["supervisord", "-v"]).success();
-    assert_eq!(version.output, "4.3.0\n");
+    assert_eq!(version, "4.3.0\n");
     sandbox.run(["supervisord", "-d", "/", "--help"]).expect_code(0);
     sandbox.assert_nothing_left();
 }
