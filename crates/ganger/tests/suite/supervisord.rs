@@ -87,7 +87,7 @@ fn a_hang_up_with_a_bad_file_stops_no_program_and_usr2_opens_the_log_again() {
 /// The process of the only worker.
 fn pid_of(sandbox: &Sandbox) -> i32 {
     let found = sandbox.census().into_iter().find(|process| process.command.contains("tail -f"));
-    found.map(|process| process.pid).unwrap_or_else(|| panic!("no worker:\n{}", sandbox.report()))
+    found.map_or_else(|| panic!("no worker:\n{}", sandbox.report()), |process| process.pid)
 }
 
 #[test]

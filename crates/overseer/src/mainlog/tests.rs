@@ -14,7 +14,7 @@ logfile=main.log
 [unix_http_server]
 file=/nowhere/s.sock
 [program:obedient]
-command=/bin/sleep 1000
+command=/usr/bin/tail -f /dev/null
 [program:stubborn]
 command=/bin/sh -c 'trap : TERM'
 [program:zero]
@@ -31,9 +31,9 @@ command=/no/such/program
 [program:twice]
 process_name=t_%(process_num)s
 numprocs=2
-command=/bin/sleep 1000
+command=/usr/bin/tail -f /dev/null
 [program:late]
-command=/bin/sh -c 'sleep 3; kill -9 $$'
+command=/bin/sh -c 'kill -9 $$'
 ";
 
 fn spec(dir: &tempfile::TempDir) -> Arc<Spec> {

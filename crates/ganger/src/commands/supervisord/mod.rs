@@ -27,7 +27,7 @@ const VERSION: &str = "4.3.0";
 pub(crate) fn run(words: Vec<OsString>) -> Outcome {
     let mut words = words.into_iter();
     let program = words.next().map_or_else(|| NAME.to_owned(), |program| lossy(&program));
-    Ok(start(&program, words.collect()))
+    start(&program, words.collect())
 }
 
 /// As `ganger supervisord`.
@@ -36,15 +36,15 @@ pub(crate) fn run_inner() -> Outcome {
     let ganger = words.next().map_or_else(|| "ganger".to_owned(), |program| lossy(&program));
     // All that follows is its own: `-d` means something else there.
     let words = words.skip_while(|word| word != NAME).skip(1).collect();
-    Ok(start(&format!("{ganger} {NAME}"), words))
+    start(&format!("{ganger} {NAME}"), words)
 }
 
 fn lossy(word: &OsString) -> String {
     word.to_string_lossy().into_owned()
 }
 
-fn start(program: &str, words: Vec<OsString>) -> ExitCode {
-    try_start(program, words).unwrap_or_else(|failure| refuse(program, &failure))
+fn start(program: &str, words: Vec<OsString>) -> Outcome {
+    try_start(program, words).or_else(|failure| Ok(refuse(program, &failure)))
 }
 
 /// Says what is wrong as supervisord does.
@@ -87,9 +87,12 @@ fn begin(program: &str, words: Vec<OsString>, given: Given) -> Outcome {
     raise(Resource::Nofile, daemon.minfds, "file descriptors", "minfds")?;
     raise(Resource::Nproc, daemon.minprocs, "processes", "minprocs")?;
     let words = task.words(words, daemon);
+    // One that runs already is an error here, where somebody reads it.
+    let found = daemon::find(&task.place())?;
     if daemon.nodaemon {
-        return daemon::keep(words, true, daemon::find(&task.place())?);
+        return daemon::keep(words, true, found);
     }
+    drop(found);
     let dir = daemon.directory.clone().unwrap_or_else(|| task.at.clone());
     background::detach_with(&task.place(), words, dir, daemon.umask)?;
     Ok(ExitCode::SUCCESS)
