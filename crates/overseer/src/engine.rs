@@ -365,7 +365,7 @@ impl Engine {
         let signal = |tag: &str| self.hands.stop_signal(&groups, tag).number();
         let killed = ganger_keeper::end_orphans(&format!("{}/", self.app_id), signal, patience);
         self.narrator.killed(None, &killed);
-        self.remove_pid_file();
+        self.forget_daemon();
         let Self { capture, forwards, narrator, hands, .. } = self;
         capture.stop();
         narrator.finish();
@@ -416,7 +416,7 @@ impl Engine {
 
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.
     async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
-        self.remove_pid_file();
+        self.forget_daemon();
         let Self { capture, forwards, narrator, listeners, mut hands, .. } = self;
         capture.stop();
         listeners.end();

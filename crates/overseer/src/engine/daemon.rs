@@ -6,6 +6,7 @@ use ganger_spec::{Daemon, LogLevel, Spec};
 
 use super::Engine;
 use crate::mainlog::{MainLog, PidFile, greeting};
+use crate::supervisor;
 use crate::{Error, Life};
 
 impl Engine {
@@ -72,14 +73,20 @@ impl Engine {
         if let Some(Err(error)) = self.narrator.main().map(MainLog::reopen) {
             self.narrator.notice(format!("the main log cannot be opened again: {error}"));
         }
+        for (log, error) in self.capture.reopen_all() {
+            self.narrator.notice(format!("the log of {log} cannot be opened again: {error}"));
+        }
         self.narrator.say_in_main(LogLevel::Info, "supervisord logreopen");
         true
     }
 
-    /// The process that the file names is no more.
-    pub(super) fn remove_pid_file(&self) {
+    /// The process that the file names is no more, nor does anybody answer on the sockets.
+    pub(super) fn forget_daemon(&self) {
         if let Some(file) = &self.pid_file {
             file.remove();
+        }
+        if let Some(daemon) = self.core.spec().and_then(|spec| spec.supervisor.as_ref()) {
+            supervisor::forget(&daemon.servers);
         }
     }
 }

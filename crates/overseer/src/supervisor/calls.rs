@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ganger_api::supervisor::{Call, Fault, ProcessState, ProcessStatus, RpcError, SupervisorState};
 use ganger_api::xmlrpc::Value;
-use ganger_core::{Command, Core, Outcome, Reply};
+use ganger_core::{Command, Core, Outcome, Reply, State};
 use ganger_spec::{LogLevel, Signal, WorkerName};
 
 use super::processes::{self, Meant, Process};
@@ -16,15 +16,16 @@ use crate::mainlog::MainLog;
 use crate::stdin::StdinError;
 
 /// What is asked of processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
     Start,
     Stop,
-    Signal(Signal),
+    /// By its name or number, as it was asked for.
+    Signal(String),
 }
 
-/// Of whom, and whether the answer waits until it is so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// And whether the answer waits until it is so.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Wish {
     deed: Deed,
     wait: bool,
@@ -41,18 +42,33 @@ pub(crate) enum Owed {
 }
 
 impl Wish {
-    fn command(self, workers: Vec<WorkerName>) -> Command {
-        match self.deed {
-            Deed::Start => Command::Start(workers),
-            Deed::Stop => Command::Stop(workers),
-            Deed::Signal(signal) => Command::Signal(workers, signal),
-        }
+    fn signal(signal: String) -> Self {
+        Self { deed: Deed::Signal(signal), wait: true }
     }
 }
 
 impl Deed {
+    /// What it is for the decider; none if nothing is to be done, as signal 0 only asks who would get one.
+    fn command(&self, workers: Vec<WorkerName>) -> Option<Command> {
+        match self {
+            Self::Start => Some(Command::Start(workers)),
+            Self::Stop => Some(Command::Stop(workers)),
+            Self::Signal(text) => Some(Command::Signal(workers, text.trim().parse().ok()?)),
+        }
+    }
+
+    /// Whether it makes sense.
+    fn check(&self) -> Result<(), RpcError> {
+        match self {
+            Self::Signal(text) if text.trim() != "0" && text.trim().parse::<Signal>().is_err() => {
+                Err(Fault::BadSignal.with(text))
+            }
+            Self::Start | Self::Stop | Self::Signal(_) => Ok(()),
+        }
+    }
+
     /// Whether processes in this state are meant when it is asked of all.
-    fn is_for(self, state: ProcessState) -> bool {
+    fn is_for(&self, state: ProcessState) -> bool {
         match self {
             Self::Start => !state.is_running(),
             Self::Stop => state.is_running(),
@@ -61,7 +77,7 @@ impl Deed {
     }
 
     /// What a process in another state answers.
-    fn refusal(self) -> Fault {
+    fn refusal(&self) -> Fault {
         match self {
             Self::Start => Fault::AlreadyStarted,
             Self::Stop | Self::Signal(_) => Fault::NotRunning,
@@ -79,24 +95,17 @@ impl Engine {
         match call {
             Call::StartProcess { name, wait } => self.wish(wish(Deed::Start, wait), &name, answer),
             Call::StopProcess { name, wait } => self.wish(wish(Deed::Stop, wait), &name, answer),
-            Call::SignalProcess { name, signal } => match parsed(&signal) {
-                Ok(signal) => self.wish(wish(Deed::Signal(signal), true), &name, answer),
-                Err(error) => send(answer, Err(error)),
-            },
+            Call::SignalProcess { name, signal } => self.wish(Wish::signal(signal), &name, answer),
             Call::StartProcessGroup { name, wait } => {
                 self.wish_family(wish(Deed::Start, wait), &name, answer);
             }
             Call::StopProcessGroup { name, wait } => self.wish_family(wish(Deed::Stop, wait), &name, answer),
-            Call::SignalProcessGroup { name, signal } => match parsed(&signal) {
-                Ok(signal) => self.wish_family(wish(Deed::Signal(signal), true), &name, answer),
-                Err(error) => send(answer, Err(error)),
-            },
+            Call::SignalProcessGroup { name, signal } => {
+                self.wish_family(Wish::signal(signal), &name, answer);
+            }
             Call::StartAllProcesses { wait } => self.wish_all(wish(Deed::Start, wait), answer),
             Call::StopAllProcesses { wait } => self.wish_all(wish(Deed::Stop, wait), answer),
-            Call::SignalAllProcesses { signal } => match parsed(&signal) {
-                Ok(signal) => self.wish_all(wish(Deed::Signal(signal), true), answer),
-                Err(error) => send(answer, Err(error)),
-            },
+            Call::SignalAllProcesses { signal } => self.wish_all(Wish::signal(signal), answer),
             Call::AddProcessGroup { name } => self.add_family(&name, answer),
             Call::RemoveProcessGroup { name } => self.remove_family(&name, answer),
             other => {
@@ -183,8 +192,8 @@ impl Engine {
 
     /// Empties the logs of a process that are written now.
     fn clear_logs(&self, process: &Process, name: &str) -> Result<(), RpcError> {
-        let logs = self.hands.outputs.logs(&process.worker).into_iter();
-        let cleared: Result<(), _> = logs.map(|log| self.capture.clear(&log.to_string())).collect();
+        let mut logs = self.hands.outputs.logs(&process.worker).into_iter();
+        let cleared = logs.try_for_each(|log| self.capture.clear(&log.to_string()));
         cleared.map_err(|_| Fault::Failed.with(name))
     }
 
@@ -203,8 +212,9 @@ impl Engine {
     }
 
     /// Whether this can be asked of a process, called by this name.
-    fn can(&self, deed: Deed, process: &Process, name: &str) -> Result<(), RpcError> {
-        if deed == Deed::Start {
+    fn can(&self, deed: &Deed, process: &Process, name: &str) -> Result<(), RpcError> {
+        deed.check()?;
+        if *deed == Deed::Start {
             self.launcher.find(&self.spec(), &process.worker)?;
         }
         match self.state_of(process) {
@@ -217,7 +227,7 @@ impl Engine {
     fn wish(&mut self, wish: Wish, name: &str, answer: Answer) {
         match processes::meant(&self.core, &self.spec(), name) {
             Ok(Meant::Family(family)) => self.wish_family(wish, &family, answer),
-            Ok(Meant::One(process)) => match self.can(wish.deed, &process, name) {
+            Ok(Meant::One(process)) => match self.can(&wish.deed, &process, name) {
                 Ok(()) => self.wish_one(wish, process, name, answer),
                 Err(error) => send(answer, Err(error)),
             },
@@ -225,15 +235,16 @@ impl Engine {
         }
     }
 
-    fn wish_one(&mut self, wish: Wish, process: Process, name: &str, answer: Answer) {
-        let command = wish.command(vec![process.worker.clone()]);
-        let owed = if wish.wait {
-            Owed::One { answer, deed: wish.deed, process, name: name.to_owned() }
+    fn wish_one(&mut self, Wish { deed, wait }: Wish, process: Process, name: &str, answer: Answer) {
+        let command = deed.command(vec![process.worker.clone()]);
+        let Some(command) = command else { return send(answer, Ok(true.into())) };
+        let owed = if wait {
+            commands::Owed::Call(Owed::One { answer, deed, process, name: name.to_owned() })
         } else {
             send(answer, Ok(true.into()));
-            return self.command(command, commands::Owed::Nobody);
+            commands::Owed::Nobody
         };
-        self.command(command, commands::Owed::Call(owed));
+        self.command(command, owed);
     }
 
     fn wish_family(&mut self, wish: Wish, family: &str, answer: Answer) {
@@ -252,30 +263,30 @@ impl Engine {
     fn wish_many(&mut self, wish: Wish, processes: Vec<Process>, answer: Answer) {
         let meant =
             processes.into_iter().filter(|one| self.state_of(one).is_some_and(|is| wish.deed.is_for(is)));
-        let processes: Vec<_> = meant
+        let mut processes: Vec<_> = meant
             .map(|process| {
-                let tried = self.can(wish.deed, &process, &process.namespec());
+                let tried = self.can(&wish.deed, &process, &process.namespec());
                 (process, tried)
             })
             .collect();
+        // As in supervisord's answers: who could not be tried comes first.
+        processes.sort_by_key(|(_, tried)| tried.is_ok());
         let able = processes.iter().filter(|(_, tried)| tried.is_ok());
-        let command = wish.command(able.map(|(process, _)| process.worker.clone()).collect());
-        if !wish.wait {
+        let command = wish.deed.command(able.map(|(process, _)| process.worker.clone()).collect());
+        let Some(command) = command else { return send(answer, Ok(statuses(processes))) };
+        let owed = if wish.wait {
+            commands::Owed::Call(Owed::Many { answer, deed: wish.deed, processes })
+        } else {
             send(answer, Ok(statuses(processes)));
-            return self.command(command, commands::Owed::Nobody);
-        }
-        let owed = Owed::Many { answer, deed: wish.deed, processes };
-        self.command(command, commands::Owed::Call(owed));
+            commands::Owed::Nobody
+        };
+        self.command(command, owed);
     }
 }
 
 /// A client that did not wait for its answer is no fault.
 pub(super) fn send(answer: Answer, told: Result<Value, RpcError>) {
     let _ = answer.send(told);
-}
-
-fn parsed(text: &str) -> Result<Signal, RpcError> {
-    text.trim().parse().map_err(|_| Fault::BadSignal.with(text))
 }
 
 fn state_of(state: SupervisorState) -> Value {
@@ -299,16 +310,16 @@ pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply) {
         return send(answer, Err(Fault::ShutdownState.into()));
     }
     let outcomes: BTreeMap<WorkerName, Outcome> = reply.workers.into_iter().collect();
-    let became = |deed, process: &Process, name: &str| {
+    let became = |deed: &Deed, process: &Process, name: &str| {
         outcome(core, deed, &process.worker, outcomes.get(&process.worker), name)
     };
     match owed {
         Owed::One { answer, deed, process, name } => {
-            send(answer, became(deed, &process, &name).map(|()| true.into()));
+            send(answer, became(&deed, &process, &name).map(|()| true.into()));
         }
         Owed::Many { answer, deed, processes } => {
             let told = processes.into_iter().map(|(process, tried)| {
-                let now = tried.and_then(|()| became(deed, &process, &process.namespec()));
+                let now = tried.and_then(|()| became(&deed, &process, &process.namespec()));
                 (process, now)
             });
             send(answer, Ok(statuses(told.collect())));
@@ -319,17 +330,19 @@ pub(crate) fn answer(core: &Core, owed: Owed, reply: Reply) {
 
 fn outcome(
     core: &Core,
-    deed: Deed,
+    deed: &Deed,
     worker: &WorkerName,
     outcome: Option<&Outcome>,
     name: &str,
 ) -> Result<(), RpcError> {
-    let is_unspawned = || core.worker(worker).is_some_and(|view| view.unspawned.is_some());
+    // One that ended before it was healthy counts as one that could not be started.
+    let failed =
+        || core.worker(worker).is_some_and(|view| matches!(view.state, State::Backoff | State::Fatal));
     match (deed, outcome) {
         (_, None | Some(Outcome::Done | Outcome::Unchanged)) | (Deed::Stop, Some(Outcome::Superseded)) => {
             Ok(())
         }
-        (Deed::Start, Some(Outcome::Failed(_))) if is_unspawned() => Err(Fault::SpawnError.with(name)),
+        (Deed::Start, Some(Outcome::Failed(_))) if failed() => Err(Fault::SpawnError.with(name)),
         (Deed::Start, Some(Outcome::Failed(_) | Outcome::Superseded)) => {
             Err(Fault::AbnormalTermination.with(name))
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ganger_api::supervisor::{Fault, RpcError};
 use ganger_api::xmlrpc::Value;
 use ganger_core::Command;
-use ganger_spec::{Group, Loaded, Spec};
+use ganger_spec::{Group, Loaded, Spec, WorkerName};
 
 use super::calls::{Owed, send};
 use super::{Answer, processes, views};
@@ -93,13 +93,18 @@ impl Engine {
         self.renew(next, commands::Owed::Call(Owed::Whole { answer }));
     }
 
-    /// Reads the files, puts them in force, and starts everything anew that is up. Mistakes in them change nothing.
+    /// Reads the files, puts them in force, and begins with them as at the start: what starts with the app is started anew,
+    /// what does not is stopped. Mistakes in them change nothing.
     pub(super) fn restart_all(&mut self) -> Result<Value, RpcError> {
         let loaded = (self.load)(Reading::Again).map_err(|error| Fault::Failed.with(error.to_string()))?;
         self.reread.forget();
         self.renew(loaded.spec, commands::Owed::Nobody);
-        let up = self.core.workers().filter(|view| view.pid.is_some()).map(|view| view.name).collect();
-        self.command(Command::Restart(up), commands::Owed::Nobody);
+        let spec = self.spec();
+        let starts = |name: &WorkerName| spec.group(&name.group).is_some_and(|group| group.autostart);
+        let all = self.core.workers().map(|view| view.name);
+        let (begin, end) = all.partition(starts);
+        self.command(Command::Stop(end), commands::Owed::Nobody);
+        self.command(Command::Restart(begin), commands::Owed::Nobody);
         Ok(true.into())
     }
 

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 pub(crate) use calls::{Owed, answer};
 pub(crate) use families::Reread;
 pub(crate) use http::Called;
-pub(crate) use servers::Servers;
+pub(crate) use servers::{Servers, forget};
 pub(crate) use views::unspawned;
 
 /// Where the answer to a call goes.

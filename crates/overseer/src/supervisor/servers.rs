@@ -109,6 +109,16 @@ async fn attend(client: impl AsyncRead + AsyncWrite + Unpin, app: Router, _place
     let _ = server.serve_connection(TokioIo::new(client), TowerToHyperService::new(app)).await;
 }
 
+/// Removes what the servers of an app that ends had in the file system: who looks for one finds none.
+pub(crate) fn forget(servers: &[Server]) {
+    for server in servers {
+        if let Address::Unix { path, .. } = &server.address {
+            // Nobody answers there any more; the next server takes its place.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 fn listen(address: &Address) -> Result<Listening, Error> {
     match address {
         Address::Unix { path, mode, uid, gid } => {
