@@ -158,6 +158,7 @@ impl Engine {
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
         let start::Clients { asked: mut requests, called: mut calls, answered, .. } = clients;
+        let mut had_clients = false;
         loop {
             self.settle();
             self.start_runs();
@@ -167,8 +168,10 @@ impl Engine {
             {
                 let finished = self.finish(lease, status).await;
                 drop((requests, calls));
-                // Who asked for the end gets the answer before the process is gone.
-                let _ = tokio::time::timeout(server::ANSWERED_WITHIN, answered).await;
+                // Who asked for the end gets the answer before the process is gone. Where nobody asks, nobody waits.
+                if had_clients {
+                    let _ = tokio::time::timeout(server::ANSWERED_WITHIN, answered).await;
+                }
                 return finished;
             }
             self.beat();
@@ -186,8 +189,14 @@ impl Engine {
                     }
                 }
                 Some(message) = messages.recv(), if self.core.is_connected() => self.message(message),
-                Some((request, answer)) = requests.recv(), if self.is_open() => self.request(request, answer),
-                Some((call, answer)) = calls.recv(), if self.is_open() => self.call(call, answer),
+                Some((request, answer)) = requests.recv(), if self.is_open() => {
+                    had_clients = true;
+                    self.request(request, answer);
+                }
+                Some((call, answer)) = calls.recv(), if self.is_open() => {
+                    had_clients = true;
+                    self.call(call, answer);
+                }
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
                 () = self.listeners.overheard(), if self.core.is_connected() => self.tell_overheard(),
