@@ -59,16 +59,30 @@ impl Follower {
         self.system.push_back(line);
     }
 
-    /// Prints what is there, up to one buffer; says whether there was anything.
-    pub(super) fn step(&mut self, buf: &mut [u8], prefixes: &Prefixes, out: &mut Output) -> Result<bool> {
+    /// Where the log ends now.
+    pub(super) fn end(&self) -> u64 {
+        self.reader.store().end(self.reader.log()).unwrap_or_else(|_| self.reader.position())
+    }
+
+    /// Prints what is there before `end`, up to one buffer; says whether there was anything.
+    pub(super) fn step(
+        &mut self,
+        buf: &mut [u8],
+        end: u64,
+        prefixes: &Prefixes,
+        out: &mut Output,
+    ) -> Result<bool> {
         let due = |line: &System, position| line.at <= position;
         if self.system.front().is_some_and(|line| due(line, self.reader.position())) {
             self.print_system(prefixes, out);
             return Ok(true);
         }
-        let left = self.system.front().map_or(u64::MAX, |line| line.at - self.reader.position());
-        let max = usize::try_from(left).unwrap_or(buf.len()).min(buf.len());
         let begin = self.reader.position();
+        let left = self.system.front().map_or(end, |line| line.at.min(end)).saturating_sub(begin);
+        if left == 0 {
+            return Ok(false);
+        }
+        let max = usize::try_from(left).unwrap_or(buf.len()).min(buf.len());
         match self.reader.read(&mut buf[..max])? {
             Read::Bytes(n) => self.print(begin, &buf[..n], prefixes, out)?,
             Read::Skipped(n) => {

@@ -86,7 +86,7 @@ impl Thread {
 
     fn print(&mut self) -> io::Result<()> {
         loop {
-            while self.listen() | self.step_busy()? {}
+            while self.step_busy()? {}
             if self.finishing {
                 return self.finish();
             }
@@ -95,7 +95,7 @@ impl Thread {
             self.mark();
             self.watch.arm();
             // Something may have come before it was armed.
-            if !(self.listen() | self.step_busy()?) {
+            if !self.step_busy()? {
                 self.watch.wait(self.until_prompt()).map_err(io::Error::other)?;
             }
         }
@@ -165,13 +165,17 @@ impl Thread {
         }
     }
 
-    /// Lets each log that may have something print a piece; says whether any did.
+    /// Takes in what the printer was told, and lets each log that may have something print a piece; says whether there was
+    /// anything. What a log gets after the printer was last told things waits: a line of ganger's own may belong before it.
     fn step_busy(&mut self) -> io::Result<bool> {
         self.take_news();
-        let (mut any, mut full) = (false, false);
-        for number in std::mem::take(&mut self.busy) {
+        let busy = std::mem::take(&mut self.busy).into_iter();
+        let ends: Vec<(usize, u64)> =
+            busy.filter_map(|number| Some((number, self.followers.get(number)?.end()))).collect();
+        let (mut any, mut full) = (self.listen(), false);
+        for (number, end) in ends {
             let Some(follower) = self.followers.get_mut(number) else { continue };
-            let moved = follower.step(&mut self.buf, &self.prefixes, &mut self.output);
+            let moved = follower.step(&mut self.buf, end, &self.prefixes, &mut self.output);
             let moved = moved.map_err(io::Error::other)?;
             if moved || follower.is_behind() {
                 self.busy.insert(number);
