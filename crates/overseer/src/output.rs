@@ -295,12 +295,12 @@ mod tests {
             stdout
         }
 
-        /// The next farewell that is complete, and what the log has by then.
+        /// The next farewell that is complete, and what the log has by then: nothing, if it is not there yet.
         fn stored(&mut self) -> (LogName, u64, String) {
             let Some(Message::Stored(log, number)) = self.messages.blocking_recv() else {
                 panic!("something else")
             };
-            (log, number, read_to_string(self.dir.path().join("logs/web.1.log")).unwrap())
+            (log, number, read_to_string(self.dir.path().join("logs/web.1.log")).unwrap_or_default())
         }
     }
 
