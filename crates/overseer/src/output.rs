@@ -80,11 +80,20 @@ impl Outputs {
         Ok(Rc::new(pipe.writer))
     }
 
-    /// Takes up the pipes of a worker that was there before this overseer.
-    pub(crate) fn adopt(&mut self, worker: &WorkerName, capture: &Capture) -> Result<(), Error> {
+    /// Takes up the pipes of a worker that was there before this overseer. Its limits hold before anything is stored.
+    pub(crate) fn adopt(
+        &mut self,
+        worker: &WorkerName,
+        kept: Option<&Kept>,
+        capture: &Capture,
+    ) -> Result<(), Error> {
         let take = |log: LogName| {
-            let pipe = create_pipe(&self.pipes.join(log.to_string()), None)?;
-            capture.add(&log.to_string(), pipe.reader, None)
+            let name = log.to_string();
+            if let Some(kept) = kept {
+                capture.limit(&name, limits(&kept.logs, log.is_err, self.limits))?;
+            }
+            let pipe = create_pipe(&self.pipes.join(&name), None)?;
+            capture.add(&name, pipe.reader, None)
         };
         let stderr = LogName::err(worker);
         let is_apart = self.pipes.join(stderr.to_string()).exists();
@@ -98,8 +107,7 @@ impl Outputs {
         capture.bound(spec.logs_max_total);
         let mut done = Ok(());
         for worker in self.captured.keys() {
-            let Some(group) = spec.group(&worker.group) else { continue };
-            let kept = Kept::of(group, spec.worker(worker).map(|worker| worker.logs).ok().as_ref());
+            let Some(kept) = Kept::of_worker(spec, worker) else { continue };
             for log in self.logs(worker) {
                 // One that cannot be put elsewhere does not keep the others from it.
                 done = kept.put(&log, self.limits, capture).and(done);
@@ -225,6 +233,12 @@ impl Kept {
         Self { logs: own.unwrap_or(&group.logs).clone(), strip_ansi }
     }
 
+    /// How that of a worker is, if this spec has it.
+    pub(crate) fn of_worker(spec: &Spec, worker: &WorkerName) -> Option<Self> {
+        let group = spec.group(&worker.group)?;
+        Some(Self::of(group, spec.worker(worker).map(|worker| worker.logs).ok().as_ref()))
+    }
+
     /// Is stderr in one log with stdout? So it is, too, where both have the same file: two logs cannot have one.
     fn is_together(&self) -> bool {
         let Logs { stderr, out, err, .. } = &self.logs;
@@ -337,7 +351,7 @@ mod tests {
         let kept = create_pipe(&path, None).unwrap();
         write(&kept.writer, b"last words\n").unwrap();
         assert_eq!(bed.outputs.uncaptured(), BTreeSet::from([worker()]));
-        bed.outputs.adopt(&worker(), &bed.capture).unwrap();
+        bed.outputs.adopt(&worker(), None, &bed.capture).unwrap();
         assert_eq!(bed.outputs.uncaptured(), BTreeSet::new());
         bed.outputs.release(&worker(), &bed.capture);
         let (log, number, text) = bed.stored();

@@ -80,6 +80,8 @@ fn an_overseer_that_dies_while_a_log_file_is_rotated_loses_no_line() {
     let cat = "for n in $(ls web.log.* | sort -t. -k3 -rn) web.log; do cat $n; done";
     let text = sandbox.program(["sh", "-c", cat]).run().success();
     assert!(text.lines().eq(lines.iter().map(String::as_str)), "the files are the log");
+    let too_long = sandbox.program(["find", ".", "-name", "web.log*", "-size", "+16k"]).run().success();
+    assert_eq!(too_long, "", "the limit holds from the first byte that an overseer stores");
     interrupted(&sandbox, running);
 }
 

@@ -25,7 +25,7 @@ use crate::lease::Lease;
 use crate::ledger::{Found, Ledger, Owner};
 use crate::listeners::Listeners;
 use crate::narrator::Narrator;
-use crate::output::Outputs;
+use crate::output::{Kept, Outputs};
 use crate::roster::Roster;
 use crate::sockets::Sockets;
 use crate::stdin::Stdins;
@@ -188,7 +188,9 @@ impl Engine {
 
     /// Captures and shows on what the overseer before did.
     fn take_up(&mut self, worker: &WorkerName) {
-        if let Err(error) = self.hands.outputs.adopt(worker, &self.capture) {
+        let spec = self.core.spec().map(Arc::as_ref).or(self.to_apply.as_ref());
+        let kept = spec.and_then(|spec| Kept::of_worker(spec, worker));
+        if let Err(error) = self.hands.outputs.adopt(worker, kept.as_ref(), &self.capture) {
             self.narrator.notice(format!("the output of {worker} cannot be captured: {error}"));
         }
         self.follow(worker, Start::WhereLeft);
