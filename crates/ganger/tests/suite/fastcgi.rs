@@ -69,7 +69,7 @@ fn the_socket_of_workers_that_live_is_taken_up_when_all_of_ganger_was_killed() {
     sandbox.file("server.py", SERVER);
     sandbox.file("s.conf", &config(&format!("unix://{}", sandbox.path("web.sock").display()), ""));
     sandbox.run(["start", "-D", "-f", "s.conf"]).expect_code(0);
-    for kept in [false, true] {
+    for (before, kept) in [false, true].into_iter().enumerate() {
         let [keeper, overseer] = parts(&sandbox);
         if kept {
             kill_nine(keeper, Deadline::generous());
@@ -82,6 +82,7 @@ fn the_socket_of_workers_that_live_is_taken_up_when_all_of_ganger_was_killed() {
             }
             sandbox.run(["start", "-D", "-f", "s.conf"]).expect_code(0);
         }
+        wait_taken_up(&sandbox, before + 1);
         sandbox.run(["stop", "web"]).expect_code(0);
         let waiting = connect(&sandbox);
         sandbox.run(["start", "web"]).expect_code(0);

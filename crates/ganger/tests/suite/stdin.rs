@@ -56,7 +56,7 @@ fn a_worker_goes_on_reading_when_another_keeper_takes_the_place_of_one_that_died
     let [keeper, _] = parts(&sandbox);
     kill_nine(keeper, Deadline::generous());
     tell(&sandbox, "one\n");
-    sandbox.run(["ps"]).expect_code(0);
+    wait_taken_up(&sandbox, 1);
     tell(&sandbox, "two\n");
     let mut logs = sandbox.start(["logs", "-f", "web"]);
     logs.wait_line("heard one");

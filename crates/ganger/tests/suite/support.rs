@@ -107,6 +107,13 @@ pub(crate) fn parts(sandbox: &Sandbox) -> [i32; 2] {
     both.into()
 }
 
+/// Waits until the app was taken up again so many times, by another overseer or another keeper. A command that comes before
+/// that may go unanswered.
+pub(crate) fn wait_taken_up(sandbox: &Sandbox, times: usize) {
+    let events = sandbox.start(["events", "-f"]);
+    events.wait_lines("the overseer was started again", times);
+}
+
 /// Makes a named pipe in the app's directory: a worker that reads it waits until the test writes.
 pub(crate) fn gate(sandbox: &Sandbox, name: &str) {
     let made = rustix::fs::mkfifoat(rustix::fs::CWD, sandbox.path(name), rustix::fs::Mode::RWXU);
