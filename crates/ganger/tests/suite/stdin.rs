@@ -70,8 +70,9 @@ fn a_worker_goes_on_reading_when_another_keeper_takes_the_place_of_one_that_died
 
 #[test]
 fn a_new_run_reads_nothing_of_what_the_one_before_was_told() {
-    let sandbox =
-        sandbox_with("web: echo ready; test -e second && exec cat; touch second; exec tail -f /dev/null");
+    let sandbox = sandbox_with(
+        "web: test -e second && { echo ready; exec cat; }; touch second; echo ready; exec tail -f /dev/null",
+    );
     sandbox.file("ganger.toml", "[groups.web]\nstdin = \"pipe\"\n");
     let running = started(&sandbox, 1);
     tell(&sandbox, "never read\n");
