@@ -168,7 +168,8 @@ fn a_slow_reader_loses_nothing() {
     let script = "ganger start | { read first; read go < gate; echo \"$first\"; cat; }";
     gate(&sandbox, "gate");
     let running = sandbox.program(["sh", "-c", script]).start();
-    open_gate(&sandbox, "gate");
+    // This waits until the reader is there.
+    sandbox.program(["sh", "-c", "echo go > gate"]).run().expect_code(0);
     let output = running.finish(Deadline::generous()).output;
     let numbers = output.lines().filter_map(|line| line.split_once("| ")?.1.parse::<u32>().ok());
     assert!(numbers.eq(1..=200_000));

@@ -25,16 +25,15 @@ fn stderr_that_is_kept_apart_is_shown_with_stdout_and_chosen_by_its_name() {
         "web: echo out; read x < gate1; echo err >&2; read x < gate2; echo late >&2; echo done; exec tail -f /dev/null",
     );
     sandbox.file("ganger.toml", "[groups.web.logs]\nstderr = 'separate'\n");
-    for gate in ["gate1", "gate2"] {
-        sandbox.program(["mkfifo", gate]).run().expect_code(0);
-    }
+    gate(&sandbox, "gate1");
+    gate(&sandbox, "gate2");
     let running = sandbox.start(["start"]);
     running.wait_line("web.1     | out");
-    sandbox.program(["sh", "-c", "echo > gate1"]).run().expect_code(0);
+    open_gate(&sandbox, "gate1");
     running.wait_line("web.1.err | err");
     // The one that comes after it finds both pipes.
     kill_nine(running.child_with("overseer"), Deadline::generous());
-    sandbox.program(["sh", "-c", "echo > gate2"]).run().expect_code(0);
+    open_gate(&sandbox, "gate2");
     running.wait_line("web.1.err | late");
     running.wait_line("web.1     | done");
     let chosen = || {
@@ -79,13 +78,13 @@ fn a_reload_changes_how_output_is_kept_and_restarts_nobody() {
     let sandbox = sandbox_with(
         "web: echo ready; read x < gate; seq -f 'line %.0f of the log' 1 20000; echo end; exec tail -f /dev/null",
     );
-    sandbox.program(["mkfifo", "gate"]).run().expect_code(0);
+    gate(&sandbox, "gate");
     let running = started(&sandbox, 1);
     let web = pid(&sandbox, "web.1");
     sandbox.file("ganger.toml", "[logs]\nmax_size = '64KiB'\nkeep = 3\ncompress = true\n");
     let plan = sandbox.run(["reload"]).success();
     assert!(plan.contains("web: logs changed, in force at once"), "{plan}");
-    sandbox.program(["sh", "-c", "echo > gate"]).run().expect_code(0);
+    open_gate(&sandbox, "gate");
     running.wait_line("| end");
     for slot in 1..=3 {
         let packed = logs(&sandbox).join(format!("web.1.log.{slot}.zst"));

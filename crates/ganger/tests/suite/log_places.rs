@@ -12,16 +12,6 @@ fn raw(sandbox: &Sandbox, names: &[&str]) -> Vec<String> {
     sandbox.ganger_with(&words).run().success().lines().map(str::to_owned).collect()
 }
 
-fn gates(sandbox: &Sandbox, gates: &[&str]) {
-    for gate in gates {
-        sandbox.program(["mkfifo", *gate]).run().expect_code(0);
-    }
-}
-
-fn open(sandbox: &Sandbox, gate: &str) {
-    sandbox.program(["sh", "-c", &format!("echo > {gate}")]).run().expect_code(0);
-}
-
 fn wait_for(path: &Path, wanted: &str) {
     let whole = wait_for_file(path, Deadline::generous(), |text| text == wanted);
     assert!(whole.is_ok(), "{whole:?}");
@@ -34,7 +24,8 @@ fn a_worker_has_a_log_file_of_its_own_that_others_may_take_away() {
     );
     sandbox.file("ganger.toml", "[groups.web.logs]\nfile = 'web.{number}.log'\n");
     sandbox.file("web.1.log", "old\n");
-    gates(&sandbox, &["gate1", "gate2"]);
+    gate(&sandbox, "gate1");
+    gate(&sandbox, "gate2");
     let path = sandbox.app().join("web.1.log");
     let running = sandbox.start(["start"]);
     running.wait_line("| one");
@@ -43,11 +34,11 @@ fn a_worker_has_a_log_file_of_its_own_that_others_may_take_away() {
     // As logrotate does it; and the overseer dies before it could know.
     sandbox.program(["mv", "web.1.log", "web.1.log.1"]).run().expect_code(0);
     kill_nine(running.child_with("overseer"), Deadline::generous());
-    open(&sandbox, "gate1");
+    open_gate(&sandbox, "gate1");
     running.wait_line("| two");
     wait_for(&path, "two\n");
     sandbox.program(["rm", "web.1.log"]).run().expect_code(0);
-    open(&sandbox, "gate2");
+    open_gate(&sandbox, "gate2");
     running.wait_line("| three");
     wait_for(&path, "three\n");
     assert_eq!(raw(&sandbox, &["web.1"]), ["old", "one", "three"]);
@@ -61,9 +52,9 @@ fn an_overseer_that_dies_while_a_log_file_is_rotated_loses_no_line() {
         "web: echo ready; read x < gate; seq -f 'line %.0f of the log' 1 60000; echo end; exec tail -f /dev/null",
     );
     sandbox.file("ganger.toml", "[groups.web.logs]\nfile = 'web.log'\nmax_size = '16KiB'\nkeep = 1000\n");
-    gates(&sandbox, &["gate"]);
+    gate(&sandbox, "gate");
     let running = started(&sandbox, 1);
-    open(&sandbox, "gate");
+    open_gate(&sandbox, "gate");
     for (death, slot) in [3, 20, 50].into_iter().enumerate() {
         let path = sandbox.app().join(format!("web.log.{slot}"));
         assert!(wait_for_file(path, Deadline::generous(), |text| !text.is_empty()).is_ok());

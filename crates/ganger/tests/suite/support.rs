@@ -1,5 +1,7 @@
 //! What the topics share.
 
+use std::io::Write;
+
 use ganger_testkit::{Deadline, Finished, Running, Sandbox, command_line, parent_of};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -120,9 +122,16 @@ pub(crate) fn gate(sandbox: &Sandbox, name: &str) {
     assert_eq!(made, Ok(()), "a named pipe");
 }
 
-/// Lets the worker that reads the gate go on.
+/// Lets one worker that reads the gate go on, now or as soon as it comes there.
 pub(crate) fn open_gate(sandbox: &Sandbox, name: &str) {
-    let opened = std::fs::write(sandbox.path(name), "go\n");
+    let gate = std::fs::File::options().read(true).write(true).open(sandbox.path(name));
+    let opened = gate.and_then(|mut gate| {
+        gate.write_all(b"go\n")?;
+        // It stays open while the tests run: so it waits for nobody, who comes later finds what was written, and who
+        // comes twice does not take an end for a line.
+        std::mem::forget(gate);
+        Ok(())
+    });
     assert!(opened.is_ok(), "{opened:?}");
 }
 
