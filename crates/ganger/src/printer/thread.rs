@@ -14,8 +14,6 @@ use super::output::Output;
 use super::prefix::Prefixes;
 use super::{Options, System, json, prompt};
 
-/// So much of one log is read at once.
-const READ_BYTES: usize = 128 * 1024;
 /// A partial line is shown on a terminal after this.
 const PROMPT_AFTER: Duration = Duration::from_millis(50);
 /// The name of lines about the app.
@@ -55,6 +53,7 @@ impl Thread {
     ) -> Self {
         let output = Output::new(output);
         let terminal = output.is_terminal() && !options.json;
+        let buf = vec![0; output.piece()];
         Self {
             watch,
             inbox,
@@ -68,7 +67,7 @@ impl Thread {
             on_broken: Some(on_broken),
             terminal,
             prompting: None,
-            buf: vec![0; READ_BYTES],
+            buf,
             finishing: false,
         }
     }

@@ -1,6 +1,7 @@
 //! The overseer may die at any time: workers keep running and no line is lost.
 
-use ganger_testkit::{Deadline, Running, Sandbox, kill_nine};
+use ganger_testkit::{Deadline, Running, Sandbox, kill_nine, signal};
+use rustix::process::Signal;
 
 use crate::support::*;
 
@@ -121,6 +122,8 @@ fn what_a_worker_writes_while_there_is_no_overseer_is_not_lost() {
     gate(&sandbox, "gate");
     let running = started(&sandbox, 2);
     let old = overseer(&running);
+    // It prints nothing of what is written from here on.
+    signal(old, Signal::STOP);
     open_gate(&sandbox, "gate");
     kill_nine(old, Deadline::generous());
     running.wait_line("| done");
