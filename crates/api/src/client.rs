@@ -1,21 +1,27 @@
 //! The client of the API, over the app's Unix socket.
 
+mod attach;
 mod connect;
 mod error;
 mod follow;
 
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
+pub use attach::Attachment;
 pub use error::ClientError;
 pub use follow::Follow;
 
 use crate::limits::{EFFECT_TIMEOUT, MAX_REPLY_BYTES, READ_TIMEOUT};
 use crate::routes::{Method, Route};
-use crate::{API_VERSION, Data, ErrorBody, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER, encode};
+use crate::{
+    API_VERSION, ATTACH_PROTOCOL, Data, ErrorBody, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER, encode,
+};
 
 /// Where a stream goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -58,6 +64,18 @@ impl Client {
         let response = self.send(request).await?;
         let bytes = body(response, &self.place).await?;
         Data::decode(request.operation(), &bytes).map_err(|error| ClientError::BadAnswer(error.to_string()))
+    }
+
+    /// Asks for a connection that goes on by itself.
+    async fn upgrade(&mut self, request: &Request) -> Result<TokioIo<Upgraded>, ClientError> {
+        let response = self.send(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(ClientError::BadAnswer("the connection does not change its protocol".to_owned()));
+        }
+        match hyper::upgrade::on(response).await {
+            Ok(upgraded) => Ok(TokioIo::new(upgraded)),
+            Err(error) => Err(broken(&self.place, &error)),
+        }
     }
 
     /// Connects to the next overseer.
@@ -104,6 +122,9 @@ impl Client {
         if let Some(id) = encoded.last_event_id {
             http = http.header(LAST_EVENT_ID, id);
         }
+        if matches!(request, Request::Attach(_)) {
+            http = http.header(header::CONNECTION, "upgrade").header(header::UPGRADE, ATTACH_PROTOCOL);
+        }
         let http = http
             .body(Full::new(Bytes::from(encoded.body)))
             .map_err(|error| ClientError::BadAnswer(error.to_string()))?;
@@ -116,7 +137,7 @@ impl Client {
             Ok(answer) => answer.map_err(|error| broken(&self.place, &error))?,
             Err(_) => return Err(ClientError::Timeout { bound }),
         };
-        if response.status().is_success() {
+        if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
         }
         let status = response.status();
@@ -143,7 +164,7 @@ async fn sender(
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(|error| broken(place, &error))?;
     // It ends with the connection; what it has to say, the requests on it say too.
-    tokio::spawn(connection);
+    tokio::spawn(connection.with_upgrades());
     Ok((sender, overseer))
 }
 

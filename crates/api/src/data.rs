@@ -70,6 +70,9 @@ impl Data {
             Operation::Apps | Operation::AddApp | Operation::RemoveApp => from_slice(json).map(Self::Apps),
             Operation::OpenApi => from_slice(json).map(Self::OpenApi),
             Operation::Version => from_slice(json).map(Self::Version),
+            Operation::Attach | Operation::View => {
+                Err(serde::de::Error::custom("frames follow, and no document"))
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::limits::{
 use crate::query;
 use crate::request::{EventQuery, LogQuery, Request};
 use crate::routes::{Method, Operation, Parameter, ParameterKind, ROUTES, Route};
-use crate::{API_VERSION, ApiError, ErrorCode};
+use crate::{API_VERSION, ApiError, AttachQuery, ErrorCode, TerminalSize};
 
 /// The parts of an HTTP request that say what is asked.
 #[derive(Clone, Copy, Debug, Default)]
@@ -148,6 +148,8 @@ pub fn parse(parts: &HttpParts<'_>) -> Result<Request, ApiError> {
             let name = checked(path_value.into_iter().collect())?.pop();
             name.map(|name| Request::Why { name }).ok_or_else(|| bad("no worker is named"))
         }
+        Operation::Attach => attach_query(&query, path_value, false),
+        Operation::View => attach_query(&query, path_value, true),
         Operation::Logs => log_query(&query, parts).map(Request::Logs),
         Operation::Events => event_query(&query, parts).map(Request::Events),
         Operation::Quit => Ok(Request::Quit { now: optional_body::<QuitBody>(body)?.now }),
@@ -195,6 +197,13 @@ pub fn encode(request: &Request) -> HttpRequest {
         Request::Reload { dry_run } => body = json(&ReloadBody { dry_run: *dry_run }),
         Request::Env { name } => query.extend(name.iter().map(|name| ("name", name.clone()))),
         Request::Why { name } => path = path.replace("{name}", &query::encode(name)),
+        Request::Attach(attach) => {
+            path = path.replace("{name}", &query::encode(&attach.name));
+            if let Some(TerminalSize { rows, columns }) = attach.size {
+                query.extend([("rows", rows.to_string()), ("columns", columns.to_string())]);
+            }
+            query.extend(attach.after.map(|after| ("after", after.to_string())));
+        }
         Request::Logs(logs) => {
             query = log_pairs(logs);
             last_event_id = logs.after.as_ref().map(ToString::to_string);
@@ -316,6 +325,21 @@ impl Query {
             Some(other) => Err(bad(format!("{name}={other:?} is neither true nor false"))),
         }
     }
+}
+
+fn attach_query(query: &Query, name: Option<String>, read_only: bool) -> Result<Request, ApiError> {
+    let name = checked(name.into_iter().collect())?.pop().ok_or_else(|| bad("no worker is named"))?;
+    let size =
+        match (query.parsed("rows", "a number of rows")?, query.parsed("columns", "a number of columns")?) {
+            (None, None) => None,
+            (Some(rows), Some(columns)) => match TerminalSize::new(rows, columns) {
+                None => return Err(bad("a terminal has at least one row and one column")),
+                size => size,
+            },
+            (Some(_), None) | (None, Some(_)) => return Err(bad("rows and columns are given together")),
+        };
+    let after = query.parsed("after", "a position in a log")?;
+    Ok(Request::Attach(AttachQuery { name, size, read_only, after }))
 }
 
 fn log_query(query: &Query, parts: &HttpParts<'_>) -> Result<LogQuery, ApiError> {

@@ -4,6 +4,7 @@
 //! onto them ([`parse`]) and the client is the same parser backwards ([`encode`]). The table in [`ROUTES`] is
 //! the one definition of what can be asked: server, client and the `OpenAPI` document follow it.
 
+mod attach;
 pub mod base64;
 mod client;
 mod cursor;
@@ -27,7 +28,11 @@ mod time;
 mod usage;
 pub mod xmlrpc;
 
-pub use client::{Client, ClientError, Follow};
+pub use attach::{
+    ATTACH_PROTOCOL, AttachQuery, BadFrame, Begin, FromViewer, FromWorker, RunHere, TerminalSize, Told,
+    ViewerFrames, Wish, WorkerFrames,
+};
+pub use client::{Attachment, Client, ClientError, Follow};
 pub use cursor::{BadCursor, LogCursor};
 pub use data::*;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorDetail};

@@ -38,6 +38,15 @@ pub const MAX_REPLY_BYTES: usize = 16 * 1024 * 1024;
 /// The longest item of a stream that a client accepts, in bytes.
 pub const MAX_ITEM_BYTES: usize = 8 * 1024 * 1024;
 
+/// The longest frame of a connection that shows a terminal, in bytes; a position may come on top.
+pub const MAX_FRAME_BYTES: usize = 64 * 1024;
+
+/// So many bytes that are typed may wait to be sent: more than anybody types before it is read.
+pub const MAX_UNSENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most rows and the most columns of a terminal: more are taken for so many.
+pub const MAX_TERMINAL_SIDE: u16 = 2000;
+
 /// The longest path of a Unix socket, in bytes; the kernel's limit without its closing zero.
 pub const MAX_SOCKET_PATH_BYTES: usize = 107;
 

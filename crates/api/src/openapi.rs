@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::routes::{Answer, Method, Parameter, ParameterKind, ROUTES, Route};
-use crate::{API_VERSION, ErrorBody, REQUEST_ID_HEADER, VERSION_HEADER};
+use crate::{API_VERSION, ATTACH_PROTOCOL, ErrorBody, REQUEST_ID_HEADER, VERSION_HEADER};
 
 /// The document that describes the API: `OpenAPI` 3.1.
 pub fn openapi() -> Value {
@@ -55,10 +55,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
-        "responses": {
-            "200": {"description": "It is done.", "content": content(route, generator)},
-            "default": {"$ref": "#/components/responses/Error"},
-        },
+        "responses": responses(route, generator),
     });
     if !route.parameters.is_empty() {
         operation["parameters"] = route.parameters.iter().map(parameter).collect();
@@ -67,6 +64,22 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         operation["requestBody"] = json!({"content": {"application/json": {"schema": body(generator)}}});
     }
     operation
+}
+
+fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let mut responses = json!({"default": {"$ref": "#/components/responses/Error"}});
+    if let Answer::Frames(server, client) = route.answer {
+        let [server, client] = [server, client].map(|schema| schema(generator));
+        responses["101"] = json!({
+            "description": "Frames follow: see docs/attach.md.",
+            "headers": {"upgrade": {"schema": {"const": ATTACH_PROTOCOL}}},
+            "x-objects-of-the-server": server,
+            "x-objects-of-the-client": client,
+        });
+    } else {
+        responses["200"] = json!({"description": "It is done.", "content": content(route, generator)});
+    }
+    responses
 }
 
 fn operation_id(route: &Route) -> String {
@@ -81,6 +94,7 @@ fn content(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let schema = schema(generator);
             json!({"text/event-stream": {"itemSchema": schema}, "application/jsonl": {"itemSchema": schema}})
         }
+        Answer::Frames(..) => json!({}),
         Answer::Document => json!({"application/json": {"schema": {"type": "object"}}}),
     }
 }

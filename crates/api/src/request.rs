@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ganger_spec::Signal;
 
-use crate::{LogCursor, Operation, Stream, Time};
+use crate::{AttachQuery, LogCursor, Operation, Stream, Time};
 
 /// What can be asked of a running app.
 ///
@@ -66,6 +66,8 @@ pub enum Request {
         /// Which: a worker, or a group of one.
         name: String,
     },
+    /// The terminal of a worker, on a connection of its own.
+    Attach(AttachQuery),
     /// Lines of logs.
     Logs(LogQuery),
     /// What happened.
@@ -157,6 +159,8 @@ impl Request {
             Self::Ports => Operation::Ports,
             Self::Forwards => Operation::Forwards,
             Self::Why { .. } => Operation::Why,
+            Self::Attach(query) if query.read_only => Operation::View,
+            Self::Attach(_) => Operation::Attach,
             Self::Logs(_) => Operation::Logs,
             Self::Events(_) => Operation::Events,
             Self::Quit { .. } => Operation::Quit,

@@ -3,6 +3,7 @@
 use schemars::{Schema, SchemaGenerator};
 
 use crate::LogLine;
+use crate::attach::{Told, Wish};
 use crate::data::{
     AppInfo, AppsInfo, EnvInfo, EventInfo, ForwardsInfo, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
     UpgradeInfo, VersionInfo, WhyInfo, WorkersInfo,
@@ -46,6 +47,8 @@ pub enum Operation {
     Ports,
     Forwards,
     Why,
+    Attach,
+    View,
     Logs,
     Events,
     Quit,
@@ -97,6 +100,8 @@ pub enum Answer {
     Stream(SchemaOf),
     /// A JSON document of a known format.
     Document,
+    /// The connection goes on with frames of what the server and the client say.
+    Frames(SchemaOf, SchemaOf),
 }
 
 /// A row of the table.
@@ -171,6 +176,25 @@ const fn post(
 
 const fn with(route: Route, parameters: &'static [Parameter]) -> Route {
     Route { parameters, ..route }
+}
+
+const ATTACH_PARAMETERS: &[Parameter] = &[
+    parameter("name", ParameterKind::Path, "A worker, or a group of one."),
+    parameter("rows", ParameterKind::Number, "How many rows the viewer has; with columns."),
+    parameter("columns", ParameterKind::Number, "How many columns the viewer has; with rows."),
+    parameter(
+        "after",
+        ParameterKind::Number,
+        "Go on here, where a connection broke: a position in the worker's log.",
+    ),
+];
+
+/// A connection that shows a worker's terminal.
+const fn attach(operation: Operation, method: Method, summary: &'static str) -> Route {
+    let frames =
+        Answer::Frames(SchemaGenerator::subschema_for::<Told>, SchemaGenerator::subschema_for::<Wish>);
+    let path = "/v1/workers/{name}/attach";
+    Route { operation, method, path, summary, parameters: ATTACH_PARAMETERS, body: None, answer: frames }
 }
 
 const NAMES_BODY: SchemaOf = SchemaGenerator::subschema_for::<NamesBody>;
@@ -260,6 +284,17 @@ pub const ROUTES: &[Route] = &[
             Answer::Json(SchemaGenerator::subschema_for::<WhyInfo>),
         ),
         &[parameter("name", ParameterKind::Path, "A worker.")],
+    ),
+    attach(
+        Operation::Attach,
+        Method::Post,
+        "See the terminal of a worker and type there, on a connection that speaks `ganger-attach/1` from the answer on. The \
+         terminal is as large as the smallest of those who may type.",
+    ),
+    attach(
+        Operation::View,
+        Method::Get,
+        "See the terminal of a worker without typing there, on a connection that speaks `ganger-attach/1` from the answer on.",
     ),
     with(
         get(

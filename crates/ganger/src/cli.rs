@@ -1,5 +1,6 @@
 //! The words of the command line: the one definition of each command and flag.
 
+mod attach;
 mod top;
 mod upgrade;
 
@@ -8,6 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub(crate) use attach::AttachArgs;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 pub(crate) use top::{Column, TopArgs};
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     Scale(ScaleArgs),
     /// Show what workers wrote
     Logs(LogsArgs),
+    /// See the terminal of a worker in this one and type there
+    #[command(visible_alias = "connect")]
+    Attach(AttachArgs),
     /// Send a signal to the main process of workers
     Signal(SignalArgs),
     /// Show the environment of a worker, a group or the app

@@ -1,6 +1,7 @@
 //! The loop: everything that happens becomes one input of the decider, and all its actions are carried out before
 //! the next.
 
+mod attach;
 mod daemon;
 mod listen;
 mod perform;
@@ -157,7 +158,7 @@ impl Engine {
         clients: start::Clients,
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
-        let start::Clients { asked: mut requests, called: mut calls, answered, .. } = clients;
+        let start::Clients { asked: mut requests, called: mut calls, mut knocks, answered, .. } = clients;
         let mut had_clients = false;
         loop {
             self.settle();
@@ -167,7 +168,7 @@ impl Engine {
                 && self.narrator.is_quiet()
             {
                 let finished = self.finish(lease, status).await;
-                drop((requests, calls));
+                drop((requests, calls, knocks));
                 // Who asked for the end gets the answer before the process is gone. Where nobody asks, nobody waits.
                 if had_clients {
                     let _ = tokio::time::timeout(server::ANSWERED_WITHIN, answered).await;
@@ -196,6 +197,10 @@ impl Engine {
                 Some((call, answer)) = calls.recv(), if self.is_open() => {
                     had_clients = true;
                     self.call(call, answer);
+                }
+                Some(knock) = knocks.recv(), if self.is_open() => {
+                    had_clients = true;
+                    self.knock(knock);
                 }
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}

@@ -8,6 +8,7 @@
 
 mod abort;
 mod aside;
+mod attach;
 mod clock;
 mod commands;
 mod config;

@@ -9,17 +9,19 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::serve::IncomingStream;
 use ganger_api::{
     API_VERSION, ApiError, Data, ErrorCode, HttpParts, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER,
     VersionInfo, check_version, limits, parse, request_id,
 };
 use ganger_logs::Store;
+use hyper::upgrade::OnUpgrade;
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::Error;
+use crate::attach::{self, Knock, Sizes, VIEWERS_MAX};
 use crate::engine::Asked;
 use crate::journal::Journal;
 use crate::stats::{self, Sampler};
@@ -34,6 +36,11 @@ pub(crate) struct Server {
     pub(crate) engine: mpsc::Sender<Asked>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) store: Store,
+    pub(crate) sizes: Arc<Sizes>,
+    /// Each viewer has a permit.
+    pub(crate) viewers: Arc<Semaphore>,
+    /// None for a daemon of several apps.
+    doors: Option<mpsc::Sender<Knock>>,
     sampler: Sampler,
     uid: u32,
 }
@@ -57,7 +64,7 @@ pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 /// when nobody is owed an answer any more.
 pub(crate) fn start(
     place: &Place,
-    engine: mpsc::Sender<Asked>,
+    (engine, doors): (mpsc::Sender<Asked>, Option<mpsc::Sender<Knock>>),
     journal: Arc<Journal>,
     store: Store,
     supervisor: Option<Servers>,
@@ -67,7 +74,10 @@ pub(crate) fn start(
     let listener = listen(&path).map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
     let (closing, closed) = (engine.clone(), engine.clone());
-    let server = Arc::new(Server { engine, journal, store, sampler: Sampler::new(&place.id), uid });
+    let (sizes, sampler) = (Sizes::new(), Sampler::new(&place.id));
+    let viewers = Arc::new(Semaphore::new(VIEWERS_MAX as usize));
+    let leaving = viewers.clone();
+    let server = Arc::new(Server { engine, journal, store, sizes, viewers, doors, sampler, uid });
     let failed = |source| Error::System { action: "start the API's thread", source };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.max_blocking_threads(LOG_READERS_MAX).enable_io().enable_time();
@@ -83,10 +93,13 @@ pub(crate) fn start(
             let app = Router::new().fallback(handle).with_state(server);
             let serving = axum::serve(listener, app.into_make_service_with_connect_info::<Peer>());
             let serving = serving.with_graceful_shutdown(async move { closing.closed().await });
-            let mut serving = std::pin::pin!(serving.into_future());
-            // Errors of a connection are that client's.
+            let mut serving = std::pin::pin!(async {
+                // Errors of a connection are that client's.
+                let _ = serving.await;
+                drop(leaving.acquire_many(VIEWERS_MAX).await);
+            });
             tokio::select! {
-                _ = &mut serving => {}
+                () = &mut serving => {}
                 () = closed.closed() => {
                     // Who follows the app's output to its end finds the connection closed.
                     let _ = tokio::time::timeout(ANSWERED_WITHIN, serving).await;
@@ -117,11 +130,11 @@ fn listen(path: &Path) -> std::io::Result<std::os::unix::net::UnixListener> {
 async fn handle(
     State(server): State<Arc<Server>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    request: axum::extract::Request,
 ) -> Response<Body> {
+    let (axum::http::request::Parts { method, uri, headers, mut extensions, .. }, body) =
+        request.into_parts();
+    let upgrade = extensions.remove::<OnUpgrade>();
     let id = request_id(text(&headers, REQUEST_ID_HEADER), new_id);
     let result = async {
         server.admit(peer)?;
@@ -135,7 +148,10 @@ async fn handle(
             last_event_id: text(&headers, "last-event-id"),
             body: &body,
         })?;
-        server.answer(request).await
+        match request {
+            Request::Attach(query) => attach::attach(&server, query, &headers, upgrade).await,
+            other => server.answer(other).await,
+        }
     }
     .await;
     let mut response = result.unwrap_or_else(|error| refusal(error, &id));
@@ -176,6 +192,15 @@ impl Server {
         let (sender, receiver) = oneshot::channel();
         self.engine.send((request, sender)).await.map_err(|_| gone())?;
         receiver.await.map_err(|_| gone())?
+    }
+
+    /// Asks the engine something for a viewer.
+    pub(crate) async fn knock(&self, knock: Knock) -> Result<(), ApiError> {
+        let Some(doors) = &self.doors else {
+            return Err(ApiError::new(ErrorCode::BadRequest, "this is the daemon, and not an app"));
+        };
+        let gone = |_| ApiError::new(ErrorCode::ShuttingDown, "the overseer is ending");
+        doors.send(knock).await.map_err(gone)
     }
 
     /// Adds what the processes use to an answer of the engine.

@@ -52,16 +52,7 @@ impl Stdins {
 
     /// Lets a worker read these bytes after all that it was told before: all of them, or none and an error. Never waits.
     pub(crate) fn write(&self, worker: &WorkerName, bytes: &[u8]) -> Result<(), StdinError> {
-        // For writing alone: then the kernel tells whether anybody has the other end.
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let pipe = match rustix::fs::open(self.path(worker), flags, Mode::empty()) {
-            Ok(pipe) => pipe,
-            Err(Errno::NOENT | Errno::NXIO) => return Err(StdinError::NoPipe),
-            Err(errno) => return Err(system(errno)),
-        };
-        if !is_pipe(&pipe).map_err(system)? {
-            return Err(StdinError::NoPipe);
-        }
+        let pipe = self.writer(worker)?;
         if bytes.len() > room(&pipe).map_err(system)? {
             return Err(StdinError::Full(bytes.len()));
         }
@@ -71,6 +62,18 @@ impl Stdins {
             Err(Errno::PIPE) => Err(StdinError::NoPipe),
             Err(errno) => Err(system(errno)),
         }
+    }
+
+    /// The end of a worker's pipe from which it is told things, if it has the other one. It never waits.
+    pub(crate) fn writer(&self, worker: &WorkerName) -> Result<OwnedFd, StdinError> {
+        // For writing alone: then the kernel tells whether anybody has the other end.
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let pipe = match rustix::fs::open(self.path(worker), flags, Mode::empty()) {
+            Ok(pipe) => pipe,
+            Err(Errno::NOENT | Errno::NXIO) => return Err(StdinError::NoPipe),
+            Err(errno) => return Err(system(errno)),
+        };
+        if is_pipe(&pipe).map_err(system)? { Ok(pipe) } else { Err(StdinError::NoPipe) }
     }
 
     /// The worker has no pipe any more, if it had one.

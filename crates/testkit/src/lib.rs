@@ -19,6 +19,7 @@ mod launch;
 mod ports;
 mod running;
 mod sandbox;
+mod screen;
 mod terminal;
 mod tools;
 pub mod transcript;
@@ -33,3 +34,5 @@ pub use running::{Exit, Finished, Running};
 pub use sandbox::Sandbox;
 pub use terminal::Terminal;
 pub use tools::python_environment;
+/// What a terminal shows: see [`Running::wait_screen`].
+pub use vt100::Screen;

@@ -124,6 +124,16 @@ impl Running {
         found.unwrap_or_else(|| self.fail(&format!("no line with {pattern:?} came on standard error")))
     }
 
+    /// Blocks until the standard output after byte `from` is `wanted`.
+    pub(crate) fn wait_output<T>(
+        &self,
+        from: usize,
+        deadline: Deadline,
+        wanted: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.output.wait(from, deadline, wanted)
+    }
+
     /// Blocks until a whole line after byte `from` is `wanted`, and gives the place behind it.
     pub(crate) fn wait_whole_line(&self, from: usize, wanted: impl Fn(&str) -> bool) -> Option<usize> {
         self.output.wait(from, Deadline::generous(), |text| {

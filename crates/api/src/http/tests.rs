@@ -42,6 +42,13 @@ fn every_request() -> Vec<Request> {
         Request::Ports,
         Request::Forwards,
         Request::Why { name: "web 1".to_owned() },
+        Request::Attach(AttachQuery {
+            name: "web.1".to_owned(),
+            size: TerminalSize::new(24, 80),
+            read_only: false,
+            after: Some(7),
+        }),
+        Request::Attach(AttachQuery { name: "web".to_owned(), read_only: true, ..AttachQuery::default() }),
         Request::Logs(logs),
         Request::Logs(LogQuery::default()),
         Request::Events(EventQuery { follow: true, after: Some(17), sse: true }),

@@ -2,6 +2,7 @@
 
 mod act;
 mod app;
+mod attach;
 mod background;
 mod check;
 mod completions;
@@ -29,6 +30,7 @@ mod version;
 mod welcome;
 mod why;
 
+pub(crate) use attach::DetachKeys;
 pub(crate) use import::ImportArgs;
 
 use crate::cli::{Cli, Command};
@@ -51,6 +53,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Restart(args) => act::restart(place, args),
         Command::Scale(args) => act::scale(place, args),
         Command::Signal(args) => act::signal(place, args),
+        Command::Attach(args) => attach::run(place, &args),
         Command::Logs(args) => logs::run(place, &args),
         Command::Env(args) => env::run(place, &args),
         Command::Ports(args) => ports::run(place, &args),

@@ -6,6 +6,7 @@
 mod about;
 mod adoption;
 mod apps;
+mod attach;
 mod background;
 mod bad_input;
 mod daemon;

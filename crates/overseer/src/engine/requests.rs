@@ -63,7 +63,11 @@ impl Engine {
             Request::Apps | Request::AddApp { .. } | Request::RemoveApp { .. } => {
                 Err(ApiError::new(ErrorCode::BadRequest, "this is an app, and not the daemon"))
             }
-            Request::Logs(_) | Request::Events(_) | Request::OpenApi | Request::Version => {
+            Request::Attach(_)
+            | Request::Logs(_)
+            | Request::Events(_)
+            | Request::OpenApi
+            | Request::Version => {
                 unreachable!("the server answers these itself")
             }
         };
@@ -169,7 +173,7 @@ impl Engine {
     }
 
     /// The one worker that a name means; the first one of a group.
-    fn one(&self, name: &str) -> Result<WorkerView, ApiError> {
+    pub(super) fn one(&self, name: &str) -> Result<WorkerView, ApiError> {
         let chosen = commands::select(&self.core, &self.spec(), &[name.to_owned()])?;
         let first = chosen.first().and_then(|name| self.core.worker(name));
         first.ok_or_else(|| {

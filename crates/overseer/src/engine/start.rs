@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::aside::Damaged;
+use crate::attach::Knock;
 use crate::commands::Owed;
 use crate::config::{Messenger, Reading, Start};
 use crate::forward::{Forwards, Tell};
@@ -54,6 +55,7 @@ pub(super) struct Clients {
     pub(super) requests: mpsc::Sender<Asked>,
     pub(super) asked: mpsc::Receiver<Asked>,
     pub(super) called: mpsc::Receiver<Called>,
+    pub(super) knocks: mpsc::Receiver<Knock>,
     /// Comes when everybody has been answered, after the receivers are gone.
     pub(super) answered: oneshot::Receiver<()>,
 }
@@ -214,8 +216,10 @@ fn clients(place: &Place, spec: &Spec, journal: &Arc<Journal>, store: Store) -> 
     let (calls, called) = mpsc::channel(REQUESTS_MAX);
     let servers = spec.supervisor.as_ref();
     let servers = servers.map(|daemon| Servers::listen(&daemon.servers, calls, store.clone())).transpose()?;
-    let answered = server::start(place, requests.clone(), journal.clone(), store, servers)?;
-    Ok(Clients { requests, asked, called, answered })
+    let (doors, knocks) = mpsc::channel(REQUESTS_MAX);
+    let engine = (requests.clone(), Some(doors));
+    let answered = server::start(place, engine, journal.clone(), store, servers)?;
+    Ok(Clients { requests, asked, called, knocks, answered })
 }
 
 /// What asks the keeper for things.

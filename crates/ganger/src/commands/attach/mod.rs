@@ -1,0 +1,178 @@
+//! `ganger attach`: a worker's terminal in this one.
+
+mod keys;
+mod plain;
+mod tty;
+mod view;
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ganger_api::{AttachQuery, Attachment, ClientError, FromWorker, Place};
+use ganger_spec::Signal;
+use rustix::termios::isatty;
+
+use crate::ask::{block_on, find};
+use crate::cli::{AttachArgs, Where};
+use crate::failure::{Failure, Outcome};
+pub(crate) use keys::DetachKeys;
+use keys::Detector;
+use tty::Tty;
+use view::{Step, View, Words};
+
+/// So many bytes wait for the viewer's terminal before no more are taken.
+const WAITING_MAX: usize = 64 * 1024;
+/// What was typed before the keys that detach is sent within this.
+const SENT_WITHIN: Duration = Duration::from_secs(1);
+
+/// Attaches this terminal; without one, stdin and stdout.
+pub(crate) fn run(place: &Where, args: &AttachArgs) -> Outcome {
+    let (running, _) = find(place)?;
+    block_on(async {
+        if isatty(io::stdin()) && isatty(io::stdout()) {
+            Attached::begin(&running, args).await?.show().await
+        } else {
+            plain::run(&running, args).await
+        }
+    })
+}
+
+/// A terminal that shows a worker's.
+struct Attached {
+    tty: Tty,
+    attachment: Attachment,
+    view: View,
+    detector: Detector,
+    once: bool,
+    /// What is still to be shown, and how much of it is.
+    waiting: Vec<u8>,
+    shown: usize,
+}
+
+/// Why it is left.
+enum End {
+    Detached,
+    RunEnded,
+    AppEnded,
+    Signalled(Signal),
+    Failed(Failure),
+}
+
+impl Attached {
+    async fn begin(place: &Place, args: &AttachArgs) -> Result<Self, Failure> {
+        let tty = Tty::open()?;
+        let (name, size) = (args.name.clone(), Some(tty.size()));
+        let query = AttachQuery { name, size, read_only: args.read_only, after: None };
+        let attachment = Attachment::open(place, query).await?;
+        let keys = args.detach_keys.clone();
+        let words = Words {
+            keys: keys.spoken(),
+            last_key: keys.last(),
+            read_only: args.read_only,
+            history: !args.no_history,
+        };
+        let (view, detector) = (View::new(tty.size(), words), Detector::new(keys));
+        Ok(Self { tty, attachment, view, detector, once: args.once, waiting: Vec::new(), shown: 0 })
+    }
+
+    async fn show(mut self) -> Outcome {
+        let end = loop {
+            if let Some(end) = self.turn().await {
+                break end;
+            }
+        };
+        let text = match &end {
+            End::Detached | End::Signalled(Signal::INT) => "detached from {worker}, which goes on",
+            End::RunEnded | End::Signalled(_) => "detached from {worker}",
+            End::AppEnded => "detached from {worker}: the app has ended",
+            End::Failed(_) => "the connection is lost",
+        };
+        let mut last = self.waiting.split_off(self.shown);
+        if !matches!(end, End::RunEnded | End::AppEnded) {
+            // Nobody waits for what is still to be shown. It may have been cut in the middle of something.
+            last = b"\x18".to_vec();
+        }
+        last.extend(self.view.take_out());
+        last.extend(self.view.farewell(text));
+        self.tty.leave(&last).await;
+        match end {
+            End::Detached => {
+                // Who does not read it within the bound has it not.
+                let _ = tokio::time::timeout(SENT_WITHIN, self.attachment.send_all()).await;
+                Ok(ExitCode::SUCCESS)
+            }
+            End::RunEnded | End::AppEnded | End::Signalled(Signal::INT) => Ok(ExitCode::SUCCESS),
+            End::Signalled(signal) => {
+                Ok(ExitCode::from(u8::try_from(128 + signal.number()).unwrap_or(u8::MAX)))
+            }
+            End::Failed(failure) => Err(failure),
+        }
+    }
+
+    /// Waits for one thing, and does what follows from it.
+    async fn turn(&mut self) -> Option<End> {
+        if self.waiting.is_empty() {
+            self.waiting = self.view.take_out();
+        }
+        let has_room = self.waiting.len() < WAITING_MAX && !self.view.has_news() || self.waiting.is_empty();
+        tokio::select! {
+            frame = heard(&mut self.attachment, has_room) => self.frame(frame),
+            typed = self.tty.typed() => self.typed(&typed.unwrap_or_default()),
+            shown = self.tty.show(&self.waiting[self.shown..]), if !self.waiting.is_empty() => {
+                match shown {
+                    Ok(length) => self.was_shown(length),
+                    Err(_) => return Some(End::Signalled(Signal::HUP)),
+                }
+                None
+            }
+            signal = self.tty.signal() => match signal {
+                Ok(Signal::WINCH) => {
+                    let size = self.tty.size();
+                    self.attachment.resize(size);
+                    self.view.resized(size);
+                    None
+                }
+                Ok(signal) => Some(End::Signalled(signal)),
+                Err(_) => Some(End::Signalled(Signal::TERM)),
+            },
+        }
+    }
+
+    fn frame(&mut self, frame: Result<FromWorker, ClientError>) -> Option<End> {
+        match frame {
+            Ok(frame) => match self.view.take(frame) {
+                Step::GoOn => None,
+                Step::Keyboard(keyboard) => self.tty.set(keyboard).err().map(End::Failed),
+                Step::Ended => self.once.then_some(End::RunEnded),
+            },
+            Err(ClientError::NotRunning { .. } | ClientError::Ended) => Some(End::AppEnded),
+            Err(error) => Some(End::Failed(error.into())),
+        }
+    }
+
+    /// Nothing is typed when the terminal is gone, or the end of input is.
+    fn typed(&mut self, bytes: &[u8]) -> Option<End> {
+        let (passed, detached) = self.detector.typed(bytes);
+        self.view.typed();
+        self.attachment.input(&passed);
+        (detached || bytes.is_empty()).then_some(End::Detached)
+    }
+
+    fn was_shown(&mut self, length: usize) {
+        self.shown += length;
+        if self.shown == self.waiting.len() {
+            self.waiting.clear();
+            self.shown = 0;
+        }
+    }
+}
+
+/// What the server says next. Where there is no room for it, what is typed is sent all the same.
+async fn heard(attachment: &mut Attachment, has_room: bool) -> Result<FromWorker, ClientError> {
+    if has_room {
+        return attachment.next().await;
+    }
+    attachment.send_all().await;
+    std::future::pending().await
+}
