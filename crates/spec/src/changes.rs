@@ -76,6 +76,14 @@ pub enum Field {
     Stdin,
     /// What differs from worker to worker.
     Each,
+    /// The readiness probe, or the liveness probe.
+    Probes,
+    /// Which groups it waits for.
+    DependsOn,
+    /// What a worker that was given up does to the app.
+    OnFatal,
+    /// How much memory a worker may take.
+    MaxMemory,
     /// What only supervisord's surfaces know.
     Supervisor,
 }
@@ -102,6 +110,10 @@ impl Field {
             | Self::Count
             | Self::Priority
             | Self::Autostart
+            | Self::Probes
+            | Self::DependsOn
+            | Self::OnFatal
+            | Self::MaxMemory
             | Self::Supervisor => false,
         }
     }
@@ -128,6 +140,10 @@ impl fmt::Display for Field {
             Self::Autostart => "autostart",
             Self::Stdin => "stdin",
             Self::Each => "names",
+            Self::Probes => "probes",
+            Self::DependsOn => "depends_on",
+            Self::OnFatal => "on_fatal",
+            Self::MaxMemory => "max_memory",
             Self::Supervisor => "supervisor",
         })
     }
@@ -204,6 +220,10 @@ fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group))
         (Field::Priority, (before.priority, &before.family) != (after.priority, &after.family)),
         (Field::Autostart, before.autostart != after.autostart),
         (Field::Stdin, before.stdin != after.stdin),
+        (Field::Probes, (&before.readiness, &before.liveness) != (&after.readiness, &after.liveness)),
+        (Field::DependsOn, before.depends_on != after.depends_on),
+        (Field::OnFatal, before.on_fatal != after.on_fatal),
+        (Field::MaxMemory, before.max_memory != after.max_memory),
         (Field::Each, before.each != after.each),
         (Field::Supervisor, before.supervisor != after.supervisor),
     ];
@@ -289,6 +309,9 @@ mod tests {
             ("logs.keep = 9", "logs"),
             ("priority = 1", "priority"),
             ("autostart = false", "autostart"),
+            ("readiness.tcp = true", "probes"),
+            ("depends_on = ['job']", "depends_on"),
+            ("on_fatal = 'shutdown'", "on_fatal"),
         ] {
             assert_eq!(of_web(native), (format!("web: {words} changed, no restart"), false));
         }

@@ -1,5 +1,7 @@
 //! Makes groups of what the Procfile and `ganger.toml` say of them.
 
+mod probes;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
@@ -14,9 +16,11 @@ use crate::procfile::{Entry, check_name};
 use crate::sources::{Sources, variables};
 use crate::suggest::suggest;
 use crate::{
-    Backoff, Budget, Command, Each, Group, Limit, LimitValue, Logs, OnEnd, OnExit, Port, Restart,
+    Backoff, Budget, Command, Each, Group, Limit, LimitValue, Logs, OnEnd, OnExit, Port, ProbeKind, Restart,
     RestartMode, Signal, Stop, USUAL_PRIORITY, logs,
 };
+
+pub(crate) use probes::{check_dependencies, completed};
 
 /// The most groups of an app.
 pub const MAX_GROUPS: usize = 10_000;
@@ -150,6 +154,7 @@ impl Draft<'_> {
             limits: self.limits(findings),
             restart: self.restart(table, &exits, policy, findings),
             on_end: self.on_end(table, &exits, policy),
+            on_fatal: table.on_fatal.unwrap_or_default(),
             exits,
             stop: Stop {
                 signal: table.stop.signal.unwrap_or(Signal::TERM),
@@ -165,6 +170,10 @@ impl Draft<'_> {
             priority: table.priority.unwrap_or(USUAL_PRIORITY),
             autostart: table.autostart.unwrap_or(true),
             stdin: table.stdin.unwrap_or_default(),
+            readiness: self.probe(ProbeKind::Readiness, findings),
+            liveness: self.probe(ProbeKind::Liveness, findings),
+            depends_on: self.depends_on(),
+            max_memory: self.max_memory(findings),
             family: None,
             each: Each::default(),
             supervisor: None,
@@ -202,8 +211,14 @@ impl Draft<'_> {
         if policy.outlives(self.name) {
             return OnEnd::Stay;
         }
-        let own = table.restart.is_some() || !exits.is_empty() || policy.auto_restarts(self.name);
-        table.on_end.unwrap_or(if own { OnEnd::Stay } else { OnEnd::Shutdown })
+        let restarts = table.restart.is_some() || policy.auto_restarts(self.name) || self.is_watched();
+        let own = restarts || !exits.is_empty();
+        let usual = match (own, policy.completes(self.name)) {
+            (true, _) => OnEnd::Stay,
+            (false, true) => OnEnd::Failure,
+            (false, false) => OnEnd::Shutdown,
+        };
+        table.on_end.unwrap_or(usual)
     }
 
     fn restart(
@@ -213,7 +228,7 @@ impl Draft<'_> {
         policy: &Policy,
         findings: &mut Findings,
     ) -> Restart {
-        let said = table.restart.unwrap_or_else(|| policy.usual_restart(self.name));
+        let said = table.restart.unwrap_or_else(|| policy.usual_restart(self.name, self.is_watched()));
         let mode = if policy.auto_restarts(self.name) { RestartMode::Always } else { said };
         let restarts = mode != RestartMode::Never || exits.values().any(|exit| *exit == OnExit::Restart);
         let usual = if restarts { Duration::from_secs(1) } else { Duration::ZERO };

@@ -5,6 +5,7 @@
 
 mod argv;
 mod changes;
+mod depends;
 mod dotenv;
 mod environment;
 mod foreman;
@@ -21,6 +22,7 @@ mod options;
 mod plan;
 mod policy;
 mod ports;
+mod probe;
 mod problem;
 mod procfile;
 mod select;
@@ -47,6 +49,7 @@ pub use native::{reference_page, schema};
 pub use options::{Loaded, Options, Settings};
 pub use plan::PlannedWorker;
 pub use ports::{DEFAULT_PORT, GROUP_STEP, MAX_COUNT, MAX_PORT, ScaleError};
+pub use probe::{Check, Condition, Probe, ProbeKind};
 pub use problem::{LoadError, MAX_PROBLEMS, Problem, Warning};
 pub use procfile::MAX_NAME;
 pub use select::{ALL, UnknownName, matches, select};

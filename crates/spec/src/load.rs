@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::depends::with_dependencies;
 use crate::environment::{GANGER_WORKER, PORT, PS};
 use crate::formation::{BadFormation, Formation};
 use crate::forward::forwards;
-use crate::groups::drafts;
+use crate::groups::{check_dependencies, completed, drafts};
 use crate::policy::Policy;
 use crate::ports::{DEFAULT_PORT, MAX_PORT};
 use crate::problem::{Findings, LoadError, Problem};
@@ -50,7 +51,7 @@ fn assemble(
     let base = base_port(options, wishes, &sources, findings);
     let drafts = drafts(&sources, options.without_groups, findings);
     let names: Vec<&str> = drafts.iter().map(|draft| draft.name).collect();
-    let policy = Policy::of(options, wishes, &names, findings);
+    let policy = Policy::of(options, wishes, &names, &completed(&drafts), findings);
     let logs = sources.native.as_ref().and_then(|native| Some((native, native.table.logs.as_ref()?)));
     let app_logs = logs.map(|(_, table)| table.get_ref());
     if let Some((native, table)) = logs {
@@ -65,6 +66,7 @@ fn assemble(
             draft.group((position, base), &sources.root, &policy, app_logs, &names, findings)
         })
         .collect();
+    check_dependencies(&groups, &drafts, findings);
     let left_out = count(&mut groups, &names, options, wishes, findings);
     let app = sources.native.as_ref().and_then(|native| native.table.app.clone());
     let app = app.unwrap_or_else(|| {
@@ -181,7 +183,9 @@ fn count(
         }
         Some(formation)
     });
-    let asked = |name: &str| options.groups.iter().any(|pattern| pattern == ALL || matches(pattern, name));
+    let asked = |name: &&str| options.groups.iter().any(|pattern| pattern == ALL || matches(pattern, name));
+    let asked = names.iter().copied().filter(asked).map(str::to_owned).collect();
+    let asked = with_dependencies(groups, asked);
     for pattern in &options.groups {
         if pattern != ALL && !names.iter().any(|name| matches(pattern, name)) {
             let problem = Problem::new(format!("no group {}", shown(pattern)));
@@ -193,7 +197,7 @@ fn count(
         if !options.groups.is_empty() {
             let wanted = formation.as_ref().filter(|formation| !formation.leaves_out(&group.name));
             let wanted = wanted.map_or(group.count, |formation| formation.count(&group.name));
-            group.count = if asked(&group.name) { wanted.max(1) } else { 0 };
+            group.count = if asked.contains(&group.name) { wanted.max(1) } else { 0 };
         } else if let Some(formation) = &formation {
             group.count = formation.count(&group.name);
             if formation.leaves_out(&group.name) {

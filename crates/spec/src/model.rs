@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::STOP_TIMEOUT;
-use crate::{Daemon, Each, Forward, Logs, Signal, SupervisorGroup};
+use crate::{Condition, Daemon, Each, Forward, Logs, Probe, Signal, SupervisorGroup};
 
 /// What should run of one app. One numbered version of it is a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +121,9 @@ pub struct Group {
     pub exits: BTreeMap<u8, OnExit>,
     /// What happens to the app when a worker ends for good.
     pub on_end: OnEnd,
+    /// What happens to the app when a worker is given up, wherever it runs.
+    #[serde(default)]
+    pub on_fatal: OnFatal,
     /// How a worker is stopped.
     pub stop: Stop,
     /// How a worker's output is kept.
@@ -138,6 +141,18 @@ pub struct Group {
     /// What a worker reads from its standard input.
     #[serde(default)]
     pub stdin: Stdin,
+    /// How it is found out whether a worker is ready; none means that it is when it is up.
+    #[serde(default)]
+    pub readiness: Option<Probe>,
+    /// How it is found out whether a worker is still all right: who is not is started anew.
+    #[serde(default)]
+    pub liveness: Option<Probe>,
+    /// The groups that must have come so far before a worker is started.
+    #[serde(default)]
+    pub depends_on: BTreeMap<String, Condition>,
+    /// A worker that takes more memory than so many bytes, with its whole tree, is started anew.
+    #[serde(default)]
+    pub max_memory: Option<u64>,
     /// What differs from worker to worker: [`Spec::worker`] tells it. Where it says nothing, all are as this group says.
     #[serde(default)]
     pub each: Each,
@@ -181,12 +196,17 @@ impl Group {
             },
             exits: BTreeMap::new(),
             on_end: OnEnd::Stay,
+            on_fatal: OnFatal::Stay,
             stop: Stop { signal: Signal::TERM, timeout: STOP_TIMEOUT, scope: StopScope::Tree },
             logs: Logs::default(),
             priority: USUAL_PRIORITY,
             family: None,
             autostart: true,
             stdin: Stdin::Null,
+            readiness: None,
+            liveness: None,
+            depends_on: BTreeMap::new(),
+            max_memory: None,
             each: Each::default(),
             supervisor: None,
         }
@@ -393,8 +413,21 @@ pub enum OnExit {
 pub enum OnEnd {
     /// The whole app stops and takes this worker's exit status (Foreman's rule).
     Shutdown,
+    /// The same, if the worker failed: it was given up, or its status is not 0 and no `exits` calls it done.
+    Failure,
     /// The others go on.
     Stay,
+}
+
+/// What happens to the app when a worker is given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFatal {
+    /// What `on_end` says.
+    #[default]
+    Stay,
+    /// The whole app stops and takes this worker's exit status.
+    Shutdown,
 }
 
 /// How a worker is stopped.

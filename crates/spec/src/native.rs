@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 pub use reference::{reference_page, schema};
 pub(crate) use tables::{
     AppTable, BackoffTable, BudgetTable, EnvTable, ForwardTable, GroupTable, LimitsTable, LogsTable,
+    ProbeTable,
 };
-pub(crate) use values::{LogFileValue, MAX_DURATION, PortRule, parse_duration};
+pub(crate) use values::{DependsValue, LogFileValue, MAX_DURATION, PortRule, parse_duration};
 
 use crate::problem::Problem;
 use crate::suggest::suggest;

@@ -1,6 +1,7 @@
 //! What the command line says of ends and stops: Foreman's rule, Overmind's exceptions, and the background, where the
 //! end of a worker is never the app's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::native::parse_duration;
@@ -21,12 +22,20 @@ pub(crate) struct Policy {
     any_can_die: bool,
     can_die: Vec<String>,
     auto_restart: Vec<String>,
+    /// The groups that others wait for to be completed.
+    completed: BTreeSet<String>,
     /// How long a stop may take, for groups that do not say it.
     pub(crate) timeout: Option<Duration>,
 }
 
 impl Policy {
-    pub(crate) fn of(options: &Options, wishes: &Wishes, groups: &[&str], findings: &mut Findings) -> Self {
+    pub(crate) fn of(
+        options: &Options,
+        wishes: &Wishes,
+        groups: &[&str],
+        completed: &BTreeSet<&str>,
+        findings: &mut Findings,
+    ) -> Self {
         let mut names = |flag, text: &Option<String>| match text {
             Some(text) => list(flag, text, groups, options.again, findings),
             None => Vec::new(),
@@ -48,6 +57,7 @@ impl Policy {
             any_can_die: options.any_can_die,
             can_die,
             auto_restart,
+            completed: completed.iter().map(|name| (*name).to_owned()).collect(),
             timeout,
         }
     }
@@ -57,9 +67,20 @@ impl Policy {
         self.background || self.can_die(group)
     }
 
-    /// Which ends of this group are followed by a restart where its table does not say it.
-    pub(crate) fn usual_restart(&self, group: &str) -> RestartMode {
-        if self.background && !self.can_die(group) { RestartMode::Always } else { RestartMode::Never }
+    /// Which ends of this group are followed by a restart where its table does not say it. Who is to be completed is left
+    /// alone when it is; who is watched is watched to be started anew.
+    pub(crate) fn usual_restart(&self, group: &str, is_watched: bool) -> RestartMode {
+        match (self.background && !self.can_die(group), self.completes(group)) {
+            (true, false) => RestartMode::Always,
+            (true, true) => RestartMode::OnFailure,
+            (false, _) if is_watched => RestartMode::OnFailure,
+            (false, _) => RestartMode::Never,
+        }
+    }
+
+    /// Whether others wait for this group to be completed.
+    pub(crate) fn completes(&self, group: &str) -> bool {
+        self.completed.contains(group)
     }
 
     fn can_die(&self, group: &str) -> bool {

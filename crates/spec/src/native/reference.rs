@@ -7,19 +7,20 @@ use serde_json::Value;
 use super::tables::AppTable;
 
 /// The tables of the page: the heading and the schema's definition, none for the file itself.
-const TABLES: [(&str, Option<&str>); 8] = [
+const TABLES: [(&str, Option<&str>); 9] = [
     ("The file", None),
     ("`[groups.NAME]`", Some("Group")),
     ("`[groups.NAME.stop]`", Some("Stop")),
     ("`[groups.NAME.backoff]`", Some("Backoff")),
     ("`[groups.NAME.budget]`", Some("Budget")),
+    ("`[groups.NAME.readiness]` and `[groups.NAME.liveness]`", Some("Probe")),
     ("`[groups.NAME.limits]`", Some("Limits")),
     ("`[logs]` and `[groups.NAME.logs]`", Some("Logs")),
     ("`[[forward]]`", Some("Forward")),
 ];
 
 /// Kinds of values that have words of their own.
-const VALUES: [&str; 7] = ["Command", "Duration", "Exits", "Limit", "LogFile", "Port", "Size"];
+const VALUES: [&str; 8] = ["Command", "Depends", "Duration", "Exits", "Limit", "LogFile", "Port", "Size"];
 
 /// The JSON schema of `ganger.toml`, for editors.
 pub fn schema() -> String {

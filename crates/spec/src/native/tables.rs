@@ -8,9 +8,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::values::{
-    CommandValue, DurationValue, EnvValue, ExitsValue, LimitPair, LogFileValue, PortRule, SizeValue, Umask,
+    CommandValue, DependsValue, DurationValue, EnvValue, ExitsValue, LimitPair, LogFileValue, PortRule,
+    SizeValue, TcpValue, Umask,
 };
-use crate::{Early, Facility, OnEnd, RestartMode, Signal, Stderr, Stdin, StopScope, SyslogFormat};
+use crate::{Early, Facility, OnEnd, OnFatal, RestartMode, Signal, Stderr, Stdin, StopScope, SyslogFormat};
 
 /// Variables by name.
 pub(crate) type EnvTable = BTreeMap<Spanned<String>, EnvValue>;
@@ -119,9 +120,28 @@ pub(crate) struct GroupTable {
     /// What follows a start that failed: `"judge"` asks `exits` and `restart`, as after any end; `"retry"` starts again
     /// whatever they say, as long as `attempts` allows. Default: `"judge"`.
     pub(crate) early: Option<Early>,
-    /// What happens to the app when a worker ends for good. Default: `"stay"` for a group that says `restart` or `exits`,
-    /// or that `--auto-restart` names; else `"shutdown"`. The command line's `--can-die` and `--any-can-die` win.
+    /// What happens to the app when a worker ends for good: `"shutdown"` stops it, `"failure"` stops it if the worker failed,
+    /// `"stay"` does not. Default: `"stay"` for a group that says `restart` or `exits`, or that `--auto-restart` names;
+    /// `"failure"` for one that others wait for to be completed; else `"shutdown"`. The command line's `--can-die` and
+    /// `--any-can-die` win, and in the background it is always `"stay"`.
     pub(crate) on_end: Option<OnEnd>,
+    /// What happens to the app when a worker is FATAL: `"shutdown"` stops it, in the background too, and ganger ends with
+    /// the worker's exit status. Default: `"stay"`.
+    pub(crate) on_fatal: Option<OnFatal>,
+    /// The groups that its workers wait for before they start: `["db", "cache"]` until these are ready, or how far each must
+    /// have come: `{ db = "ready", migrate = "completed", log = "started" }`. docs/readiness.md tells more.
+    pub(crate) depends_on: Option<DependsValue>,
+    /// How to find out whether a worker is ready. Default: it is when it is up.
+    #[schemars(with = "Option<ProbeTable>")]
+    pub(crate) readiness: Option<Spanned<ProbeTable>>,
+    /// How to find out whether a worker is still all right. Who is not is ended, as a failure, and `restart` is asked; where
+    /// that is not said it is then `"on-failure"`.
+    #[schemars(with = "Option<ProbeTable>")]
+    pub(crate) liveness: Option<Spanned<ProbeTable>>,
+    /// A worker that takes more memory than this, its whole tree together, is ended as a failure, and `restart` is asked;
+    /// where that is not said it is then `"on-failure"`. Looked at each 15 s. Default: no bound.
+    #[schemars(with = "Option<SizeValue>")]
+    pub(crate) max_memory: Option<Spanned<SizeValue>>,
     /// How a worker is stopped.
     #[serde(default)]
     pub(crate) stop: StopTable,
@@ -178,6 +198,31 @@ pub(crate) struct StopTable {
     /// Who gets the signal: the whole `"tree"` of processes, or the `"main"` one, and the others when that has ended.
     /// Default: `"tree"`.
     pub(crate) scope: Option<StopScope>,
+}
+
+/// What each worker is asked again and again while it runs: one of `http`, `tcp`, `command` and `notify`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Probe")]
+pub(crate) struct ProbeTable {
+    /// A GET of this path at the worker's port, or of this URL, must be answered with a status from 200 to 399.
+    pub(crate) http: Option<String>,
+    /// A connection must be taken: `true` at the worker's port, or at this port, or at `"HOST:PORT"`.
+    pub(crate) tcp: Option<TcpValue>,
+    /// This command must end with code 0. It runs where, as whom and with what environment the worker does.
+    pub(crate) command: Option<CommandValue>,
+    /// `true`: the worker says itself that it is ready, `READY=1` to `NOTIFY_SOCKET`, as to systemd. Only for `readiness`.
+    pub(crate) notify: Option<bool>,
+    /// How long after its start a worker is asked first. Default: 0.
+    pub(crate) delay: Option<DurationValue>,
+    /// How long after an answer it is asked again. Default: 1 s for `readiness`, 10 s for `liveness`.
+    pub(crate) interval: Option<DurationValue>,
+    /// How long an answer may take. Default: 2 s.
+    pub(crate) timeout: Option<DurationValue>,
+    /// So many failures in a row count as one. Default: 3.
+    pub(crate) failures: Option<u32>,
+    /// So many successes in a row make it ready. Default: 1.
+    pub(crate) successes: Option<u32>,
 }
 
 /// Resource limits of each run.

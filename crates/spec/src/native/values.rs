@@ -9,7 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::{Command, LimitValue, LogFile, OnExit};
+use toml::Spanned;
+
+use crate::{Check, Command, Condition, LimitValue, LogFile, OnExit};
 
 /// The longest duration that can be said: a leap year.
 pub(crate) const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
@@ -69,6 +71,15 @@ pub(crate) struct SizeValue(pub(crate) u64);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Scalar")]
 pub(crate) struct LogFileValue(pub(crate) LogFile);
+
+/// Which groups are waited for, and until when.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DependsValue(pub(crate) Vec<(Spanned<String>, Condition)>);
+
+/// Where a connection must be taken.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Scalar")]
+pub(crate) struct TcpValue(pub(crate) Check);
 
 const DURATION_FORM: &str = "is no duration: write `500ms`, `5s`, `1m30s`, `2h`, or a number of seconds";
 
@@ -317,6 +328,51 @@ impl TryFrom<Scalar> for LogFileValue {
     }
 }
 
+impl TryFrom<Scalar> for TcpValue {
+    type Error = String;
+
+    fn try_from(scalar: Scalar) -> Result<Self, String> {
+        let place = match scalar {
+            Scalar::Bool(true) => return Ok(Self(Check::Tcp { host: None, port: None })),
+            Scalar::Bool(false) => "false".to_owned(),
+            Scalar::Integer(number) => number.to_string(),
+            Scalar::Float(number) => number.to_string(),
+            Scalar::Text(text) => text,
+        };
+        Check::tcp(&place).map(Self).map_err(|(message, hint)| format!("{message}: {hint}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for DependsValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = DependsValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of groups, or a table of groups and `started`, `ready` or `completed`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<DependsValue, A::Error> {
+                let mut waits = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    waits.push((name, Condition::Ready));
+                }
+                Ok(DependsValue(waits))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DependsValue, A::Error> {
+                let mut waits = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    waits.push(pair);
+                }
+                Ok(DependsValue(waits))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a limit, or a table of `soft` and `hard`")]
 enum LimitForm {
@@ -432,4 +488,19 @@ schema_of!(SizeValue, "Size", {
     "title": "size",
     "description": "A number of bytes, or text such as `\"512KiB\"`, `\"10MiB\"`, `\"2GiB\"`.",
     "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?([KMG]iB)?$" }]
+});
+schema_of!(DependsValue, "Depends", {
+    "title": "dependencies",
+    "description": "A list of groups, which must be ready, or a table that says how far each must have come: `\"started\"` (each \
+                    of its workers has a process, or is done), `\"ready\"` (each is up, and passes its readiness probe if it \
+                    has one) or `\"completed\"` (each has ended with success).",
+    "anyOf": [
+        { "type": "array", "items": { "type": "string" } },
+        { "type": "object", "additionalProperties": { "enum": ["started", "ready", "completed"] } }
+    ]
+});
+schema_of!(TcpValue, "Tcp", {
+    "title": "`true`, port or place",
+    "description": "`true` for the worker's own port, a port, or `\"HOST:PORT\"`.",
+    "anyOf": [{ "const": true }, { "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string" }]
 });

@@ -1,7 +1,7 @@
 //! Files, the native form, policies and environments.
 
 use super::*;
-use crate::{Early, LogFile, Stderr, Stdin, StopScope};
+use crate::{Condition, Early, LogFile, OnFatal, Stderr, Stdin, StopScope};
 
 #[test]
 fn files_are_found_as_foreman_finds_them() {
@@ -366,4 +366,110 @@ fn a_spec_that_an_older_ganger_wrote_into_its_ledger_is_read() {
         assert!(group["restart"]["backoff"].as_object_mut().unwrap().remove("step").is_some());
     }
     assert_eq!(serde_json::from_value::<Spec>(old).unwrap(), spec);
+}
+
+fn told(text: &str) -> (String, String) {
+    let (message, hint) = native(text).error();
+    (message.replace("ganger.toml:", ""), hint.unwrap_or_default())
+}
+
+const WEB_AND_DB: &str = "[groups.db]\ncommand = 'd'\n[groups.web]\ncommand = 'w'\n";
+
+#[test]
+fn dependencies_and_probes_arrive() {
+    let text = format!(
+        "{WEB_AND_DB}depends_on = {{ db = 'started', job = 'completed' }}\nmax_memory = '300MiB'\non_fatal = 'shutdown'\n\
+         readiness = {{ http = '/up', delay = 1, interval = '2s', timeout = '500ms', failures = 5, successes = 2 }}\n\
+         liveness.tcp = true\n[groups.job]\ncommand = 'j'\ndepends_on = ['db']\n\
+         [groups.x]\ncommand = 'x'\nreadiness.command = ['pg_isready', '-q']\n[groups.y]\ncommand = 'y'\nreadiness.notify = true"
+    );
+    let spec = native(&text).load().spec;
+    let group = |name| spec.group(name).unwrap();
+    let (web, job) = (group("web"), group("job"));
+    let waits = [("db".to_owned(), Condition::Started), ("job".to_owned(), Condition::Completed)];
+    assert_eq!(web.depends_on, BTreeMap::from(waits));
+    assert_eq!(job.depends_on, BTreeMap::from([("db".to_owned(), Condition::Ready)]));
+    assert_eq!((web.max_memory, web.on_fatal), (Some(300 << 20), OnFatal::Shutdown));
+    let (ready, live) = (web.readiness.as_ref().unwrap(), web.liveness.as_ref().unwrap());
+    assert_eq!((ready.check.to_string().as_str(), ready.delay.as_secs()), ("GET /up", 1));
+    assert_eq!((ready.interval.as_secs(), ready.timeout.as_millis()), (2, 500));
+    assert_eq!((ready.failures, ready.successes), (5, 2));
+    assert_eq!((live.check.to_string().as_str(), live.interval.as_secs()), ("a connection to its port", 10));
+    assert_eq!((live.timeout.as_secs(), live.failures, live.successes), (2, 3, 1));
+    let asked = |name| group(name).readiness.as_ref().unwrap().check.to_string();
+    assert_eq!((asked("x"), asked("y")), ("`pg_isready -q`".to_owned(), "READY=1 of its own".to_owned()));
+}
+
+#[test]
+fn what_is_watched_is_restarted_and_what_is_to_be_completed_is_not() {
+    let text = format!(
+        "{WEB_AND_DB}depends_on.job = 'completed'\nliveness.tcp = true\n[groups.job]\ncommand = 'j'\n"
+    );
+    let ends = |app: &App| -> Vec<(RestartMode, OnEnd)> {
+        app.load().spec.groups.iter().map(|group| (group.restart.mode, group.on_end)).collect()
+    };
+    let plain = (RestartMode::Never, OnEnd::Shutdown);
+    let watched = (RestartMode::OnFailure, OnEnd::Stay);
+    assert_eq!(ends(&native(&text)), [plain, watched, (RestartMode::Never, OnEnd::Failure)]);
+    let app = native(&text).with(|options| options.background = true);
+    let always = (RestartMode::Always, OnEnd::Stay);
+    assert_eq!(ends(&app), [always, always, watched]);
+}
+
+#[test]
+fn a_group_brings_what_it_waits_for() {
+    let app = native(&format!("{WEB_AND_DB}depends_on = ['db']\n[groups.x]\ncommand = 'x'\n"));
+    let app = app.with(|options| options.groups = vec!["web".to_owned()]);
+    assert_eq!(app.counts(), [1, 1, 0]);
+    let app = app.with(|options| options.groups = vec!["x".to_owned()]);
+    assert_eq!(app.counts(), [0, 0, 1]);
+}
+
+#[test]
+fn a_dependency_that_cannot_be_met_is_told_where_it_is_written() {
+    for (line, message, hint) in [
+        (
+            "depends_on = ['bd']",
+            "5:15: `web` waits for `bd`, and there is no such group",
+            "did you mean `db`?",
+        ),
+        (
+            "depends_on = { web = 'ready' }",
+            "5:16: `web` waits for `web`: none of them can start",
+            "leave one of these dependencies out",
+        ),
+        ("depends_on.db = 'redy'", "5:17: unknown value `redy`", "did you mean `ready`?"),
+    ] {
+        assert_eq!(told(&format!("{WEB_AND_DB}{line}")), (message.to_owned(), hint.to_owned()), "{line}");
+    }
+    let circle =
+        "[groups.a]\ncommand = 'a'\ndepends_on = ['b']\n[groups.b]\ncommand = 'b'\ndepends_on = ['a']\n";
+    assert_eq!(told(circle).0, "3:15: `a` waits for `b`, which waits for `a`: none of them can start");
+    let always =
+        format!("[groups.job]\ncommand = 'j'\nrestart = 'always'\n{WEB_AND_DB}depends_on.job = 'completed'");
+    let (message, hint) = told(&always);
+    assert_eq!(
+        message,
+        "8:12: `web` waits for `job` to be completed, and that is started again whenever it ends"
+    );
+    assert!(hint.contains("on-failure"), "{hint}");
+}
+
+#[test]
+fn a_probe_that_makes_no_sense_is_told_where_it_is_written() {
+    for (line, message) in [
+        ("readiness.delay = 1", "5:1: the probe asks nothing"),
+        ("readiness = { tcp = true, http = '/' }", "5:13: the probe asks two things at once"),
+        ("readiness.http = 'up'", "5:1: `up` is no path and no http URL"),
+        ("port = false\nreadiness.http = '/'", "6:1: the probe asks at the worker's port, and it gets none"),
+        ("liveness.notify = true", "5:1: a worker that is not all right cannot be counted on to say so"),
+        ("liveness = { tcp = 1, interval = 0 }", "5:12: a probe takes time, and is repeated after some"),
+        ("liveness = { tcp = 1, failures = 0 }", "5:12: no answer in a row says nothing"),
+        ("max_memory = 0", "5:14: no worker runs without memory"),
+    ] {
+        let (told, hint) = told(&format!("{WEB_AND_DB}{line}"));
+        assert_eq!((told.as_str(), hint.is_empty()), (message, false), "{line}");
+    }
+    assert!(told(&format!("{WEB_AND_DB}readiness.tcp = 'x'")).0.contains("`x` is no port and no place"));
+    native(&format!("{WEB_AND_DB}port = false\nreadiness.tcp = 99")).load();
 }
