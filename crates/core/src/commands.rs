@@ -28,10 +28,12 @@ impl Core {
             return self.refuse(id, refusal);
         }
         match command {
-            Command::Start(names) => self.each(id, names, |core, name| core.start(now, name)),
-            Command::Stop(names) => self.each(id, names, |core, name| core.stop(now, name)),
-            Command::Restart(names) => self.each(id, names, |core, name| core.restart(now, name)),
-            Command::Signal(names, signal) => self.each(id, names, |core, name| core.signal(name, signal)),
+            Command::Start(names) => self.each(now, id, names, |core, name| core.start(now, name)),
+            Command::Stop(names) => self.each(now, id, names, |core, name| core.stop(now, name)),
+            Command::Restart(names) => self.each(now, id, names, |core, name| core.restart(now, name)),
+            Command::Signal(names, signal) => {
+                self.each(now, id, names, |core, name| core.signal(name, signal))
+            }
             Command::Scale(wishes) => self.scale(now, id, wishes),
             Command::Shutdown { .. } => unreachable!("shutdowns were taken out above"),
         }
@@ -76,17 +78,22 @@ impl Core {
 
     fn each(
         &mut self,
+        now: Instant,
         id: CommandId,
         names: Vec<WorkerName>,
         mut act: impl FnMut(&mut Self, &WorkerName) -> Result<Goal, Outcome>,
     ) {
         let (mut known, mut goals) = (Vec::new(), Vec::new());
-        for name in names.into_iter().collect::<BTreeSet<_>>() {
+        let names: BTreeSet<WorkerName> = names.into_iter().collect();
+        let mut names: Vec<WorkerName> = names.into_iter().collect();
+        names.sort_by_key(|name| -self.depth(&name.group));
+        for name in names {
             match act(self, &name) {
                 Ok(goal) => goals.push((name, goal)),
                 Err(outcome) => known.push((name, outcome)),
             }
         }
+        self.look_at_waiting(now);
         self.promise(id, known, goals);
     }
 

@@ -43,6 +43,7 @@ impl Core {
                 None => self.step(now, &name, Stimulus::Lost),
             }
         }
+        self.stir_all();
     }
 
     fn foreign(&mut self, now: Instant, run: &KnownRun, known: &BTreeMap<RunId, KnownRun>) {

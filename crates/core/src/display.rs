@@ -40,6 +40,9 @@ impl Display for Input {
             }
             Self::Exited { run, exit, leftovers: false } => write!(f, "{run} {exit}"),
             Self::Emptied { run } => write!(f, "{run} has no process left"),
+            Self::Probed { run, kind, answer: Ok(()) } => write!(f, "{run} passes its {kind} probe"),
+            Self::Probed { run, kind, answer: Err(why) } => write!(f, "{run} fails its {kind} probe: {why}"),
+            Self::TooMuch { run, what } => write!(f, "{run} {what}"),
             Self::Connected { runs } => {
                 write!(f, "connected to a keeper with {} runs", runs.len())?;
                 runs.iter().try_for_each(|run| write!(f, "; {run}"))
@@ -153,6 +156,9 @@ impl Display for Event {
             Self::Started { worker, run, pid } => write!(f, "{worker} started {run} as PID {pid}"),
             Self::SpawnFailed { worker, reason } => write!(f, "{worker} could not be started: {reason}"),
             Self::Ended { worker, run, exit } => write!(f, "{worker} {run} {exit}"),
+            Self::Waiting { worker, why, in_vain: _ } => write!(f, "{worker} {why}"),
+            Self::Ready { worker, run, ready: true, why: _ } => write!(f, "{worker} {run} is ready"),
+            Self::Ready { worker, run, ready: false, why } => write!(f, "{worker} {run} is not ready: {why}"),
             Self::Killing { worker, why } => write!(f, "{worker} {why}"),
             Self::Stuck { worker, pid } => write!(f, "{worker} does not die of SIGKILL (PID {pid})"),
             Self::Released { number, changes } if changes.is_empty() => {

@@ -47,6 +47,26 @@ pub enum Event {
         /// How.
         exit: Exit,
     },
+    /// A worker waits before it is started; told again when it waits in vain.
+    Waiting {
+        /// Which worker.
+        worker: WorkerName,
+        /// For what: a sentence.
+        why: String,
+        /// Whether nothing that is under way leads there.
+        in_vain: bool,
+    },
+    /// A worker has become ready by its probe, or is not ready any more.
+    Ready {
+        /// Which worker.
+        worker: WorkerName,
+        /// Its run.
+        run: RunId,
+        /// Whether it is ready.
+        ready: bool,
+        /// Why: a sentence.
+        why: String,
+    },
     /// A stop took too long: the tree is killed.
     Killing {
         /// Which worker.

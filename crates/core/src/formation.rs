@@ -33,7 +33,9 @@ impl Core {
         self.form(Release { number, spec: Arc::clone(&spec), finish_when_idle }, |group| {
             counts.get(group.name.as_str()).copied()
         });
-        for group in spec.start_order().into_iter().filter_map(|place| spec.groups.get(place)) {
+        let mut places = spec.start_order();
+        places.sort_by_key(|place| -self.depth(&spec.groups[*place].name));
+        for group in places.into_iter().filter_map(|place| spec.groups.get(place)) {
             goals.extend(self.fill(now, &group.name, motive));
         }
         self.round.after.push(Record::Release { number, spec, finish_when_idle });
@@ -41,6 +43,9 @@ impl Core {
         let resumed = self.scales_resumed();
         self.round.after.extend(resumed);
         self.round.actions.push(Action::Event(Event::Released { number, changes }));
+        self.stir_all();
+        // Whether somebody waits in vain can be said only when all are looked after.
+        self.look_at_waiting(now);
         self.promise(id, Vec::new(), goals);
     }
 
@@ -51,7 +56,7 @@ impl Core {
             self.refuse(id, refusal);
             return;
         }
-        let mut goals = Vec::new();
+        let mut changed = Vec::new();
         for (group, count) in wishes {
             let Some(formed) = self.groups.get_mut(&group) else {
                 continue;
@@ -60,12 +65,19 @@ impl Core {
             if from == count {
                 continue;
             }
+            self.stir(&group);
             let instead_of = self.spec_count(&group);
             self.round.before.push(Record::Scale { group: group.clone(), count, instead_of });
             self.round.actions.push(Action::Event(Event::Scaled { group: group.clone(), from, to: count }));
+            changed.push((group, count));
+        }
+        changed.sort_by_key(|(group, _)| -self.depth(group));
+        let mut goals = Vec::new();
+        for (group, count) in changed {
             goals.extend(self.leave_group(now, &group, count, Motive::Scale));
             goals.extend(self.fill(now, &group, Motive::Scale));
         }
+        self.look_at_waiting(now);
         self.promise(id, Vec::new(), goals);
     }
 
@@ -74,19 +86,36 @@ impl Core {
         let counts: BTreeMap<String, u32> =
             self.groups.iter().map(|(name, formed)| (name.clone(), formed.count)).collect();
         self.leave_beyond(now, &counts, Motive::Reload);
-        for group in counts.keys() {
-            self.fill(now, group, Motive::Reload);
+        let mut groups: Vec<String> = counts.into_keys().collect();
+        groups.sort_by_key(|group| -self.depth(group));
+        for group in groups {
+            self.fill(now, &group, Motive::Reload);
         }
+    }
+
+    /// How many groups, one after the other, wait for a group: what others wait for is looked after first, lest they start
+    /// beside what it was before.
+    pub(crate) fn depth(&self, group: &str) -> i32 {
+        self.groups.get(group).map_or(0, |formed| formed.depth)
     }
 
     /// Sets the release and its groups, with an operator's counts where there are such.
     pub(crate) fn form(&mut self, release: Release, count: impl Fn(&Group) -> Option<u32>) {
         let spec = &release.spec;
+        let depths = spec.depths();
         let groups = spec.groups.iter().enumerate().map(|(place, group)| {
             let count = count(group).unwrap_or(group.count);
-            (group.name.clone(), Formed { place, count, made_of: plan::made_of(spec, group) })
+            let depth = depths.get(group.name.as_str()).copied().unwrap_or(0);
+            let made_of = plan::made_of(spec, group);
+            (group.name.clone(), Formed { place, count, made_of, depth, awaited: None })
         });
         self.groups = groups.collect();
+        self.dependents.clear();
+        for group in &spec.groups {
+            for (name, _) in group.dependencies() {
+                self.dependents.entry(name.to_owned()).or_default().push(group.name.clone());
+            }
+        }
         self.release = Some(release);
     }
 
@@ -184,6 +213,7 @@ impl Core {
         if let Some(worker) = self.workers.get_mut(name) {
             worker.wanted = wanted;
         }
+        self.stir(&name.group);
         let goal = match wanted {
             Wanted::Up => Goal::Up,
             Wanted::Down | Wanted::Gone => Goal::Down,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ganger_spec::{Signal, Spec, WorkerName};
+use ganger_spec::{ProbeKind, Signal, Spec, WorkerName};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -120,6 +120,22 @@ pub enum Input {
     Emptied {
         /// Which run.
         run: RunId,
+    },
+    /// A worker was asked, and answered well or not.
+    Probed {
+        /// Its run.
+        run: RunId,
+        /// What it was asked for.
+        kind: ProbeKind,
+        /// Why the answer was not good.
+        answer: Result<(), String>,
+    },
+    /// A run takes more than its group allows.
+    TooMuch {
+        /// Which run.
+        run: RunId,
+        /// Of what, as the beginning of a sentence: "used 400 MiB of memory, more than 300 MiB".
+        what: String,
     },
     /// The overseer (re)connected to a keeper: these are all runs that it knows, and no request sent before is
     /// still under way.
@@ -320,6 +336,8 @@ pub struct WorkerView {
     pub state: State,
     /// Why it is so: a sentence.
     pub why: String,
+    /// Whether it does its work: it passes its readiness probe, or is up where its group has none.
+    pub ready: bool,
     /// Its present run, if it has one.
     pub run: Option<RunId>,
     /// The main process of that run.

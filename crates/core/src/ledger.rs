@@ -12,6 +12,7 @@ use ganger_spec::{Spec, WorkerName};
 use serde::{Deserialize, Serialize};
 
 use crate::io::Instant;
+use crate::probes::Streaks;
 use crate::worker::WorkerRecord;
 
 /// A line of the ledger. The last record of a subject counts.
@@ -94,6 +95,7 @@ impl Ledger {
         }
         for worker in ledger.workers.values_mut() {
             worker.rebase(now);
+            worker.streaks = Streaks::default();
         }
         ledger
     }

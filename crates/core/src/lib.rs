@@ -19,6 +19,7 @@
 
 mod commands;
 mod connect;
+mod dependencies;
 mod display;
 mod event;
 mod formation;
@@ -26,6 +27,7 @@ mod io;
 mod ledger;
 mod life;
 mod plan;
+mod probes;
 mod random;
 pub mod restart;
 mod shutdown;
@@ -40,7 +42,7 @@ mod worker;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use ganger_spec::{Group, OnEnd, Spec, WorkerName};
+use ganger_spec::{Group, Spec, WorkerName};
 
 pub use event::Event;
 pub use io::*;
@@ -50,6 +52,7 @@ pub use random::Random;
 pub use wishes::{WishedCount, Wishes};
 pub use worker::{STUCK_AFTER, WorkerRecord};
 
+use dependencies::Awaited;
 use ledger::Ledger;
 use life::Life;
 use tickets::Tickets;
@@ -69,6 +72,8 @@ pub struct Core {
     shutdown: Option<Shutdown>,
     /// Who still waits for the others in the shutdown.
     waves: Waves,
+    /// For each group that others wait for, these others.
+    dependents: BTreeMap<String, Vec<String>>,
     /// Of before the first release, which takes them into account.
     wishes: Wishes,
     /// Whether a keeper has told what it has.
@@ -100,6 +105,10 @@ struct Formed {
     count: u32,
     /// The fingerprint of what its runs are made of.
     made_of: u64,
+    /// How many groups, one after the other, wait for it.
+    depth: i32,
+    /// What it waits for, as it was found last; none while it is to be looked for.
+    awaited: Option<Option<Awaited>>,
 }
 
 /// What can be computed from the workers, kept so that no input looks at all of them.
@@ -109,6 +118,8 @@ struct Index {
     deadlines: BTreeSet<(Instant, WorkerName)>,
     counts: Counts,
     unsettled: usize,
+    /// Workers that wait in vain.
+    in_vain: usize,
 }
 
 /// What one input has brought about so far.
@@ -122,6 +133,8 @@ struct Round {
     after: Vec<Record>,
     /// What the records cover.
     actions: Vec<Action>,
+    /// Groups that depend on something that has changed.
+    stirred: BTreeSet<String>,
     /// A worker's end that stops the app.
     end_of_app: Option<Shutdown>,
 }
@@ -142,6 +155,7 @@ impl Core {
             workers: ledger.workers,
             shutdown: ledger.shutdown,
             waves: Waves::default(),
+            dependents: BTreeMap::new(),
             wishes: Wishes::default(),
             connected: false,
             finished: false,
@@ -217,8 +231,11 @@ impl Core {
                 None => self.round.actions.push(Action::Acknowledge(run)),
             },
             Input::Connected { runs } => self.connected(now, runs),
+            Input::Probed { run, kind, answer } => self.probed(now, run, kind, answer),
+            Input::TooMuch { run, what } => self.too_much(now, run, what),
             Input::Tick => self.tick(now),
         }
+        self.look_at_waiting(now);
         self.conclude(now);
         self.flush();
     }
@@ -240,12 +257,12 @@ impl Core {
 
     /// Every worker, in order of name.
     pub fn workers(&self) -> impl Iterator<Item = WorkerView> {
-        self.workers.iter().map(|(name, worker)| worker.view(name))
+        self.workers.iter().map(|(name, worker)| worker.view(name, self.group(name)))
     }
 
     /// One worker.
     pub fn worker(&self, name: &WorkerName) -> Option<WorkerView> {
-        self.workers.get(name).map(|worker| worker.view(name))
+        self.workers.get(name).map(|worker| worker.view(name, self.group(name)))
     }
 
     /// The spec in force.
@@ -322,6 +339,7 @@ impl Core {
 
     /// Lets something happen to one worker, and keeps all that depends on it in step.
     fn step(&mut self, now: Instant, name: &WorkerName, stimulus: Stimulus) {
+        let awaited = self.awaited(&name.group);
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
@@ -329,6 +347,7 @@ impl Core {
         let ended_before = worker.life.ended_with();
         let formed = self.groups.get(&name.group);
         let group = group_of(self.release.as_ref(), formed);
+        let progress = worker.progress(group);
         worker.step(
             stimulus,
             &mut Turn {
@@ -336,6 +355,7 @@ impl Core {
                 name,
                 group,
                 made_of: formed.map_or(UNKNOWN_MAKE, |formed| formed.made_of),
+                awaited,
                 random: &mut self.random,
                 next_run: &mut self.next_run,
                 actions: &mut self.round.actions,
@@ -343,17 +363,20 @@ impl Core {
         );
         self.tickets.changed(name, &worker.life, &worker.why, &mut self.round.actions);
         self.round.changed.insert(name.clone());
-        if let (None, Some(status), Wanted::Up) = (ended_before, worker.life.ended_with(), worker.wanted)
-            && group.is_some_and(|group| group.on_end == OnEnd::Shutdown)
+        if let (None, Some(_), Wanted::Up) = (ended_before, worker.life.ended_with(), worker.wanted)
+            && let Some(end) = group.and_then(|group| shutdown::end_of_app(name, &worker.life, group))
         {
-            let reason = format!("{name} has ended");
-            self.round.end_of_app.get_or_insert(Shutdown { status, reason, now: false });
+            self.round.end_of_app.get_or_insert(end);
         }
+        let has_moved = worker.progress(group) != progress;
         if worker.wanted == Wanted::Gone && worker.life.run().is_none() {
             self.workers.remove(name);
             self.tickets.removed(name, &mut self.round.actions);
         } else {
             self.index.add(name, &worker.life);
+        }
+        if has_moved {
+            self.stir(&name.group);
         }
     }
 
@@ -375,6 +398,7 @@ impl Index {
     fn add(&mut self, name: &WorkerName, life: &Life) {
         *self.counts.of(life.state()) += 1;
         self.unsettled += usize::from(!life.is_settled());
+        self.in_vain += usize::from(matches!(life, Life::Waiting { in_vain: true }));
         if let Some(run) = life.run() {
             self.runs.insert(run, name.clone());
         }
@@ -386,6 +410,7 @@ impl Index {
     fn remove(&mut self, name: &WorkerName, life: &Life) {
         *self.counts.of(life.state()) -= 1;
         self.unsettled -= usize::from(!life.is_settled());
+        self.in_vain -= usize::from(matches!(life, Life::Waiting { in_vain: true }));
         if let Some(run) = life.run() {
             self.runs.remove(&run);
         }

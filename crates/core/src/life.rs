@@ -24,6 +24,10 @@
 //!    STOPPED.
 //! 10. The end of a run is accounted once: it is in the ledger, with what follows from it, before the keeper is
 //!     told that it may forget the run.
+//! 11. Who is to be spawned while its group waits for another is STOPPED, wanted up, and *Waiting* (see
+//!     `dependencies.rs`); what spends a restart was spent before, and counts from when the run is asked for.
+//! 12. A run that is not all right (see `probes.rs`) is ended: it was judged as a failure at once, and the judgement is
+//!     carried out when its tree is gone, unless a command comes first.
 
 use ganger_spec::Stop;
 use serde::{Deserialize, Serialize};
@@ -44,6 +48,9 @@ pub(crate) enum Life {
     Starting { run: Run, healthy: Instant },
     /// RUNNING.
     Running { run: Run },
+    /// STOPPED: there is no process until what its group depends on has come so far; `in_vain` while nothing that is under
+    /// way leads there.
+    Waiting { in_vain: bool },
     /// BACKOFF: there is no process; the next try comes at `retry`.
     Backoff { retry: Instant, spends: bool },
     /// STOPPING: asked to stop before the keeper answered.
@@ -111,7 +118,7 @@ impl Ending {
 impl Life {
     pub(crate) fn state(&self) -> State {
         match self {
-            Self::Stopped => State::Stopped,
+            Self::Stopped | Self::Waiting { .. } => State::Stopped,
             Self::Spawning { .. } | Self::Starting { .. } => State::Starting,
             Self::Running { .. } => State::Running,
             Self::Backoff { .. } => State::Backoff,
@@ -128,7 +135,11 @@ impl Life {
             Self::Starting { run, .. } | Self::Running { run } | Self::Stopping(Ending { run, .. }) => {
                 Some(run.id)
             }
-            Self::Stopped | Self::Backoff { .. } | Self::Exited { .. } | Self::Fatal { .. } => None,
+            Self::Stopped
+            | Self::Waiting { .. }
+            | Self::Backoff { .. }
+            | Self::Exited { .. }
+            | Self::Fatal { .. } => None,
         }
     }
 
@@ -138,6 +149,7 @@ impl Life {
                 Some(*run)
             }
             Self::Stopped
+            | Self::Waiting { .. }
             | Self::Spawning { .. }
             | Self::Unborn { .. }
             | Self::Backoff { .. }
@@ -155,6 +167,7 @@ impl Life {
             Self::Stopping(Ending { phase: Phase::Killed { stuck }, .. }) => Some(*stuck),
             Self::Stopping(Ending { phase: Phase::Stuck, .. })
             | Self::Stopped
+            | Self::Waiting { .. }
             | Self::Spawning { .. }
             | Self::Running { .. }
             | Self::Unborn { .. }
@@ -171,6 +184,7 @@ impl Life {
             Self::Stopping(Ending { phase: Phase::Killed { stuck }, .. }) => Some(stuck),
             Self::Stopping(Ending { phase: Phase::Stuck, .. })
             | Self::Stopped
+            | Self::Waiting { .. }
             | Self::Spawning { .. }
             | Self::Running { .. }
             | Self::Unborn { .. }
@@ -184,6 +198,7 @@ impl Life {
         match self {
             Self::Backoff { retry, .. } => Some(*retry),
             Self::Stopped
+            | Self::Waiting { .. }
             | Self::Spawning { .. }
             | Self::Starting { .. }
             | Self::Running { .. }
@@ -204,6 +219,7 @@ impl Life {
             Self::Spawning { .. }
             | Self::Starting { .. }
             | Self::Running { .. }
+            | Self::Waiting { .. }
             | Self::Backoff { .. }
             | Self::Unborn { .. }
             | Self::Stopping(Ending { phase: Phase::Asked { .. } | Phase::Killed { .. }, .. }) => false,
@@ -217,6 +233,7 @@ impl Life {
             Self::Stopping(Ending { then: Then::Judged(judgement), .. }) => judgement.ends_with(),
             Self::Stopping(Ending { then: Then::AsWanted(_), .. })
             | Self::Stopped
+            | Self::Waiting { .. }
             | Self::Spawning { .. }
             | Self::Starting { .. }
             | Self::Running { .. }
@@ -225,15 +242,34 @@ impl Life {
         }
     }
 
+    /// Whether it was given up, as soon as that was judged.
+    pub(crate) fn is_given_up(&self) -> bool {
+        match self {
+            Self::Fatal { .. } => true,
+            Self::Stopping(Ending { then: Then::Judged(judgement), .. }) => judgement.gives_up(),
+            Self::Stopping(Ending { then: Then::AsWanted(_), .. })
+            | Self::Stopped
+            | Self::Waiting { .. }
+            | Self::Spawning { .. }
+            | Self::Starting { .. }
+            | Self::Running { .. }
+            | Self::Backoff { .. }
+            | Self::Unborn { .. }
+            | Self::Exited { .. } => false,
+        }
+    }
+
     /// The outcome of a wish that it be up; none while that is open.
     pub(crate) fn is_up(&self, why: &str) -> Option<Outcome> {
         match self {
             Self::Running { .. } => Some(Outcome::Done),
             Self::Backoff { .. }
+            | Self::Waiting { in_vain: true }
             | Self::Exited { .. }
             | Self::Fatal { .. }
             | Self::Stopping(Ending { phase: Phase::Stuck, .. }) => Some(Outcome::Failed(why.to_owned())),
             Self::Stopped
+            | Self::Waiting { in_vain: false }
             | Self::Spawning { .. }
             | Self::Starting { .. }
             | Self::Unborn { .. }
@@ -246,7 +282,8 @@ impl Life {
         match self {
             Self::Stopped | Self::Exited { .. } | Self::Fatal { .. } => Some(Outcome::Done),
             Self::Stopping(Ending { phase: Phase::Stuck, .. }) => Some(Outcome::Failed(why.to_owned())),
-            Self::Spawning { .. }
+            Self::Waiting { .. }
+            | Self::Spawning { .. }
             | Self::Starting { .. }
             | Self::Running { .. }
             | Self::Backoff { .. }
@@ -263,6 +300,7 @@ impl Life {
             | Self::Stopping(Ending { run, exit: None, .. }) => Some(run.id),
             Self::Stopping(Ending { exit: Some(_), .. })
             | Self::Stopped
+            | Self::Waiting { .. }
             | Self::Spawning { .. }
             | Self::Unborn { .. }
             | Self::Backoff { .. }

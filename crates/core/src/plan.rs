@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ganger_spec::{Command, Group, Logs, Port, Spec, Stdin};
+use ganger_spec::{Check, Command, Group, Logs, Port, Probe, Spec, Stdin};
 
 /// What a reload would do, a sentence each; none if it would do nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,12 +46,17 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         restart: _,
         exits: _,
         on_end: _,
+        on_fatal: _,
         stop: _,
         logs: _,
         priority: _,
         family,
         autostart: _,
         stdin,
+        readiness,
+        liveness: _,
+        depends_on: _,
+        max_memory: _,
         each,
         supervisor: _,
     } = group;
@@ -88,7 +93,15 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
     for text in each.made_of() {
         print.number(4).text(&text);
     }
+    if says_ready(readiness.as_ref()) {
+        print.number(5);
+    }
     print.0
+}
+
+/// Whether a run is told where to say that it is ready.
+fn says_ready(probe: Option<&Probe>) -> bool {
+    probe.is_some_and(|probe| probe.check == Check::Notify)
 }
 
 /// What a reload from `old` to `new` would do, where operators have set `counts`.
@@ -164,6 +177,7 @@ fn ingredients(old_spec: &Spec, old: &Group, new_spec: &Spec, new: &Group) -> Ve
         ("umask", old.umask != new.umask),
         ("limits", old.limits != new.limits),
         ("stdin", old.stdin != new.stdin),
+        ("readiness", says_ready(old.readiness.as_ref()) != says_ready(new.readiness.as_ref())),
         ("names", old.each != new.each || family(old) != family(new)),
     ];
     fields
@@ -180,6 +194,11 @@ fn policy(old: &Group, new: &Group) -> Vec<&'static str> {
         ("restart", old.restart != new.restart),
         ("exits", old.exits != new.exits),
         ("on_end", old.on_end != new.on_end),
+        ("on_fatal", old.on_fatal != new.on_fatal),
+        ("readiness", old.readiness != new.readiness),
+        ("liveness", old.liveness != new.liveness),
+        ("depends_on", old.depends_on != new.depends_on),
+        ("max_memory", old.max_memory != new.max_memory),
         ("stop", old.stop != new.stop),
         ("logs", Logs { stderr: new.logs.stderr, ..old.logs.clone() } != new.logs),
         ("priority", (old.priority, old.family_priority()) != (new.priority, new.family_priority())),

@@ -13,6 +13,8 @@
 //! 5. After a run that was not healthy the restart waits for a back-off, longer from failure to failure. After a
 //!    healthy run it comes at once, but a worker never starts more often than once in the first delay: without
 //!    that floor `startsecs = 0` would allow a worker to spin.
+//! 6. A run that was ended since it was not all right, or took too much, failed, whatever code it then ends with: the
+//!    exit map is not asked.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -25,6 +27,9 @@ use crate::span::Span;
 
 /// The largest budget that is counted exactly: a worker's history holds no more restarts than this.
 pub const MAX_BUDGET: u32 = 1_000;
+
+/// The status of a worker whose last run was not all right.
+const STATUS_OF_UNFIT: u8 = 1;
 
 /// What is remembered of a worker's restarts. An operator's start or restart forgets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +67,11 @@ impl History {
     /// Remembers how a start went.
     pub fn went(&mut self, end: &End) {
         match end {
-            End::Exited { healthy: true, .. } => (self.failures, self.attempts) = (0, 0),
+            End::Exited { healthy: true, .. } | End::Unfit { healthy: true, .. } => self.healthy(),
             End::NotSpawned { transient: true, .. } => self.failures = self.failures.saturating_add(1),
-            End::Exited { healthy: false, .. } | End::NotSpawned { transient: false, .. } => {
+            End::Exited { healthy: false, .. }
+            | End::Unfit { healthy: false, .. }
+            | End::NotSpawned { transient: false, .. } => {
                 self.failures = self.failures.saturating_add(1);
                 self.attempts = self.attempts.saturating_add(1);
             }
@@ -90,6 +97,15 @@ pub enum End {
         /// How.
         exit: Exit,
         /// How long it had lived.
+        lived: Duration,
+        /// Whether it had been RUNNING.
+        healthy: bool,
+    },
+    /// It is ended since it is not all right, or takes too much.
+    Unfit {
+        /// What was found.
+        reason: String,
+        /// How long it has lived.
         lived: Duration,
         /// Whether it had been RUNNING.
         healthy: bool,
@@ -136,6 +152,14 @@ impl Judgement {
             Verdict::Restart(_) | Verdict::Retry(_) => None,
         }
     }
+
+    /// Whether nothing follows since it was given up.
+    pub(crate) fn gives_up(&self) -> bool {
+        match self.verdict {
+            Verdict::Fatal(_) => true,
+            Verdict::Exited(_) | Verdict::Restart(_) | Verdict::Retry(_) => false,
+        }
+    }
 }
 
 /// Judges an end. `history` is as it was before it; `chance` is any number, from which the jitter is drawn.
@@ -180,7 +204,7 @@ fn meaning(policy: &Restart, exits: &BTreeMap<u8, OnExit>, end: &End) -> Meaning
         End::NotSpawned { transient: true, .. } => return Meaning::Again { free: true },
         End::NotSpawned { transient: false, status, .. } => (Some(*status), true, true),
         End::Exited { exit: Exit::Code(code), .. } => (Some(*code), *code != 0, false),
-        End::Exited { exit: Exit::Signal(_) | Exit::Unknown, .. } => (None, true, false),
+        End::Exited { exit: Exit::Signal(_) | Exit::Unknown, .. } | End::Unfit { .. } => (None, true, false),
     };
     if policy.early == Early::Retry && end.is_failed_start() {
         return Meaning::Again { free: false };
@@ -211,8 +235,10 @@ fn again(
     let failures = history.failures.saturating_add(1);
     let next = next_try(history, policy, failures);
     let delay = match end {
-        End::Exited { healthy: true, lived, .. } => policy.backoff.initial.saturating_sub(*lived),
-        End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
+        End::Exited { healthy: true, lived, .. } | End::Unfit { healthy: true, lived, .. } => {
+            policy.backoff.initial.saturating_sub(*lived)
+        }
+        End::Exited { healthy: false, .. } | End::Unfit { healthy: false, .. } | End::NotSpawned { .. } => {
             delay(&policy.backoff, failures, chance)
         }
     };
@@ -235,9 +261,13 @@ fn again(
         }
     }
     let why = match end {
-        End::Exited { healthy: true, .. } if delay.is_zero() => format!("{happened}; restarted at once"),
-        End::Exited { healthy: true, .. } => format!("{happened}; restarted in {}", Span(delay)),
-        End::Exited { healthy: false, .. } | End::NotSpawned { .. } => {
+        End::Exited { healthy: true, .. } | End::Unfit { healthy: true, .. } if delay.is_zero() => {
+            format!("{happened}; restarted at once")
+        }
+        End::Exited { healthy: true, .. } | End::Unfit { healthy: true, .. } => {
+            format!("{happened}; restarted in {}", Span(delay))
+        }
+        End::Exited { healthy: false, .. } | End::Unfit { healthy: false, .. } | End::NotSpawned { .. } => {
             format!("{happened}; {next} in {}", Span(delay))
         }
     };
@@ -262,7 +292,7 @@ impl End {
     /// Whether a start came to nothing, for a reason that may last.
     fn is_failed_start(&self) -> bool {
         match self {
-            Self::Exited { healthy, .. } => !healthy,
+            Self::Exited { healthy, .. } | Self::Unfit { healthy, .. } => !healthy,
             Self::NotSpawned { transient, .. } => !transient,
         }
     }
@@ -272,6 +302,7 @@ impl End {
 fn status(end: &End) -> u8 {
     match end {
         End::Exited { exit, .. } => exit.status(),
+        End::Unfit { .. } => STATUS_OF_UNFIT,
         End::NotSpawned { status, .. } => *status,
     }
 }
@@ -279,6 +310,7 @@ fn status(end: &End) -> u8 {
 fn sentence(end: &End) -> String {
     match end {
         End::Exited { exit, lived, .. } => format!("{exit} after {}", Span(*lived)),
+        End::Unfit { reason, lived, .. } => format!("{reason} after {}", Span(*lived)),
         End::NotSpawned { reason, .. } => format!("could not be started: {reason}"),
     }
 }

@@ -1,17 +1,22 @@
 //! The end of the app: who calls for it, and when it has come.
 //!
-//! 1. The first call decides the exit status: a worker that ended for good where its group says so, an operator, or
-//!    the end of the last worker of an app that is to finish then: one in the foreground. One in the background is
-//!    ended by an operator alone. A second call can only hasten it.
+//! 1. The first call decides the exit status: a worker that ended for good, failed for good or was given up where its
+//!    group says so, an operator, or the end of the last worker of an app that is to finish then: one in the foreground.
+//!    One in the background is ended by an operator, or by a worker that was given up where its group says so. A second
+//!    call can only hasten it.
 //! 2. Everything is stopped, each worker by its own rules; what does not die of KILL is reported and left behind. Families
 //!    of groups go in [waves](crate::waves), those of the highest priority first; what is killed at once goes at once.
 //! 3. When no worker can be waited for any more, every command that is still owed a reply has got it, and the
 //!    app finishes.
 
+use ganger_spec::{Group, OnEnd, OnFatal, WorkerName};
+
 use crate::Core;
+use crate::dependencies::is_success;
 use crate::event::Event;
 use crate::io::{Action, CommandId, Instant};
 use crate::ledger::{Record, Shutdown};
+use crate::life::Life;
 use crate::tickets::Goal;
 
 impl Core {
@@ -60,13 +65,37 @@ impl Core {
     fn idle(&self) -> Option<Shutdown> {
         let release = self.release.as_ref().filter(|release| release.finish_when_idle)?;
         let counts = &self.index.counts;
-        if self.workers.is_empty() || counts.exited + counts.fatal < self.workers.len() {
+        let (ended, in_vain) = (counts.exited + counts.fatal, self.index.in_vain);
+        if ended == 0 || ended + in_vain < self.workers.len() {
             return None;
         }
         let ends =
             self.workers.values().filter_map(|worker| Some((worker.since(), worker.life.ended_with()?)));
         let failure = ends.filter(|(_, status)| *status != 0).min();
-        let reason = format!("every worker of {} has ended", release.spec.app);
-        Some(Shutdown { status: failure.map_or(0, |(_, status)| status), reason, now: false })
+        let reason = match in_vain {
+            0 => format!("every worker of {} has ended", release.spec.app),
+            _ => format!("every worker of {} has ended, or waits in vain", release.spec.app),
+        };
+        let usual = u8::from(in_vain > 0);
+        Some(Shutdown { status: failure.map_or(usual, |(_, status)| status), reason, now: false })
     }
+}
+
+/// The end of the app that the end of this worker for good brings about, if its group says so.
+pub(crate) fn end_of_app(name: &WorkerName, life: &Life, group: &Group) -> Option<Shutdown> {
+    let status = life.ended_with()?;
+    let is_fatal = life.is_given_up();
+    let has_failed = is_fatal || !is_success(status, Some(group));
+    let is_end = match group.on_end {
+        OnEnd::Shutdown => true,
+        OnEnd::Failure => has_failed,
+        OnEnd::Stay => false,
+    };
+    let is_end = is_end || (is_fatal && group.on_fatal == OnFatal::Shutdown);
+    let (status, reason) = match is_fatal {
+        // That it was given up must be seen even if its last status was 0.
+        true => (status.max(1), format!("{name} was given up")),
+        false => (status, format!("{name} has ended")),
+    };
+    is_end.then_some(Shutdown { status, reason, now: false })
 }

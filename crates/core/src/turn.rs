@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ganger_spec::{Group, Signal, Stop, StopScope, WorkerName};
 
+use crate::dependencies::Awaited;
 use crate::event::Event;
 use crate::io::{Action, Exit, Instant, RunId};
 use crate::random::Random;
@@ -36,6 +37,14 @@ pub(crate) enum Stimulus {
     Emptied,
     /// Its deadline has come.
     Due,
+    /// What its group depends on has changed.
+    Look,
+    /// It passes its readiness probe.
+    Ready,
+    /// It does not pass its readiness probe.
+    NotReady { why: String },
+    /// It is not all right, or takes too much: its run is to end as a failure.
+    Unfit { why: String },
     /// A keeper connected that does not know its run.
     Lost,
     /// A keeper connected that knows its run; what was said before may be lost, in both directions.
@@ -52,6 +61,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) group: Option<&'a Group>,
     /// The fingerprint of what a run of that group is made of.
     pub(crate) made_of: u64,
+    /// What the group waits for; none if everything is there.
+    pub(crate) awaited: Option<Awaited>,
     pub(crate) random: &'a mut Random,
     pub(crate) next_run: &'a mut u64,
     pub(crate) actions: &'a mut Vec<Action>,

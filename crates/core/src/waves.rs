@@ -1,8 +1,9 @@
 //! The order in which a shutdown stops workers.
 //!
-//! 1. A wave is the workers of all families of one priority; the highest priority goes first. Where all are equal, all go
+//! 1. A wave is the workers of all families of one priority; the highest priority goes first. Of one priority, those go
+//!    first that no other group depends on, then those that only these depend on, and so on. Where all are equal, all go
 //!    at once.
-//! 2. A wave begins when nothing of a higher priority can be waited for: it is down, or stuck.
+//! 2. A wave begins when nothing of those before it can be waited for: it is down, or stuck.
 //! 3. Who waits for its wave goes on with its run. Nothing follows any more if that ends by itself, and who has no run
 //!    does not get one: it is down at once.
 //! 4. Nothing of this is in the ledger: who is to be down and has a run that nobody asked to end waits for its wave.
@@ -17,9 +18,12 @@ use crate::tickets::Goal;
 use crate::turn::Stimulus;
 use crate::why::{self, Motive};
 
-/// Whom a shutdown waits for, by the priority of their families; empty unless somebody waits for a turn.
+/// Whom a shutdown waits for, by their ranks; empty unless somebody waits for a turn.
 #[derive(Debug, Default)]
-pub(crate) struct Waves(BTreeMap<i32, BTreeSet<WorkerName>>);
+pub(crate) struct Waves(BTreeMap<Rank, BTreeSet<WorkerName>>);
+
+/// The priority of a family, and how far a group is from those that depend on it, as a negative number.
+type Rank = (i32, i32);
 
 impl Core {
     /// Also after a death of the overseer, which may have come before every worker was told.
@@ -99,8 +103,9 @@ impl Core {
         self.workers.get(name).is_some_and(|worker| !worker.life.is_settled())
     }
 
-    /// The priority of a worker's family.
-    fn rank(&self, name: &WorkerName) -> i32 {
-        self.group(name).map_or(USUAL_PRIORITY, ganger_spec::Group::family_priority)
+    /// Those of the highest go first.
+    fn rank(&self, name: &WorkerName) -> Rank {
+        let priority = self.group(name).map_or(USUAL_PRIORITY, ganger_spec::Group::family_priority);
+        (priority, -self.depth(&name.group))
     }
 }

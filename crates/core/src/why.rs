@@ -26,9 +26,13 @@ pub(crate) enum Motive {
 }
 
 pub(crate) const UP: &str = "up";
+pub(crate) const READY: &str = "up and ready";
+pub(crate) const NOT_READY_YET: &str = "up, not ready yet";
+pub(crate) const AWAITED: &str = "started: all that it waits for is there";
 pub(crate) const STOPPED_BEFORE: &str = "stopped by a command before the app was started";
 pub(crate) const NOT_STARTED: &str = "declared, and not started with the app: waits for a command";
-pub(crate) const WAITS_TO_STOP: &str = "stops with the app, when what has a higher priority is down";
+pub(crate) const WAITS_TO_STOP: &str =
+    "stops with the app, when what has a higher priority or depends on it is down";
 pub(crate) const TAKEN_OVER: &str = "up: its run was found, which the ledger had lost";
 pub(crate) const STRAY: &str = "its run has ended, and no release says what follows";
 
@@ -62,6 +66,14 @@ pub(crate) fn unborn(motive: Motive) -> String {
 pub(crate) fn leftovers(judged: &str, stop: &Stop) -> String {
     let patience = Span(stop.timeout);
     format!("{judged}; first its remaining processes are stopped, by KILL after {patience}")
+}
+
+pub(crate) fn unfit(judged: &str, stop: &Stop) -> String {
+    format!("{judged}; first it is stopped, by KILL after {}", Span(stop.timeout))
+}
+
+pub(crate) fn not_ready(reason: &str) -> String {
+    format!("up, not ready: {reason}")
 }
 
 pub(crate) fn killed_after(timeout: Duration) -> String {

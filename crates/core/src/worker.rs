@@ -1,14 +1,18 @@
 //! One worker: what is remembered of it, and what each input does in each state of its [life](crate::life).
 
+mod found;
+mod health;
+
 use std::mem;
 use std::time::Duration;
 
-use ganger_spec::{Signal, Stop, StopScope, WorkerName};
+use ganger_spec::{Group, Signal, Stop, StopScope, WorkerName};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::io::{Action, Exit, Instant, RunId, Scope, Wanted, WorkerView};
 use crate::life::{Ending, Life, Phase, Run, Then};
+use crate::probes::Streaks;
 use crate::restart::{self, End, History, Judgement, Verdict};
 use crate::turn::{Stimulus, Turn};
 use crate::why::{self, Motive};
@@ -42,6 +46,12 @@ pub struct WorkerRecord {
     /// Why there was no process, the last time one was asked for.
     #[serde(default)]
     unspawned: Option<String>,
+    /// The run that passed its readiness probe.
+    #[serde(default)]
+    pub(crate) passed: Option<RunId>,
+    /// How its run answers.
+    #[serde(skip)]
+    pub(crate) streaks: Streaks,
 }
 
 impl WorkerRecord {
@@ -59,6 +69,8 @@ impl WorkerRecord {
             began: None,
             ended: None,
             unspawned: None,
+            passed: None,
+            streaks: Streaks::default(),
         }
     }
 
@@ -77,6 +89,7 @@ impl WorkerRecord {
         match self.life {
             Life::Spawning { .. } | Life::Starting { .. } | Life::Running { .. } => true,
             Life::Stopped
+            | Life::Waiting { .. }
             | Life::Backoff { .. }
             | Life::Unborn { .. }
             | Life::Stopping(_)
@@ -86,13 +99,14 @@ impl WorkerRecord {
     }
 
     /// What every surface shows of it.
-    pub(crate) fn view(&self, name: &WorkerName) -> WorkerView {
+    pub(crate) fn view(&self, name: &WorkerName, group: Option<&Group>) -> WorkerView {
         let process = self.life.process();
         WorkerView {
             name: name.clone(),
             wanted: self.wanted,
             state: self.life.state(),
             why: self.why.clone(),
+            ready: self.is_ready(group),
             run: self.life.run(),
             pid: process.map(|run| run.pid),
             since: self.since,
@@ -151,6 +165,10 @@ impl WorkerRecord {
             Stimulus::Exited { exit, leftovers } => self.exited(life, exit, leftovers, turn),
             Stimulus::Emptied => self.emptied(life, turn),
             Stimulus::Due => self.due(life, turn),
+            Stimulus::Look => self.look(life, turn),
+            Stimulus::Ready => self.readiness(life, Ok(()), turn),
+            Stimulus::NotReady { why } => self.readiness(life, Err(why), turn),
+            Stimulus::Unfit { why } => self.unfit(life, why, turn),
             Stimulus::Lost => self.lost(life, turn),
             Stimulus::Known { pid } => self.known(life, pid, turn),
             Stimulus::Foreign { run, pid, exit, leftovers } => {
@@ -169,9 +187,11 @@ impl WorkerRecord {
     fn start(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
         self.history = History::default();
         match life {
-            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => {
-                self.spawn(why::started(motive), turn)
-            }
+            Life::Stopped
+            | Life::Waiting { .. }
+            | Life::Backoff { .. }
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => self.spawn(why::started(motive), turn),
             Life::Spawning { .. } | Life::Starting { .. } | Life::Running { .. } => life,
             Life::Unborn { run, stop, .. } => Life::Unborn { run, stop, motive },
             Life::Stopping(ending) => Life::Stopping(Ending { then: Then::AsWanted(motive), ..ending }),
@@ -181,6 +201,7 @@ impl WorkerRecord {
     fn restart(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Stopped
+            | Life::Waiting { .. }
             | Life::Backoff { .. }
             | Life::Exited { .. }
             | Life::Fatal { .. }
@@ -196,7 +217,7 @@ impl WorkerRecord {
     fn stop(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Stopped | Life::Exited { .. } | Life::Fatal { .. } => life,
-            Life::Backoff { .. } => self.stopped(motive),
+            Life::Waiting { .. } | Life::Backoff { .. } => self.stopped(motive),
             Life::Spawning { run } => {
                 self.why = why::unborn(motive);
                 Life::Unborn { run, stop: turn.stop(), motive }
@@ -212,7 +233,7 @@ impl WorkerRecord {
     fn kill(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Stopped | Life::Exited { .. } | Life::Fatal { .. } => life,
-            Life::Backoff { .. } => self.stopped(motive),
+            Life::Waiting { .. } | Life::Backoff { .. } => self.stopped(motive),
             Life::Spawning { run } | Life::Unborn { run, .. } => {
                 self.why = why::unborn(motive);
                 Life::Unborn { run, stop: KILL, motive }
@@ -237,7 +258,7 @@ impl WorkerRecord {
                 turn.tell(Event::Started { worker: turn.name.clone(), run: run.id, pid });
                 let startsecs = turn.group.map_or(Duration::ZERO, |group| group.restart.startsecs);
                 if startsecs.is_zero() {
-                    self.healthy(run)
+                    self.healthy(run, turn)
                 } else {
                     Life::Starting { run, healthy: turn.now.after(startsecs) }
                 }
@@ -248,6 +269,7 @@ impl WorkerRecord {
                 self.end(run, stop, Then::AsWanted(motive), None, turn)
             }
             Life::Stopped
+            | Life::Waiting { .. }
             | Life::Starting { .. }
             | Life::Running { .. }
             | Life::Backoff { .. }
@@ -276,6 +298,7 @@ impl WorkerRecord {
             }
             Life::Unborn { motive, .. } => self.as_wanted(motive, turn),
             Life::Stopped
+            | Life::Waiting { .. }
             | Life::Starting { .. }
             | Life::Running { .. }
             | Life::Backoff { .. }
@@ -310,7 +333,11 @@ impl WorkerRecord {
                 let life = self.spawned(life, 0, turn);
                 self.exited(life, exit, leftovers, turn)
             }
-            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => life,
+            Life::Stopped
+            | Life::Waiting { .. }
+            | Life::Backoff { .. }
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => life,
         }
     }
 
@@ -322,13 +349,17 @@ impl WorkerRecord {
             | Life::Running { .. }
             | Life::Spawning { .. }
             | Life::Unborn { .. } => self.exited(life, Exit::Unknown, false, turn),
-            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => life,
+            Life::Stopped
+            | Life::Waiting { .. }
+            | Life::Backoff { .. }
+            | Life::Exited { .. }
+            | Life::Fatal { .. } => life,
         }
     }
 
     fn due(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
         match life {
-            Life::Starting { run, .. } => self.healthy(run),
+            Life::Starting { run, .. } => self.healthy(run, turn),
             Life::Backoff { spends, .. } => {
                 if spends {
                     self.spend(turn);
@@ -351,78 +382,10 @@ impl WorkerRecord {
                 Phase::Stuck => Life::Stopping(ending),
             },
             Life::Stopped
+            | Life::Waiting { .. }
             | Life::Spawning { .. }
             | Life::Running { .. }
             | Life::Unborn { .. }
-            | Life::Exited { .. }
-            | Life::Fatal { .. } => life,
-        }
-    }
-
-    fn lost(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
-        match life {
-            Life::Spawning { .. } if self.wanted != Wanted::Up => self.stopped(Motive::Shutdown),
-            Life::Spawning { .. } => {
-                self.history.postponed(turn.now);
-                let again = self.why.clone();
-                self.spawn(again, turn)
-            }
-            Life::Unborn { motive, .. } => self.as_wanted(motive, turn),
-            Life::Starting { .. } | Life::Running { .. } | Life::Stopping(_) => self.emptied(life, turn),
-            Life::Stopped | Life::Backoff { .. } | Life::Exited { .. } | Life::Fatal { .. } => life,
-        }
-    }
-
-    /// What the run is made of is not known, so it is taken for what its group says; as it is, until there is one.
-    fn take_over(
-        &mut self,
-        life: Life,
-        run: Run,
-        exit: Option<Exit>,
-        leftovers: bool,
-        turn: &mut Turn<'_>,
-    ) -> Life {
-        if let Some(exit) = exit {
-            self.account(run.id, exit, turn);
-            if !leftovers {
-                turn.act(Action::Acknowledge(run.id));
-                return life;
-            }
-        }
-        if self.wanted == Wanted::Up && exit.is_none() {
-            self.made_of = turn.made_of;
-            why::TAKEN_OVER.clone_into(&mut self.why);
-            return Life::Running { run };
-        }
-        self.end(run, turn.stop(), Then::AsWanted(Motive::Stray), exit, turn)
-    }
-
-    /// Whether its run was taken over when there was no release, so that what it is made of is not known.
-    pub(crate) fn is_of_unknown_make(&self) -> bool {
-        self.made_of == UNKNOWN_MAKE && self.life.process().is_some()
-    }
-
-    /// The signals of a stop under way are sent again. The time until the kill stays as it was; whether a KILL works
-    /// can only be said some time after it was sent.
-    fn known(&mut self, life: Life, pid: u32, turn: &mut Turn<'_>) -> Life {
-        match life {
-            Life::Spawning { .. } | Life::Unborn { .. } => self.spawned(life, pid, turn),
-            Life::Stopping(ending) => {
-                let (signal, phase) = match ending.phase {
-                    Phase::Asked { kill } => (ending.stop.signal, Phase::Asked { kill }),
-                    Phase::Killed { .. } => {
-                        (Signal::KILL, Phase::Killed { stuck: turn.now.after(STUCK_AFTER) })
-                    }
-                    Phase::Stuck => (Signal::KILL, Phase::Stuck),
-                };
-                let scope = scope_of(signal, &ending.stop, ending.exit);
-                turn.act(Action::Signal { run: ending.run.id, signal, scope });
-                Life::Stopping(Ending { phase, ..ending })
-            }
-            Life::Stopped
-            | Life::Starting { .. }
-            | Life::Running { .. }
-            | Life::Backoff { .. }
             | Life::Exited { .. }
             | Life::Fatal { .. } => life,
         }
@@ -434,6 +397,9 @@ impl WorkerRecord {
             self.made_of = UNKNOWN_MAKE;
             return Life::Stopped;
         }
+        if let Some(awaited) = turn.awaited.take() {
+            return self.wait(&awaited, None, turn);
+        }
         let run = RunId(*turn.next_run);
         *turn.next_run += 1;
         self.made_of = turn.made_of;
@@ -442,9 +408,9 @@ impl WorkerRecord {
         Life::Spawning { run }
     }
 
-    fn healthy(&mut self, run: Run) -> Life {
+    fn healthy(&mut self, run: Run, turn: &Turn<'_>) -> Life {
         self.history.healthy();
-        why::UP.clone_into(&mut self.why);
+        self.up(&run, turn).clone_into(&mut self.why);
         Life::Running { run }
     }
 
@@ -457,7 +423,8 @@ impl WorkerRecord {
     fn end(&mut self, run: Run, stop: Stop, then: Then, exit: Option<Exit>, turn: &mut Turn<'_>) -> Life {
         self.why = match &then {
             Then::AsWanted(motive) => why::stopping(*motive, &stop),
-            Then::Judged(judgement) => why::leftovers(&judgement.why, &stop),
+            Then::Judged(judgement) if exit.is_some() => why::leftovers(&judgement.why, &stop),
+            Then::Judged(judgement) => why::unfit(&judgement.why, &stop),
         };
         let scope = scope_of(stop.signal, &stop, exit);
         turn.act(Action::Signal { run: run.id, signal: stop.signal, scope });

@@ -3,6 +3,7 @@
 mod actions;
 mod deaths;
 mod faults;
+mod probes;
 mod world;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,7 +13,7 @@ use ganger_core::{Action, CommandId, Core, Input, Instant, Random, Record, RunId
 use ganger_spec::WorkerName;
 
 use crate::capture::{FakeLog, Pipe};
-use crate::invariants::{self, Broken};
+use crate::invariants::{self, Broken, Heard};
 use crate::kernel::{Fate, Kernel};
 use crate::marks::Mark;
 use crate::model::Model;
@@ -37,6 +38,8 @@ enum Event {
     Operate,
     /// Workers write, and their output is captured.
     Flow,
+    /// Workers are asked whether they are ready and all right.
+    Probe,
     /// A new overseer starts, or the present one connects again.
     Connect,
     /// An overseer that hangs goes on, or is replaced.
@@ -78,6 +81,10 @@ pub(crate) struct Driver {
     model: Model,
     /// Runs that could not be spawned: the overseer may never hear of it.
     unborn: BTreeMap<RunId, WorkerName>,
+    /// What was told of workers, by the present overseer or the ledger that it read.
+    heard: BTreeMap<WorkerName, Heard>,
+    /// How often in a row runs failed their liveness probe.
+    failures: BTreeMap<RunId, u32>,
     outputs: BTreeMap<WorkerName, Output>,
     events: BTreeMap<(Instant, u64), Event>,
     numbers: u64,
@@ -109,6 +116,8 @@ impl Driver {
             kernel: Kernel::default(),
             model: Model::default(),
             unborn: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            failures: BTreeMap::new(),
             outputs: BTreeMap::new(),
             events: BTreeMap::new(),
             numbers: 0,
@@ -143,6 +152,7 @@ impl Driver {
         self.feed(Input::Connected { runs: Vec::new() })?;
         self.schedule(Duration::ZERO, Event::Operate);
         self.schedule(Duration::ZERO, Event::Flow);
+        self.schedule(Duration::ZERO, Event::Probe);
         for _ in 0..steps {
             if self.finished {
                 break;
@@ -232,6 +242,7 @@ impl Driver {
                 self.flow();
                 Ok(())
             }
+            Event::Probe => self.probe(),
             Event::Connect => self.connect(),
             Event::Wake { is_replaced } => self.wake(is_replaced),
         }

@@ -1,12 +1,14 @@
 //! What must hold after every step, whatever broke.
 
-use ganger_core::{Instant, RunId, State, Wanted, WorkerView};
-use ganger_spec::WorkerName;
+use std::collections::BTreeMap;
+
+use ganger_core::{Exit, Instant, RunId, State, Wanted, WorkerView};
+use ganger_spec::{Condition, OnExit, WorkerName};
 
 use crate::kernel::Kernel;
 use crate::model::{Model, Wish};
 
-/// One of the nine promises.
+/// One of the ten promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// 1.
@@ -27,6 +29,8 @@ pub enum Invariant {
     SurvivesDeath,
     /// 9.
     StopsInOrder,
+    /// 10.
+    WaitsFirst,
 }
 
 impl Invariant {
@@ -51,8 +55,9 @@ impl Invariant {
             Self::Budget => "restarts never exceed their budget, and an operator's restart never spends it",
             Self::SurvivesDeath => "the death of an overseer costs no worker its run",
             Self::StopsInOrder => {
-                "a shutdown stops what has a lower priority only when what has a higher one is down"
+                "a shutdown stops what has a lower priority, or what others depend on, only when those before are down"
             }
+            Self::WaitsFirst => "a worker starts only when what its group depends on has come so far",
         }
     }
 }
@@ -145,13 +150,15 @@ pub(crate) fn converged(
 ) -> Result<(), Broken> {
     let broken = |what: String| Err((Invariant::Converges, what));
     let mut names = Vec::new();
-    for view in views {
+    let views: Vec<WorkerView> = views.collect();
+    for view in views.iter().cloned() {
         let live = kernel.live_of(&view.name);
         let fits = match (view.wanted, view.state) {
             (Wanted::Up, State::Running) => live == view.run.into_iter().collect::<Vec<_>>(),
             (Wanted::Up | Wanted::Down, State::Exited | State::Fatal) | (Wanted::Down, State::Stopped) => {
                 live.is_empty()
             }
+            (Wanted::Up, State::Stopped) => live.is_empty() && may_wait(model, &view.name, &views),
             (Wanted::Up | Wanted::Down | Wanted::Gone, _) => false,
         };
         if !fits {
@@ -176,7 +183,10 @@ pub(crate) fn converged(
     if let Some(missing) = model.slots.keys().find(|name| !names.contains(name)) {
         return broken(format!("{missing} is missing"));
     }
-    if let Some(id) = model.owed.keys().next() {
+    // Who asked that somebody be up who waits for what may still come is owed the answer until then.
+    let waits = |view: &WorkerView| view.wanted == Wanted::Up && view.state == State::Stopped;
+    let is_open = views.iter().any(|view| waits(view) && !view.why.contains("in vain"));
+    if let Some(id) = model.owed.keys().next().filter(|_| !is_open) {
         return broken(format!("{id} was never answered"));
     }
     Ok(())
@@ -214,9 +224,72 @@ pub(crate) fn within_budget(model: &Model, worker: &WorkerName, now: Instant) ->
     Ok(())
 }
 
+/// 5. … unless what they wait for is not there.
+fn may_wait(model: &Model, worker: &WorkerName, views: &[WorkerView]) -> bool {
+    let is_missing = |(group, condition): (&str, Condition)| {
+        let count = model.counts.get(group).copied().unwrap_or(0);
+        (1..=count).map(|number| WorkerName::new(group, number)).any(|name| {
+            let view = views.iter().find(|view| view.name == name);
+            view.is_none_or(|view| match condition {
+                Condition::Started => !matches!(view.state, State::Running | State::Exited),
+                Condition::Ready => !view.ready,
+                Condition::Completed => view.state != State::Exited || !has_succeeded(model, view),
+            })
+        })
+    };
+    model.group(worker).is_some_and(|group| group.dependencies().any(is_missing))
+}
+
+/// Whether its end is what its group calls done; that of a run that was not all right never is.
+fn has_succeeded(model: &Model, view: &WorkerView) -> bool {
+    let was_unfit = view.why.starts_with("failed its") || view.why.starts_with("used ");
+    match view.last_exit {
+        Some(Exit::Code(code)) if !was_unfit => {
+            let meaning = model.group(&view.name).and_then(|group| group.exits.get(&code));
+            code == 0 || meaning == Some(&OnExit::Stop)
+        }
+        Some(Exit::Code(_) | Exit::Signal(_) | Exit::Unknown) | None => false,
+    }
+}
+
+/// What was told of a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) state: State,
+    pub(crate) has_process: bool,
+    pub(crate) passed: bool,
+}
+
+/// 10. A worker starts only when what its group depends on has come so far, by all that was told before.
+pub(crate) fn waits_first(
+    model: &Model,
+    worker: &WorkerName,
+    heard: &BTreeMap<WorkerName, Heard>,
+) -> Result<(), Broken> {
+    let Some(group) = model.group(worker) else { return Ok(()) };
+    for (name, condition) in group.dependencies() {
+        let count = model.counts.get(name).copied().unwrap_or(0);
+        for other in (1..=count).map(|number| WorkerName::new(name, number)) {
+            let probed = model.group(&other).is_some_and(|group| group.readiness.is_some());
+            let is_met = heard.get(&other).is_some_and(|heard| match condition {
+                Condition::Started => heard.has_process || heard.state == State::Exited,
+                Condition::Ready if probed => heard.passed && heard.has_process,
+                Condition::Ready => heard.state == State::Running,
+                Condition::Completed => heard.state == State::Exited,
+            });
+            if !is_met {
+                let what =
+                    format!("{worker} is spawned, and {other} is not {condition}: {:?}", heard.get(&other));
+                return Err((Invariant::WaitsFirst, what));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// 9. A shutdown stops what has a lower priority only when what has a higher one is down, or does not die of KILL.
 pub(crate) fn in_order(kernel: &Kernel, model: &Model, run: RunId) -> Result<(), Broken> {
-    let rank = |worker: &WorkerName| model.group(worker).map(ganger_spec::Group::family_priority);
+    let rank = |worker: &WorkerName| model.rank(worker);
     let steady = |worker: &WorkerName| model.steady.contains(worker);
     let Some(process) = kernel.runs.get(&run) else { return Ok(()) };
     let is_first = process.asked.is_none() && process.ended.is_none();
@@ -242,7 +315,9 @@ pub(crate) fn may_end(kernel: &Kernel, model: &Model, run: RunId) -> Result<(), 
         return Ok(());
     };
     match model.slots.get(&process.worker) {
-        Some(slot) if slot.wish == Wish::Up && !slot.due && !model.shutting_down => {
+        Some(slot)
+            if slot.wish == Wish::Up && !slot.due && !model.shutting_down && !model.unfit.contains(&run) =>
+        {
             let what = format!("{run} of {} is asked to end and nobody wished it", process.worker);
             Err((Invariant::SurvivesDeath, what))
         }

@@ -1,7 +1,7 @@
 //! The decider in a world that breaks whatever it can: a fake keeper and kernel, a fake clock, and a seed.
 //!
 //! [`run`] plays one seed: a random app, random lives of its processes, random commands of its operator, and faults
-//! between any two steps. After every step the [nine invariants](invariants) are checked. Then the faults cease, and
+//! between any two steps. After every step the [ten invariants](invariants) are checked. Then the faults cease, and
 //! the world has a bounded time to become what was asked for. A [`Failure`] names the seed, the invariant and the
 //! last lines of the event log; the same seed gives the same failure.
 //!

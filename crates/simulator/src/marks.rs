@@ -98,6 +98,20 @@ marks! {
     StopOfMain,
     /// In a shutdown somebody waited for those with a higher priority.
     WaitedForWave,
+    /// A worker waited for what its group depends on.
+    Waited,
+    /// A worker waited in vain.
+    WaitedInVain,
+    /// A worker became ready by its probe.
+    BecameReady,
+    /// A worker was not ready any more.
+    NoLongerReady,
+    /// A run was ended since it failed its liveness probe.
+    NotAlive,
+    /// A run was ended since it took too much.
+    TookTooMuch,
+    /// A worker that was given up ended the app.
+    EndedByFatal,
     /// So many starts failed that no other was tried.
     AttemptsSpent,
     /// Workers were started by a command.

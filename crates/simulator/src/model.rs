@@ -52,8 +52,12 @@ pub(crate) struct Model {
     pub(crate) owed: BTreeMap<CommandId, BTreeSet<WorkerName>>,
     /// Runs whose end is in the ledger.
     pub(crate) accounted: BTreeSet<RunId>,
+    /// Whether the ledger was ever damaged: what runs may run for a command that is forgotten.
+    pub(crate) is_damaged: bool,
     /// Runs of before the ledger was damaged: nobody can say whether their end was in it.
     pub(crate) doubtful: BTreeSet<RunId>,
+    /// Runs that failed their liveness probe often enough, or took too much.
+    pub(crate) unfit: BTreeSet<RunId>,
     /// How often the end of a run was told.
     pub(crate) told: BTreeMap<RunId, u32>,
 }
@@ -63,6 +67,20 @@ const ASKED: Slot = Slot { wish: Wish::Up, due: true, over: false, last: Last::A
 impl Model {
     pub(crate) fn group(&self, worker: &WorkerName) -> Option<&Group> {
         self.spec.as_ref()?.groups.iter().find(|group| group.name == worker.group)
+    }
+
+    /// Those of the highest are stopped first.
+    pub(crate) fn rank(&self, worker: &WorkerName) -> Option<(i32, i32)> {
+        let depth = self.spec.as_ref()?.depths().get(worker.group.as_str()).copied()?;
+        Some((self.group(worker)?.family_priority(), -depth))
+    }
+
+    /// A run is not all right: it may be ended, and what follows is judged by that.
+    pub(crate) fn is_unfit(&mut self, worker: &WorkerName, run: RunId) {
+        self.unfit.insert(run);
+        if let Some(slot) = self.slots.get_mut(worker) {
+            slot.over = false;
+        }
     }
 
     /// The operator asks for this.
@@ -103,6 +121,8 @@ impl Model {
             | Input::Exited { .. }
             | Input::Emptied { .. }
             | Input::Connected { .. }
+            | Input::Probed { .. }
+            | Input::TooMuch { .. }
             | Input::Tick => {}
         }
     }
@@ -118,8 +138,9 @@ impl Model {
     }
 
     /// A run ended by itself, or could not be. `exit` is the code where there is one.
-    pub(crate) fn ended(&mut self, worker: &WorkerName, exit: Exit) {
-        let allowed = self.group(worker).is_some_and(|group| may_follow(group, exit));
+    pub(crate) fn ended(&mut self, worker: &WorkerName, run: RunId, exit: Exit) {
+        let allowed =
+            self.unfit.contains(&run) || self.group(worker).is_some_and(|group| may_follow(group, exit));
         if let Some(slot) = self.slots.get_mut(worker).filter(|slot| slot.wish == Wish::Up && !slot.due) {
             slot.last = Last::Ended;
             slot.over = !allowed;

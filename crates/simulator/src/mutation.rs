@@ -29,6 +29,8 @@ pub enum Mutation {
     NoBudget,
     /// The decider is told of no priorities.
     NoOrder,
+    /// The decider is told of no dependencies.
+    NoDependencies,
     /// Records of workers never reach the ledger.
     ForgetRecord,
     /// A new overseer ends a run that it finds.
@@ -43,7 +45,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::DoubleSpawn,
         Self::StartStopped,
         Self::SwallowKill,
@@ -56,6 +58,7 @@ impl Mutation {
         Self::LoseByte,
         Self::NoBudget,
         Self::NoOrder,
+        Self::NoDependencies,
         Self::ForgetRecord,
         Self::EndWhatIsFound,
         Self::AdoptTooFew,
@@ -76,6 +79,7 @@ impl Mutation {
             Self::DoubleByte | Self::LoseByte => &[Invariant::LogIsExact],
             Self::NoBudget => &[Invariant::Budget],
             Self::NoOrder => &[Invariant::StopsInOrder],
+            Self::NoDependencies => &[Invariant::WaitsFirst],
             Self::EndWhatIsFound => &[Invariant::SurvivesDeath],
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ganger_core::Random;
 use ganger_spec::{
-    Backoff, Budget, Command, Early, Family, Group, OnEnd, OnExit, Restart, RestartMode, Signal, Spec, Stop,
-    StopScope,
+    Backoff, Budget, Check, Command, Condition, Early, Family, Group, OnEnd, OnExit, OnFatal, Probe,
+    ProbeKind, Restart, RestartMode, Signal, Spec, Stop, StopScope,
 };
 
 /// The groups that an app may have, and the stop timeout of each.
@@ -32,10 +32,12 @@ pub(crate) fn spec(random: &mut Random) -> Spec {
 pub(crate) fn changed(random: &mut Random, old: &Spec) -> Spec {
     let mut spec = old.clone();
     let place = usize::try_from(random.below(spec.groups.len() as u64)).unwrap_or(0);
-    match random.below(5) {
+    match random.below(6) {
         0 => spec.groups[place].command = command(random),
         1 => spec.groups[place].restart = restart(random),
         2 => spec.groups[place].count = count(random),
+        // What it depends on then may be gone: nobody waits for a group that is not there.
+        4 => spec.groups[place].depends_on = depends_on(random, &spec.groups[place].name),
         3 if spec.groups.len() > 1 => {
             spec.groups.remove(place);
         }
@@ -59,7 +61,15 @@ fn group(random: &mut Random, name: &str, timeout: u64) -> Group {
         count: count(random),
         restart: restart(random),
         exits: exits(random),
-        on_end: if random.below(16) == 0 { OnEnd::Shutdown } else { OnEnd::Stay },
+        on_end: match random.below(32) {
+            0 | 1 => OnEnd::Shutdown,
+            2 => OnEnd::Failure,
+            _ => OnEnd::Stay,
+        },
+        on_fatal: if random.below(16) == 0 { OnFatal::Shutdown } else { OnFatal::Stay },
+        readiness: (random.below(3) == 0).then(|| probe(random, ProbeKind::Readiness)),
+        liveness: (random.below(4) == 0).then(|| probe(random, ProbeKind::Liveness)),
+        depends_on: depends_on(random, name),
         stop: Stop {
             signal: Signal::TERM,
             timeout: Duration::from_secs(timeout),
@@ -73,6 +83,27 @@ fn group(random: &mut Random, name: &str, timeout: u64) -> Group {
         }),
         ..Group::new(name, command(random), "/srv/shop")
     }
+}
+
+/// Each group may wait for those that come after it in the list: so there is no circle.
+fn depends_on(random: &mut Random, name: &str) -> BTreeMap<String, Condition> {
+    let later = GROUPS.iter().skip_while(|(other, _)| *other != name).skip(1);
+    let mut waits = BTreeMap::new();
+    for (other, _) in later {
+        match random.below(8) {
+            0 => waits.insert((*other).to_owned(), Condition::Started),
+            1 => waits.insert((*other).to_owned(), Condition::Ready),
+            2 if random.below(3) == 0 => waits.insert((*other).to_owned(), Condition::Completed),
+            _ => None,
+        };
+    }
+    waits
+}
+
+fn probe(random: &mut Random, kind: ProbeKind) -> Probe {
+    let mut some = |most: u64| 1 + u32::try_from(random.below(most)).unwrap_or(0);
+    let (failures, successes) = (some(3), some(2));
+    Probe { failures, successes, ..Probe::new(kind, Check::Tcp { host: None, port: None }) }
 }
 
 fn command(random: &mut Random) -> Command {

@@ -12,7 +12,7 @@ pub(crate) use tables::{
     AppTable, BackoffTable, BudgetTable, EnvTable, ForwardTable, GroupTable, LimitsTable, LogsTable,
     ProbeTable,
 };
-pub(crate) use values::{DependsValue, LogFileValue, MAX_DURATION, PortRule, parse_duration};
+pub(crate) use values::{LogFileValue, MAX_DURATION, PortRule, parse_duration};
 
 use crate::problem::Problem;
 use crate::suggest::suggest;

@@ -12,6 +12,7 @@ use ganger_spec::{
     StopScope, WorkerName,
 };
 
+mod waits;
 mod waves;
 
 /// A decider, its clock and its ledger.

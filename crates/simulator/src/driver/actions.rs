@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ganger_core::{Action, Command, CommandId, Event, Exit, Input, Outcome, Record, Reply, RunId, Scope};
+use ganger_core::{
+    Action, Command, CommandId, Event, Exit, Input, Outcome, Record, Reply, RunId, Scope, State,
+};
 use ganger_spec::{Signal, Spec, WorkerName};
 
 use super::Driver;
-use crate::invariants::{self, Broken, Invariant};
+use crate::invariants::{self, Broken, Heard, Invariant};
 use crate::marks::Mark;
 use crate::model::{Last, Wish};
 use crate::mutation::Mutation;
@@ -37,7 +39,7 @@ impl Driver {
         };
         let is_news = command || matches!(input, Input::Connected { .. });
         core.handle(self.now, input);
-        if is_news && !self.model.doubtful.is_empty() {
+        if is_news && self.model.is_damaged {
             self.model.adopt_started(core);
         }
         loop {
@@ -64,7 +66,7 @@ impl Driver {
                 slot.last = Last::FailedForNow;
             }
         } else {
-            self.model.ended(&worker, Exit::Code(*status));
+            self.model.ended(&worker, *run, Exit::Code(*status));
         }
         Some(worker)
     }
@@ -116,7 +118,7 @@ impl Driver {
         let is_asked = |worker: &WorkerName| {
             self.kernel.live().any(|(_, other)| other.worker == *worker && other.asked.is_none())
         };
-        let rank = |worker: &WorkerName| self.model.group(worker).map(ganger_spec::Group::family_priority);
+        let rank = |worker: &WorkerName| self.model.rank(worker);
         let own = self.kernel.runs.get(&run).map(|process| rank(&process.worker));
         if own
             .is_some_and(|own| self.model.steady.iter().any(|worker| rank(worker) < own && is_asked(worker)))
@@ -155,6 +157,7 @@ impl Driver {
 
     fn spawn(&mut self, run: RunId, worker: WorkerName) -> Result<(), Broken> {
         invariants::may_start(&self.model, &worker)?;
+        invariants::waits_first(&self.model, &worker, &self.heard)?;
         self.model.spawns(&worker, self.now);
         invariants::within_budget(&self.model, &worker, self.now)?;
         if self.mutation == Some(Mutation::SwallowSpawn) && self.random.below(4) == 0 {
@@ -224,7 +227,12 @@ impl Driver {
 
     fn told(&mut self, event: &Event) -> Result<(), Broken> {
         match event {
-            Event::State { to, why, .. } => {
+            Event::State { worker, to, pid, why, .. } => {
+                self.hear(worker, |heard| {
+                    heard.state = *to;
+                    heard.has_process = pid.is_some() && matches!(to, State::Starting | State::Running);
+                    heard.passed &= heard.has_process;
+                });
                 self.mark(Mark::In(*to));
                 if why.contains("in a row failed") {
                     self.mark(Mark::AttemptsSpent);
@@ -235,22 +243,36 @@ impl Driver {
                 *self.model.told.entry(*run).or_default() += times;
                 return invariants::told_once(&self.model, *run);
             }
+            Event::Waiting { in_vain, .. } => {
+                self.mark(if *in_vain { Mark::WaitedInVain } else { Mark::Waited });
+            }
+            Event::Ready { worker, ready, .. } => {
+                self.mark(if *ready { Mark::BecameReady } else { Mark::NoLongerReady });
+                self.hear(worker, |heard| heard.passed = *ready);
+            }
             Event::Killing { .. } => self.mark(Mark::Killing),
             Event::Stuck { .. } => self.mark(Mark::Stuck),
             Event::ShuttingDown { reason, .. } => {
                 if reason.starts_with("every worker") {
                     self.mark(Mark::EndedIdle);
+                } else if reason.ends_with("was given up") {
+                    self.mark(Mark::EndedByFatal);
                 } else if !self.model.shutting_down {
                     self.mark(Mark::EndedByWorker);
                 }
                 self.model.ends();
             }
-            Event::Started { .. }
-            | Event::SpawnFailed { .. }
-            | Event::Released { .. }
-            | Event::Scaled { .. } => {}
+            Event::Started { worker, .. } => {
+                self.hear(worker, |heard| (heard.has_process, heard.passed) = (true, false));
+            }
+            Event::SpawnFailed { .. } | Event::Released { .. } | Event::Scaled { .. } => {}
         }
         Ok(())
+    }
+
+    fn hear(&mut self, worker: &WorkerName, change: impl FnOnce(&mut Heard)) {
+        let new = Heard { state: State::Stopped, has_process: false, passed: false };
+        change(self.heard.entry(worker.clone()).or_insert(new));
     }
 
     /// A request goes to the keeper, in order; into the void while there is no connection.
@@ -276,6 +298,11 @@ impl Driver {
                 let mut equal = Spec::clone(&spec);
                 equal.groups.iter_mut().for_each(|group| (group.priority, group.family) = (0, None));
                 Input::Apply { command, spec: Arc::new(equal), finish_when_idle }
+            }
+            (Some(Mutation::NoDependencies), Input::Apply { command, spec, finish_when_idle }) => {
+                let mut free = Spec::clone(&spec);
+                free.groups.iter_mut().for_each(|group| group.depends_on.clear());
+                Input::Apply { command, spec: Arc::new(free), finish_when_idle }
             }
             (_, input) => input,
         }

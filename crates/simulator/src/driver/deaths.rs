@@ -7,7 +7,7 @@ use ganger_spec::{Signal, WorkerName};
 
 use super::{Driver, Event};
 use crate::capture::{Spoil, Store};
-use crate::invariants::Broken;
+use crate::invariants::{Broken, Heard};
 use crate::marks::Mark;
 use crate::mutation::Mutation;
 
@@ -35,6 +35,7 @@ impl Driver {
     fn forget_overseer(&mut self) {
         self.core = None;
         self.inbox = None;
+        self.failures.clear();
         if self.outputs.values().any(|output| output.log.rotating()) {
             self.mark(Mark::DiedInRotation);
         }
@@ -101,6 +102,7 @@ impl Driver {
         self.events.clear();
         self.schedule(Duration::ZERO, Event::Operate);
         self.schedule(Duration::ZERO, Event::Flow);
+        self.schedule(Duration::ZERO, Event::Probe);
         self.connect_later(2_000);
     }
 
@@ -189,6 +191,14 @@ impl Driver {
         if core.shutting_down().is_some() {
             self.model.ends();
         }
+        let heard = core.workers().map(|view| {
+            let passed = view.ready
+                && core.spec().is_some_and(|spec| {
+                    spec.group(&view.name.group).is_some_and(|group| group.readiness.is_some())
+                });
+            (view.name, Heard { state: view.state, has_process: view.pid.is_some(), passed })
+        });
+        self.heard = heard.collect();
         self.core = Some(core);
         for output in self.outputs.values_mut() {
             output.log.reopen();
@@ -227,6 +237,7 @@ impl Driver {
             process.stop_timeout = process.stop_timeout.max(STOP_TIMEOUT_OF_UNKNOWN);
         }
         self.model.accounted.clear();
+        self.model.is_damaged = true;
         self.model.doubtful = self.kernel.runs.keys().copied().collect();
     }
 
@@ -280,7 +291,12 @@ impl Driver {
                 }
                 Event::Request(_) => self.mark(Mark::RequestLost),
                 Event::Notice(_) => self.mark(Mark::NoticeLost),
-                Event::Fate(_) | Event::Operate | Event::Flow | Event::Connect | Event::Wake { .. } => {}
+                Event::Fate(_)
+                | Event::Operate
+                | Event::Flow
+                | Event::Probe
+                | Event::Connect
+                | Event::Wake { .. } => {}
             }
         }
         Ok(())

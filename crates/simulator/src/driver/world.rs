@@ -86,7 +86,7 @@ impl Driver {
                 if let Some(process) = self.kernel.runs.get(&run) {
                     let (worker, is_child) = (process.worker.clone(), process.is_child);
                     self.mark_end(exit, is_child);
-                    self.model.ended(&worker, exit);
+                    self.model.ended(&worker, run, exit);
                 }
                 self.notice(Input::Exited { run, exit, leftovers });
             }
