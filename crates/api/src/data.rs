@@ -146,6 +146,9 @@ pub struct WorkerInfo {
     pub wanted: WantedState,
     /// Why it is so: a sentence.
     pub why: String,
+    /// Whether it does its work: it passes its readiness probe, or is RUNNING where its group has none.
+    #[serde(default)]
+    pub ready: bool,
     /// Its main process, if it has a run.
     pub pid: Option<u32>,
     /// The number of its present run.
@@ -433,6 +436,10 @@ pub enum EventKind {
     SpawnFailed,
     /// A run ended.
     Ended,
+    /// A worker waits for what its group depends on.
+    Waiting,
+    /// A worker has become ready by its probe, or is not ready any more.
+    Ready,
     /// A stop took too long: the tree is killed.
     Killing,
     /// Even a kill did not end it.
@@ -456,6 +463,8 @@ impl fmt::Display for EventKind {
             Self::Started => "started",
             Self::SpawnFailed => "spawn_failed",
             Self::Ended => "ended",
+            Self::Waiting => "waiting",
+            Self::Ready => "ready",
             Self::Killing => "killing",
             Self::Stuck => "stuck",
             Self::Released => "released",

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ganger_spec::{Check, Command, Group, Logs, Port, Probe, Spec, Stdin};
+use ganger_spec::{Command, Group, Logs, Port, Spec, Stdin};
 
 /// What a reload would do, a sentence each; none if it would do nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         family,
         autostart: _,
         stdin,
-        readiness,
+        readiness: _,
         liveness: _,
         depends_on: _,
         max_memory: _,
@@ -93,15 +93,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
     for text in each.made_of() {
         print.number(4).text(&text);
     }
-    if says_ready(readiness.as_ref()) {
-        print.number(5);
-    }
     print.0
-}
-
-/// Whether a run is told where to say that it is ready.
-fn says_ready(probe: Option<&Probe>) -> bool {
-    probe.is_some_and(|probe| probe.check == Check::Notify)
 }
 
 /// What a reload from `old` to `new` would do, where operators have set `counts`.
@@ -177,7 +169,6 @@ fn ingredients(old_spec: &Spec, old: &Group, new_spec: &Spec, new: &Group) -> Ve
         ("umask", old.umask != new.umask),
         ("limits", old.limits != new.limits),
         ("stdin", old.stdin != new.stdin),
-        ("readiness", says_ready(old.readiness.as_ref()) != says_ready(new.readiness.as_ref())),
         ("names", old.each != new.each || family(old) != family(new)),
     ];
     fields

@@ -9,7 +9,7 @@
 //! 5. Answers of a run that is over, that is on its way out, or that nobody asks any more say nothing; nor do any while the
 //!    app stops, when each worker's turn to end comes by itself.
 
-use ganger_spec::{Check, Probe, ProbeKind};
+use ganger_spec::{Probe, ProbeKind};
 
 use crate::Core;
 use crate::io::{Instant, RunId};
@@ -61,17 +61,15 @@ impl Core {
             ProbeKind::Liveness => group.liveness.as_ref(),
         });
         let Some(worker) = self.workers.get_mut(&name) else { return };
-        let (Some(Probe { check, failures, successes, .. }), Life::Starting { .. } | Life::Running { .. }) =
+        let (Some(Probe { failures, successes, .. }), Life::Starting { .. } | Life::Running { .. }) =
             (probe, &worker.life)
         else {
             return;
         };
         let length = worker.streaks.count(run, kind, answer.is_ok());
-        // Who says it itself says it once.
-        let successes = if *check == Check::Notify { 1 } else { *successes };
         let is_ready = worker.passed == Some(run);
         let stimulus = match (kind, answer) {
-            (ProbeKind::Readiness, Ok(())) if length >= successes && !is_ready => Stimulus::Ready,
+            (ProbeKind::Readiness, Ok(())) if length >= *successes && !is_ready => Stimulus::Ready,
             (ProbeKind::Readiness, Err(why)) if length == *failures => Stimulus::NotReady { why },
             (ProbeKind::Liveness, Err(why)) if length >= *failures => {
                 let times = if length == 1 { String::new() } else { format!(" ({length} times in a row)") };

@@ -5,6 +5,7 @@ mod attach;
 mod daemon;
 mod listen;
 mod perform;
+mod probes;
 mod requests;
 mod start;
 
@@ -16,10 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ganger_api::{ApiError, Data, EventKind, Request, Time};
-use ganger_core::{Command, CommandId, Core, Input, WorkerView};
+use ganger_core::{Command, CommandId, Core, Input, RunId, WorkerView};
 use ganger_keeper::{Event, Link};
 use ganger_logs::Capture;
-use ganger_spec::{LogName, Signal, Spec, WorkerName};
+use ganger_spec::{LogName, ProbeKind, Signal, Spec, WorkerName};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commands::Owed;
@@ -34,6 +35,7 @@ use crate::ledger::Ledger;
 use crate::listeners::Listeners;
 use crate::mainlog::PidFile;
 use crate::narrator::Narrator;
+use crate::prober::Prober;
 use crate::sockets::Sockets;
 use crate::supervisor::Reread;
 use crate::upgrade::Upgrades;
@@ -53,6 +55,10 @@ pub(crate) enum Message {
     Listener(WorkerName),
     /// A forwarder has something to say.
     Forward(String),
+    /// A worker was asked, and this is what came of it.
+    Probed { run: RunId, kind: ProbeKind, answer: Result<(), String> },
+    /// A run takes more than its group allows.
+    TooMuch { run: RunId, what: String },
     /// The terminal is gone, or nobody reads our output any more.
     OutputBroken(io::Error),
 }
@@ -78,6 +84,7 @@ pub(crate) struct Engine {
     pub(crate) narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
     listeners: Listeners,
+    prober: Prober,
     ledger: Ledger,
     /// Where operators' wishes are kept; none in the foreground.
     wishes: Option<WishFile>,
@@ -178,6 +185,7 @@ impl Engine {
             self.beat();
             let deadline = self.core.next_deadline().map(|at| at.since(clock::now()));
             let tick = self.listeners.next_tick();
+            let probe = self.next_probe().map(|at| at.since(clock::now()));
             let beat = self.herald.watchdog().next_beat().map(|at| at.since(clock::now()));
             tokio::select! {
                 biased;
@@ -204,6 +212,7 @@ impl Engine {
                 }
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
+                () = sleep_for(probe) => self.probe(),
                 () = self.listeners.overheard(), if self.core.is_connected() => self.tell_overheard(),
                 () = sleep_for(tick) => self.tick(),
             }
@@ -227,8 +236,10 @@ impl Engine {
     }
 
     fn event(&mut self, event: Event) {
+        let Some(event) = self.of_probe(event) else { return };
         match event {
             Event::Welcome { runs, capabilities, upgraded, .. } => {
+                self.end_stray_probes(&runs);
                 self.hands.welcome(&runs, capabilities.cgroup.map(PathBuf::from));
                 let news = self.upgrades.welcome(upgraded);
                 let is_on_trial = news.is_some();
@@ -327,6 +338,8 @@ impl Engine {
             Message::Stored(log, number) => self.hands.stored(&log, number),
             Message::Logs(event) => self.narrator.notice(log_trouble(&event)),
             Message::Listener(worker) => self.listen(&worker),
+            Message::Probed { run, kind, answer } => self.answered(run, kind, answer),
+            Message::TooMuch { run, what } => self.decide(Input::TooMuch { run, what }),
             Message::Forward(text) => self.narrator.notice(text),
             Message::OutputBroken(error) => match self.life {
                 Life::Foreground if self.core.shutting_down().is_none() => {

@@ -48,6 +48,8 @@ pub(crate) struct Hands {
     under_way: BTreeSet<RunId>,
     runs: BTreeMap<RunId, WorkerName>,
     kills: BTreeMap<u64, WorkerName>,
+    /// The commands of probes, by the names that the keeper has for them.
+    probes: BTreeMap<RunId, String>,
     next_id: u64,
     null: Rc<OwnedFd>,
     pub(crate) outputs: Outputs,
@@ -66,6 +68,7 @@ impl Hands {
             under_way: BTreeSet::new(),
             runs: BTreeMap::new(),
             kills: BTreeMap::new(),
+            probes: BTreeMap::new(),
             next_id: 1,
             null: Rc::new(File::open("/dev/null")?.into()),
             outputs,
@@ -137,6 +140,31 @@ impl Hands {
         self.roster.asked(run, worker, &launch.tag);
         let run = ganger_keeper::RunId(run.0);
         self.send(Request::Spawn { id, run, worker: worker.to_string(), launch }, stdio);
+    }
+
+    /// Asks for the command of a probe, which reads nothing and writes to nobody.
+    pub(crate) fn spawn_probe(&mut self, run: RunId, name: String, launch: Launch) {
+        let (id, stdio) = (self.id(), vec![Rc::clone(&self.null); 3]);
+        self.take_probe(run, name.clone());
+        self.send(Request::Spawn { id, run: ganger_keeper::RunId(run.0), worker: name, launch }, stdio);
+    }
+
+    /// The keeper has the command of a probe.
+    pub(crate) fn take_probe(&mut self, run: RunId, name: String) {
+        self.probes.insert(run, name);
+    }
+
+    /// The command of a probe ended, and the keeper may forget it.
+    pub(crate) fn forget_probe(&mut self, run: RunId) {
+        self.ask(Request::Acknowledge { run: ganger_keeper::RunId(run.0) });
+        if let Some(worker) = self.probes.remove(&run) {
+            self.ask(Request::Release { worker });
+        }
+    }
+
+    /// Kills all that is left of the command of a probe.
+    pub(crate) fn kill(&mut self, run: RunId) {
+        self.signal(run, Signal::KILL, Scope::Tree);
     }
 
     /// Sends a signal; a kill's answer names those that it hit.

@@ -220,6 +220,8 @@ impl Journal {
                 }
                 EventKind::State
                 | EventKind::SpawnFailed
+                | EventKind::Waiting
+                | EventKind::Ready
                 | EventKind::Killing
                 | EventKind::Stuck
                 | EventKind::Released

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ganger_api::supervisor::{Fault, RpcError};
 use ganger_core::RunId;
 use ganger_keeper::{Ids, Launch, LookupError, Resource, Step, lookup_group, lookup_user};
-use ganger_spec::{Group, Limit, Spec, WorkerName};
+use ganger_spec::{Command, Group, Limit, Spec, Worker, WorkerName};
 use rustix::io::Errno;
 
 /// What every run of this overseer has in common.
@@ -72,10 +72,26 @@ impl Launcher {
     /// What the keeper needs to start this run.
     pub(crate) fn launch(&self, spec: &Spec, worker: &WorkerName, run: RunId) -> Result<Launch, Failure> {
         let worker = spec.worker(worker).map_err(|error| Failure::definite(error.to_string()))?;
+        let tag = format!("{}{}", self.prefix(), run.0);
+        self.launch_words(worker, tag)
+    }
+
+    /// What it needs to start another command, where, as whom and with what environment a worker is started.
+    pub(crate) fn launch_in_place_of(
+        &self,
+        spec: &Spec,
+        worker: &WorkerName,
+        command: &Command,
+        tag: String,
+    ) -> Result<Launch, Failure> {
+        let worker = spec.worker(worker).map_err(|error| Failure::definite(error.to_string()))?;
+        self.launch_words(Worker { argv: command.argv(), ..worker }, tag)
+    }
+
+    fn launch_words(&self, worker: Worker<'_>, tag: String) -> Result<Launch, Failure> {
         let argv = worker.argv.words.into_iter().map(OsString::from).collect();
         let said = worker.env.into_iter().map(|variable| (variable.name, variable.value));
         let env = environment(self.inherited.clone(), said);
-        let tag = format!("{}{}", self.prefix(), run.0);
         let launch = launch_of(worker.group, argv, env, tag);
         let launch = launch.map_err(|error| Failure::definite(error.to_string()))?;
         Ok(Launch { dir: worker.dir, ..launch })

@@ -29,6 +29,7 @@ mod matrix;
 mod narrator;
 mod office;
 mod output;
+mod prober;
 mod readiness;
 mod roster;
 mod server;

@@ -81,6 +81,8 @@ impl Narrator {
             Event::State { worker, to: State::Backoff | State::Fatal, why, .. } => {
                 self.about(worker, why.clone());
             }
+            Event::Waiting { worker, why, .. } => self.about(worker, why.clone()),
+            Event::Ready { worker, .. } => self.about(worker, sentence(event)),
             // The state that a worker has after a failed spawn tells why, and what comes next.
             Event::SpawnFailed { .. }
             | Event::Released { number: 1, .. }
@@ -233,6 +235,12 @@ impl Narrator {
                     Details::Ended { run: *run, status: exit.status(), signal: signal(*exit), usage },
                 )
             }
+            Event::Waiting { worker, why, in_vain } => {
+                (Kind::Waiting, Some(worker), Details::Waiting { why, in_vain: *in_vain })
+            }
+            Event::Ready { worker, run, ready, why } => {
+                (Kind::Ready, Some(worker), Details::Ready { run: *run, ready: *ready, why })
+            }
             Event::Killing { worker, why } => (Kind::Killing, Some(worker), Details::Killing { why }),
             Event::Stuck { worker, pid } => (Kind::Stuck, Some(worker), Details::Stuck { pid: *pid }),
             Event::Released { number, changes } => {
@@ -294,6 +302,9 @@ fn sentence(event: &Event) -> String {
         Event::Started { pid, .. } => format!("started with pid {pid}"),
         Event::SpawnFailed { reason, .. } => format!("not started: {reason}"),
         Event::Ended { exit, .. } => exit.to_string(),
+        Event::Waiting { why, .. } => why.clone(),
+        Event::Ready { ready: true, .. } => "ready".to_owned(),
+        Event::Ready { ready: false, why, .. } => why.clone(),
         Event::Killing { why, .. } => why.clone(),
         Event::Stuck { worker, pid } => {
             format!("{worker}: pid {pid} does not even end by a kill, it is stuck in the kernel")
@@ -330,6 +341,15 @@ enum Details<'a> {
         signal: Option<Signal>,
         #[serde(skip_serializing_if = "Option::is_none")]
         usage: Option<EndedUsageInfo>,
+    },
+    Waiting {
+        why: &'a str,
+        in_vain: bool,
+    },
+    Ready {
+        run: RunId,
+        ready: bool,
+        why: &'a str,
     },
     Killing {
         why: &'a str,

@@ -41,6 +41,7 @@ pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
             Wanted::Down | Wanted::Gone => WantedState::Down,
         },
         why: view.why.clone(),
+        ready: view.ready,
         pid: view.pid,
         run: view.run.map(|run| run.0),
         port: spec.port(&view.name),

@@ -50,8 +50,6 @@ pub enum Check {
     },
     /// A command, which ends with code 0. It runs where, as whom and with what environment the worker does.
     Command(Command),
-    /// Nothing is asked: the run says it itself, `READY=1` to `NOTIFY_SOCKET`, as to systemd.
-    Notify,
 }
 
 /// What a probe is for.
@@ -150,7 +148,7 @@ impl Check {
     pub fn needs_port(&self) -> bool {
         match self {
             Self::Http { port, .. } | Self::Tcp { port, .. } => port.is_none(),
-            Self::Command(_) | Self::Notify => false,
+            Self::Command(_) => false,
         }
     }
 }
@@ -181,7 +179,6 @@ impl fmt::Display for Check {
                 place(f, host, port)
             }
             Self::Command(command) => write!(f, "`{command}`"),
-            Self::Notify => f.write_str("READY=1 of its own"),
         }
     }
 }

@@ -55,14 +55,17 @@ impl Engine {
                 self.hands.outputs.release(name, &self.capture);
                 self.hands.stdins.remove(name);
                 self.listeners.forget(name);
+                self.look_at(name);
             }
+            Record::Worker { name, state: Some(_) } => self.look_at(name),
             Record::Release { number, .. } => {
                 self.listeners.renewed(self.journal.latest(), *number == 1);
                 self.keep_output();
                 self.keep_sockets();
                 self.keep_main_log();
+                self.look_at_all();
             }
-            Record::Worker { .. } | Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
+            Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }
     }
 

@@ -27,6 +27,7 @@ use crate::ledger::{Found, Ledger, Owner};
 use crate::listeners::Listeners;
 use crate::narrator::Narrator;
 use crate::output::{Kept, Outputs};
+use crate::prober::Prober;
 use crate::roster::Roster;
 use crate::sockets::Sockets;
 use crate::stdin::Stdins;
@@ -91,6 +92,7 @@ pub(super) fn start(
     let clients = clients(&place, &loaded.spec, &journal, capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
     let listeners = listeners(&place, is_fresh, message_sender.clone())?;
+    let prober = Prober::new(&place.id, message_sender.clone());
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
@@ -104,6 +106,7 @@ pub(super) fn start(
         sockets,
         journal,
         listeners,
+        prober,
         ledger,
         wishes,
         wishes_stale: true,
@@ -162,6 +165,9 @@ impl Engine {
         let ended = runs.iter().filter(|report| report.exit.is_some());
         self.narrator.used(ended.map(|report| (ganger_core::RunId(report.run.0), report.usage)));
         self.decide(Input::Connected { runs: known });
+        if self.core.spec().is_some() {
+            self.look_at_all();
+        }
         if let Some(spec) = self.to_apply.take() {
             let command = self.owe(Owed::Nobody);
             self.apply(command, spec);

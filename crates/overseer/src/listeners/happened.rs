@@ -48,6 +48,8 @@ pub(crate) fn input(event: &EventInfo, spec: &Spec) -> Option<Input> {
             Change::Ended { expected }
         }
         EventKind::SpawnFailed
+        | EventKind::Waiting
+        | EventKind::Ready
         | EventKind::Killing
         | EventKind::Stuck
         | EventKind::Released

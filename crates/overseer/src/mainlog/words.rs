@@ -64,7 +64,11 @@ impl Scribe {
                 vec![(LogLevel::Warn, format!("killing '{}' ({}) with SIGKILL", seen.process, seen.pid))]
             }
             Event::ShuttingDown { reason, .. } => self.ending(reason),
-            Event::Stuck { .. } | Event::Released { .. } | Event::Scaled { .. } => Vec::new(),
+            Event::Waiting { .. }
+            | Event::Ready { .. }
+            | Event::Stuck { .. }
+            | Event::Released { .. }
+            | Event::Scaled { .. } => Vec::new(),
         }
     }
 

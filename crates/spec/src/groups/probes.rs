@@ -81,7 +81,7 @@ impl Draft<'_> {
             check: usual.check,
         };
         let has_port = table.port != Some(PortRule::None);
-        told(native, &span, probe.wrong(kind, has_port), findings);
+        told(native, &span, probe.wrong(has_port), findings);
         Some(probe)
     }
 }
@@ -102,34 +102,27 @@ fn check(asked: &ProbeTable) -> Result<Check, (String, &'static str)> {
     let http = asked.http.as_ref().map(|text| Check::http(text));
     let tcp = asked.tcp.as_ref().map(|value| Ok(value.0.clone()));
     let command = asked.command.as_ref().map(|command| Ok(Check::Command(command.0.clone())));
-    let notify = asked.notify.filter(|notify| *notify).map(|_| Ok(Check::Notify));
-    let mut all = [http, tcp, command, notify].into_iter().flatten();
+    let mut all = [http, tcp, command].into_iter().flatten();
     match (all.next(), all.next()) {
         (Some(check), None) => check,
         (None, _) => Err((
             "the probe asks nothing".to_owned(),
-            "give it one of `http = \"/health\"`, `tcp = true`, `command = \"…\"` and `notify = true`",
+            "give it one of `http = \"/health\"`, `tcp = true` and `command = \"…\"`",
         )),
-        (Some(_), Some(_)) => Err((
-            "the probe asks two things at once".to_owned(),
-            "leave one of `http`, `tcp`, `command` and `notify`",
-        )),
+        (Some(_), Some(_)) => {
+            Err(("the probe asks two things at once".to_owned(), "leave one of `http`, `tcp` and `command`"))
+        }
     }
 }
 
 impl Probe {
     /// What makes no sense in it, and what to do.
-    pub(crate) fn wrong(&self, kind: ProbeKind, has_port: bool) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn wrong(&self, has_port: bool) -> Option<(&'static str, &'static str)> {
         let wrong = [
             (
                 self.check.needs_port() && !has_port,
                 "the probe asks at the worker's port, and it gets none",
                 "say the place: `http = \"http://127.0.0.1:PORT/…\"` or `tcp = PORT`",
-            ),
-            (
-                self.check == Check::Notify && kind == ProbeKind::Liveness,
-                "a worker that is not all right cannot be counted on to say so",
-                "ask it with `http`, `tcp` or `command`",
             ),
             (
                 self.interval.is_zero() || self.timeout.is_zero(),

@@ -200,7 +200,7 @@ pub(crate) struct StopTable {
     pub(crate) scope: Option<StopScope>,
 }
 
-/// What each worker is asked again and again while it runs: one of `http`, `tcp`, `command` and `notify`.
+/// What each worker is asked again and again while it runs: one of `http`, `tcp` and `command`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Probe")]
@@ -211,8 +211,6 @@ pub(crate) struct ProbeTable {
     pub(crate) tcp: Option<TcpValue>,
     /// This command must end with code 0. It runs where, as whom and with what environment the worker does.
     pub(crate) command: Option<CommandValue>,
-    /// `true`: the worker says itself that it is ready, `READY=1` to `NOTIFY_SOCKET`, as to systemd. Only for `readiness`.
-    pub(crate) notify: Option<bool>,
     /// How long after its start a worker is asked first. Default: 0.
     pub(crate) delay: Option<DurationValue>,
     /// How long after an answer it is asked again. Default: 1 s for `readiness`, 10 s for `liveness`.

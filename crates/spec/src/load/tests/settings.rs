@@ -381,7 +381,7 @@ fn dependencies_and_probes_arrive() {
         "{WEB_AND_DB}depends_on = {{ db = 'started', job = 'completed' }}\nmax_memory = '300MiB'\non_fatal = 'shutdown'\n\
          readiness = {{ http = '/up', delay = 1, interval = '2s', timeout = '500ms', failures = 5, successes = 2 }}\n\
          liveness.tcp = true\n[groups.job]\ncommand = 'j'\ndepends_on = ['db']\n\
-         [groups.x]\ncommand = 'x'\nreadiness.command = ['pg_isready', '-q']\n[groups.y]\ncommand = 'y'\nreadiness.notify = true"
+         [groups.x]\ncommand = 'x'\nreadiness.command = ['pg_isready', '-q']"
     );
     let spec = native(&text).load().spec;
     let group = |name| spec.group(name).unwrap();
@@ -397,7 +397,7 @@ fn dependencies_and_probes_arrive() {
     assert_eq!((live.check.to_string().as_str(), live.interval.as_secs()), ("a connection to its port", 10));
     assert_eq!((live.timeout.as_secs(), live.failures, live.successes), (2, 3, 1));
     let asked = |name| group(name).readiness.as_ref().unwrap().check.to_string();
-    assert_eq!((asked("x"), asked("y")), ("`pg_isready -q`".to_owned(), "READY=1 of its own".to_owned()));
+    assert_eq!(asked("x"), "`pg_isready -q`");
 }
 
 #[test]
@@ -462,7 +462,6 @@ fn a_probe_that_makes_no_sense_is_told_where_it_is_written() {
         ("readiness = { tcp = true, http = '/' }", "5:13: the probe asks two things at once"),
         ("readiness.http = 'up'", "5:1: `up` is no path and no http URL"),
         ("port = false\nreadiness.http = '/'", "6:1: the probe asks at the worker's port, and it gets none"),
-        ("liveness.notify = true", "5:1: a worker that is not all right cannot be counted on to say so"),
         ("liveness = { tcp = 1, interval = 0 }", "5:12: a probe takes time, and is repeated after some"),
         ("liveness = { tcp = 1, failures = 0 }", "5:12: no answer in a row says nothing"),
         ("max_memory = 0", "5:14: no worker runs without memory"),
