@@ -32,7 +32,7 @@ impl Core {
             Command::Stop(names) => self.each(now, id, names, |core, name| core.stop(now, name)),
             Command::Restart(names) => self.each(now, id, names, |core, name| core.restart(now, name)),
             Command::Signal(names, signal) => {
-                self.each(now, id, names, |core, name| core.signal(name, signal))
+                self.each(now, id, names, |core, name| core.signal(name, signal));
             }
             Command::Scale(wishes) => self.scale(now, id, wishes),
             Command::Shutdown { .. } => unreachable!("shutdowns were taken out above"),

@@ -28,6 +28,16 @@ pub(crate) struct Awaited {
     pub(crate) in_vain: bool,
 }
 
+/// What was found of what a group waits for.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Sight {
+    /// It is to be looked for again.
+    #[default]
+    Stale,
+    /// This; none if everything is there.
+    Fresh(Option<Awaited>),
+}
+
 /// How a worker stands to one condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -70,9 +80,13 @@ impl WorkerRecord {
     fn standing(&self, condition: Condition, group: Option<&Group>) -> Standing {
         let met_or_coming = |met: bool| if met { Standing::Met } else { Standing::Coming };
         match (&self.life, condition) {
-            (Life::Waiting { in_vain: true } | Life::Fatal { .. }, _)
-            | (Life::Exited { .. }, Condition::Ready)
-            | (Life::Stopping(Ending { phase: Phase::Stuck, .. }), _) => Standing::Hopeless,
+            (
+                Life::Waiting { in_vain: true }
+                | Life::Fatal { .. }
+                | Life::Stopping(Ending { phase: Phase::Stuck, .. }),
+                _,
+            )
+            | (Life::Exited { .. }, Condition::Ready) => Standing::Hopeless,
             (Life::Stopped, _) => match self.wanted {
                 Wanted::Up => Standing::Coming,
                 Wanted::Down | Wanted::Gone => Standing::Hopeless,
@@ -113,17 +127,14 @@ pub(crate) fn is_success(status: u8, group: Option<&Group>) -> bool {
 impl Core {
     /// What a group waits for now; none if everything is there.
     pub(crate) fn awaited(&mut self, group: &str) -> Option<Awaited> {
-        let known = self.groups.get(group)?.awaited.clone();
-        match known {
-            Some(known) => known,
-            None => {
-                let found = self.look_for_awaited(group);
-                if let Some(formed) = self.groups.get_mut(group) {
-                    formed.awaited = Some(found.clone());
-                }
-                found
-            }
+        if let Sight::Fresh(known) = &self.groups.get(group)?.awaited {
+            return known.clone();
         }
+        let found = self.look_for_awaited(group);
+        if let Some(formed) = self.groups.get_mut(group) {
+            formed.awaited = Sight::Fresh(found.clone());
+        }
+        found
     }
 
     fn look_for_awaited(&self, group: &str) -> Option<Awaited> {
@@ -176,7 +187,7 @@ impl Core {
     pub(crate) fn stir(&mut self, group: &str) {
         for dependent in self.dependents.get(group).into_iter().flatten() {
             if let Some(formed) = self.groups.get_mut(dependent) {
-                formed.awaited = None;
+                formed.awaited = Sight::Stale;
             }
             self.round.stirred.insert(dependent.clone());
         }
@@ -186,7 +197,7 @@ impl Core {
     pub(crate) fn stir_all(&mut self) {
         // Also who depends on nothing any more.
         for (name, formed) in &mut self.groups {
-            formed.awaited = None;
+            formed.awaited = Sight::Stale;
             self.round.stirred.insert(name.clone());
         }
     }

@@ -156,10 +156,11 @@ impl Display for Event {
             Self::Started { worker, run, pid } => write!(f, "{worker} started {run} as PID {pid}"),
             Self::SpawnFailed { worker, reason } => write!(f, "{worker} could not be started: {reason}"),
             Self::Ended { worker, run, exit } => write!(f, "{worker} {run} {exit}"),
-            Self::Waiting { worker, why, in_vain: _ } => write!(f, "{worker} {why}"),
             Self::Ready { worker, run, ready: true, why: _ } => write!(f, "{worker} {run} is ready"),
             Self::Ready { worker, run, ready: false, why } => write!(f, "{worker} {run} is not ready: {why}"),
-            Self::Killing { worker, why } => write!(f, "{worker} {why}"),
+            Self::Waiting { worker, why, in_vain: _ } | Self::Killing { worker, why } => {
+                write!(f, "{worker} {why}")
+            }
             Self::Stuck { worker, pid } => write!(f, "{worker} does not die of SIGKILL (PID {pid})"),
             Self::Released { number, changes } if changes.is_empty() => {
                 write!(f, "release {number}: nothing changes")

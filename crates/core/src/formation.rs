@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ganger_spec::{Group, Spec, WorkerName};
 
+use crate::dependencies::Sight;
 use crate::event::Event;
 use crate::io::{Action, CommandId, Instant, Wanted};
 use crate::ledger::Record;
@@ -107,7 +108,7 @@ impl Core {
             let count = count(group).unwrap_or(group.count);
             let depth = depths.get(group.name.as_str()).copied().unwrap_or(0);
             let made_of = plan::made_of(spec, group);
-            (group.name.clone(), Formed { place, count, made_of, depth, awaited: None })
+            (group.name.clone(), Formed { place, count, made_of, depth, awaited: Sight::default() })
         });
         self.groups = groups.collect();
         self.dependents.clear();

@@ -52,7 +52,7 @@ pub use random::Random;
 pub use wishes::{WishedCount, Wishes};
 pub use worker::{STUCK_AFTER, WorkerRecord};
 
-use dependencies::Awaited;
+use dependencies::Sight;
 use ledger::Ledger;
 use life::Life;
 use tickets::Tickets;
@@ -107,8 +107,8 @@ struct Formed {
     made_of: u64,
     /// How many groups, one after the other, wait for it.
     depth: i32,
-    /// What it waits for, as it was found last; none while it is to be looked for.
-    awaited: Option<Option<Awaited>>,
+    /// What it waits for, as it was found last.
+    awaited: Sight,
 }
 
 /// What can be computed from the workers, kept so that no input looks at all of them.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ganger_spec::{Command, Group, Logs, Port, Spec, Stdin};
+use ganger_spec::{Command, Group, Limit, LimitValue, Logs, Port, Spec, Stdin};
 
 /// What a reload would do, a sentence each; none if it would do nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,10 +79,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
     print.text(&dir.to_string_lossy());
     print.option(user.as_deref()).option(user_group.as_deref());
     print.number(umask.map_or(u64::MAX, u64::from));
-    for (limit, value) in limits {
-        print.number(*limit as u64);
-        print.number(value.soft.unwrap_or(u64::MAX)).number(value.hard.unwrap_or(u64::MAX));
-    }
+    print.limits(limits);
     // What was not there when the first ledgers were written counts only where it is said.
     if let Some(family) = family {
         print.number(2).text(&family.name);
@@ -241,6 +238,13 @@ impl Fingerprint {
 
     fn text(&mut self, text: &str) -> &mut Self {
         self.number(text.len() as u64).bytes(text.as_bytes())
+    }
+
+    fn limits(&mut self, limits: &BTreeMap<Limit, LimitValue>) {
+        for (limit, value) in limits {
+            self.number(*limit as u64);
+            self.number(value.soft.unwrap_or(u64::MAX)).number(value.hard.unwrap_or(u64::MAX));
+        }
     }
 
     fn option(&mut self, text: Option<&str>) -> &mut Self {

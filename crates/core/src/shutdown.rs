@@ -92,10 +92,11 @@ pub(crate) fn end_of_app(name: &WorkerName, life: &Life, group: &Group) -> Optio
         OnEnd::Stay => false,
     };
     let is_end = is_end || (is_fatal && group.on_fatal == OnFatal::Shutdown);
-    let (status, reason) = match is_fatal {
+    let (status, reason) = if is_fatal {
         // That it was given up must be seen even if its last status was 0.
-        true => (status.max(1), format!("{name} was given up")),
-        false => (status, format!("{name} has ended")),
+        (status.max(1), format!("{name} was given up"))
+    } else {
+        (status, format!("{name} has ended"))
     };
     is_end.then_some(Shutdown { status, reason, now: false })
 }

@@ -167,6 +167,12 @@ pub(crate) struct StartArgs {
     /// Start it in the background and return when it is up
     #[arg(short = 'D', long)]
     pub(crate) daemon: bool,
+    /// With -D: return when every worker is ready, or has done its work
+    #[arg(long, requires = "daemon")]
+    pub(crate) wait: bool,
+    /// With --wait: how long that may take
+    #[arg(long, value_name = "TIME", requires = "wait", default_value = "5m", value_parser = ganger_spec::parse_duration)]
+    pub(crate) wait_timeout: std::time::Duration,
     /// Go on with the workers that survived when all of ganger was killed
     #[arg(long, conflicts_with = "end_survivors")]
     pub(crate) adopt: bool,

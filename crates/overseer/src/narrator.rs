@@ -302,10 +302,10 @@ fn sentence(event: &Event) -> String {
         Event::Started { pid, .. } => format!("started with pid {pid}"),
         Event::SpawnFailed { reason, .. } => format!("not started: {reason}"),
         Event::Ended { exit, .. } => exit.to_string(),
-        Event::Waiting { why, .. } => why.clone(),
         Event::Ready { ready: true, .. } => "ready".to_owned(),
-        Event::Ready { ready: false, why, .. } => why.clone(),
-        Event::Killing { why, .. } => why.clone(),
+        Event::Ready { ready: false, why, .. } | Event::Waiting { why, .. } | Event::Killing { why, .. } => {
+            why.clone()
+        }
         Event::Stuck { worker, pid } => {
             format!("{worker}: pid {pid} does not even end by a kill, it is stuck in the kernel")
         }

@@ -259,9 +259,9 @@ mod tests {
         }
     }
 
-    fn by_command() -> Option<Probe> {
+    fn by_command() -> Probe {
         let check = Check::Command(Command::Line("true".to_owned()));
-        Some(Probe { delay: Duration::from_secs(3), ..Probe::new(ProbeKind::Readiness, check) })
+        Probe { delay: Duration::from_secs(3), ..Probe::new(ProbeKind::Readiness, check) }
     }
 
     fn at(seconds: u64) -> Instant {
@@ -279,7 +279,7 @@ mod tests {
         let name = WorkerName::new("web", 1);
         prober.look(&name, Some(&view(1, State::Running)), &spec(None));
         assert_eq!(prober.next(), None, "nobody is to be asked");
-        prober.look(&name, Some(&view(1, State::Running)), &spec(by_command()));
+        prober.look(&name, Some(&view(1, State::Running)), &spec(Some(by_command())));
         assert_eq!(prober.next(), Some(at(3)));
         assert_eq!((asked(&mut prober, at(2)), asked(&mut prober, at(3))), (0, 1));
         assert_eq!(prober.next(), Some(at(5)), "until then it must have answered");
@@ -287,9 +287,9 @@ mod tests {
         assert_eq!(prober.next(), None);
         prober.answered(at(4), RunId(1), ProbeKind::Readiness);
         assert_eq!(prober.next(), Some(at(5)));
-        prober.look(&name, Some(&view(1, State::Running)), &spec(by_command()));
+        prober.look(&name, Some(&view(1, State::Running)), &spec(Some(by_command())));
         assert_eq!(prober.next(), Some(at(5)), "nothing changed");
-        prober.look(&name, Some(&view(1, State::Stopping)), &spec(by_command()));
+        prober.look(&name, Some(&view(1, State::Stopping)), &spec(Some(by_command())));
         assert_eq!(prober.next(), None, "who is on its way out is not asked");
     }
 
@@ -298,14 +298,14 @@ mod tests {
         let (sender, _messages) = mpsc::unbounded_channel();
         let mut prober = Prober::new("shop", sender);
         let name = WorkerName::new("web", 1);
-        prober.look(&name, Some(&view(1, State::Running)), &spec(by_command()));
+        prober.look(&name, Some(&view(1, State::Running)), &spec(Some(by_command())));
         assert_eq!(asked(&mut prober, at(3)), 1);
-        prober.look(&name, Some(&view(2, State::Running)), &spec(by_command()));
+        prober.look(&name, Some(&view(2, State::Running)), &spec(Some(by_command())));
         let _ = prober.commands().ended(RunId(commands::FIRST.0));
         prober.answered(at(4), RunId(1), ProbeKind::Readiness);
         assert_eq!(prober.next(), Some(at(3)));
-        let other = by_command().map(|probe| Probe { delay: Duration::from_secs(9), ..probe });
-        prober.look(&name, Some(&view(2, State::Running)), &spec(other));
+        let other = Probe { delay: Duration::from_secs(9), ..by_command() };
+        prober.look(&name, Some(&view(2, State::Running)), &spec(Some(other)));
         assert_eq!(prober.next(), Some(at(9)));
         prober.look(&name, None, &spec(None));
         assert_eq!(prober.next(), None);
@@ -317,7 +317,7 @@ mod tests {
         let mut prober = Prober::new("shop", sender);
         for number in 1..=100 {
             let name = WorkerName::new("web", number);
-            prober.look(&name, Some(&view(u64::from(number), State::Running)), &spec(by_command()));
+            prober.look(&name, Some(&view(u64::from(number), State::Running)), &spec(Some(by_command())));
         }
         assert_eq!((asked(&mut prober, at(3)), asked(&mut prober, at(3))), (ASKED_AT_ONCE, 0));
         prober.answered(at(3), RunId(1), ProbeKind::Readiness);

@@ -12,7 +12,8 @@ pub(crate) use tables::{
     AppTable, BackoffTable, BudgetTable, EnvTable, ForwardTable, GroupTable, LimitsTable, LogsTable,
     ProbeTable,
 };
-pub(crate) use values::{LogFileValue, MAX_DURATION, PortRule, parse_duration};
+pub use values::parse_duration;
+pub(crate) use values::{LogFileValue, MAX_DURATION, PortRule};
 
 use crate::problem::Problem;
 use crate::suggest::suggest;

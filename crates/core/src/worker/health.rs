@@ -45,13 +45,13 @@ impl WorkerRecord {
 
     pub(super) fn look(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
         match life {
-            Life::Waiting { in_vain } => match turn.awaited.clone() {
-                Some(awaited) => self.wait(&awaited, Some(in_vain), turn),
-                None => {
-                    self.history.postponed(turn.now);
-                    self.spawn(why::AWAITED.to_owned(), turn)
+            Life::Waiting { in_vain } => {
+                if let Some(awaited) = turn.awaited.clone() {
+                    return self.wait(&awaited, Some(in_vain), turn);
                 }
-            },
+                self.history.postponed(turn.now);
+                self.spawn(why::AWAITED.to_owned(), turn)
+            }
             Life::Stopped
             | Life::Spawning { .. }
             | Life::Starting { .. }

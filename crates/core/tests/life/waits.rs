@@ -15,8 +15,8 @@ fn app(groups: Vec<Group>) -> Spec {
     Spec { groups, ..spec(1) }
 }
 
-fn probe(kind: ProbeKind) -> Option<Probe> {
-    Some(Probe { failures: 2, successes: 2, ..Probe::new(kind, Check::Tcp { host: None, port: None }) })
+fn probe(kind: ProbeKind) -> Probe {
+    Probe { failures: 2, successes: 2, ..Probe::new(kind, Check::Tcp { host: None, port: None }) }
 }
 
 fn probed(run: u64, kind: ProbeKind, answer: Result<(), &str>) -> Input {
@@ -48,7 +48,7 @@ impl Desk {
 #[test]
 fn a_worker_waits_until_what_it_waits_for_is_ready_and_says_so() {
     let mut db = group("db", &[]);
-    db.readiness = probe(ProbeKind::Readiness);
+    db.readiness = Some(probe(ProbeKind::Readiness));
     let mut desk = Desk::empty(Vec::new());
     // It stands before what it waits for.
     let lines = desk.apply(app(vec![group("web", &[("db", Condition::Ready)]), db]));
@@ -75,7 +75,7 @@ fn a_worker_waits_until_what_it_waits_for_is_ready_and_says_so() {
 #[test]
 fn what_goes_later_ends_nobody_and_holds_up_the_next_start() {
     let mut db = group("db", &[]);
-    db.readiness = probe(ProbeKind::Readiness);
+    db.readiness = Some(probe(ProbeKind::Readiness));
     let mut web = with(|_| {}).groups.remove(0);
     web.depends_on = BTreeMap::from([("db".to_owned(), Condition::Ready)]);
     let mut desk = Desk::new(app(vec![db, web]));
@@ -145,7 +145,7 @@ fn a_group_of_no_workers_and_workers_that_leave_are_not_waited_for() {
     let lines = desk.apply(app(vec![db.clone(), group("web", &[("db", Condition::Ready)])]));
     assert_eq!(spawns(&lines), ["web.1 as run 1"]);
     db.count = 2;
-    db.readiness = probe(ProbeKind::Readiness);
+    db.readiness = Some(probe(ProbeKind::Readiness));
     let mut desk = Desk::new(app(vec![db, group("web", &[("db", Condition::Ready)])]));
     desk.spawned(1);
     desk.input(passes(1));
@@ -186,7 +186,7 @@ fn a_stop_and_a_shutdown_end_the_waiting_and_the_dependents_stop_first() {
 #[test]
 fn a_new_overseer_goes_on_waiting_and_knows_who_was_ready() {
     let mut db = group("db", &[]);
-    db.readiness = probe(ProbeKind::Readiness);
+    db.readiness = Some(probe(ProbeKind::Readiness));
     let known = |run: u64, worker: &str| KnownRun {
         run: RunId(run),
         worker: name(worker),
@@ -209,7 +209,7 @@ fn a_new_overseer_goes_on_waiting_and_knows_who_was_ready() {
 #[test]
 fn who_is_not_all_right_is_ended_as_a_failure_and_started_again() {
     let mut desk = running(|web| {
-        web.liveness = probe(ProbeKind::Liveness);
+        web.liveness = Some(probe(ProbeKind::Liveness));
         web.restart.mode = RestartMode::OnFailure;
     });
     desk.after(9);

@@ -14,6 +14,7 @@ use ganger_api::{Data, Environment, Place, Request, WantedState, WorkerInfo, Wor
 use ganger_keeper::{Detached, Exit, Happened, Launch, SOCKET_VARIABLE, detach};
 
 use super::daemon::program;
+use super::readiness;
 use crate::ask::{ask_at, current_dir, directory, unexpected};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{FAILED, Failure, Outcome};
@@ -47,6 +48,16 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     let launch = launch(&starter.path, std::env::args_os().skip(1), current_dir()?)?;
     let detached = detach(&launch).map_err(Failure::new)?;
     starter.wait(&detached)?;
+    if args.wait {
+        let ready = readiness::wait(&here, &loaded.spec, args.wait_timeout)?;
+        let (app, plural) = (&loaded.spec.app, if ready == 1 { "worker" } else { "workers" });
+        writeln!(
+            io::stdout(),
+            "{app} runs in the background: {ready} {plural} ready (pid {})",
+            detached.pid()
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let workers = workers(&here)?;
     let is_down = |worker: &&WorkerInfo| matches!(worker.state, WorkerState::Backoff | WorkerState::Fatal);
     let failed: Vec<&WorkerInfo> = workers.iter().filter(is_down).collect();

@@ -18,6 +18,7 @@ mod overseer;
 mod ports;
 mod ps;
 mod quit;
+mod readiness;
 mod reload;
 mod run;
 mod start;

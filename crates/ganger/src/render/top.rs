@@ -201,6 +201,7 @@ mod tests {
             state: WorkerState::Running,
             wanted: WantedState::Up,
             why: "started".to_owned(),
+            ready: true,
             pid: Some(7),
             run: Some(3),
             port: None,

@@ -27,6 +27,7 @@ mod namespaces;
 mod policies;
 mod ports;
 mod queue;
+mod readiness;
 mod reload;
 mod run;
 mod scarcity;

@@ -77,10 +77,7 @@ pub(super) fn start(
     let is_fresh = past.records.is_empty();
     // A ledger that was damaged may name workers and not say what is to run: the files do.
     let is_unreleased = past.spec.is_none();
-    let loaded = match past.spec.take() {
-        Some(spec) => as_loaded(spec),
-        None => load(Reading::First)?,
-    };
+    let loaded = past.spec.take().map_or_else(|| load(Reading::First), |spec| Ok(as_loaded(spec)))?;
     make_room(&loaded.spec, life, is_fresh)?;
     let sockets = sockets(kept.collect(), &loaded.spec, is_fresh && !is_ours)?;
     let (message_sender, messages) = mpsc::unbounded_channel();
@@ -92,11 +89,11 @@ pub(super) fn start(
     let clients = clients(&place, &loaded.spec, &journal, capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
     let listeners = listeners(&place, is_fresh, message_sender.clone())?;
-    let prober = Prober::new(&place.id, message_sender.clone());
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
         hands: hands(&place, link, limits, heir.is_some(), message_sender.clone())?,
+        prober: Prober::new(&place.id, message_sender.clone()),
         life,
         heir,
         core,
@@ -106,7 +103,6 @@ pub(super) fn start(
         sockets,
         journal,
         listeners,
-        prober,
         ledger,
         wishes,
         wishes_stale: true,

@@ -77,3 +77,55 @@ impl Memory {
 fn rounded(bytes: u64) -> Bytes {
     if bytes < 1 << 20 { Bytes(bytes >> 10 << 10) } else { Bytes(bytes >> 20 << 20) }
 }
+
+#[cfg(test)]
+mod tests {
+    use ganger_api::{Time, WantedState, WorkerState};
+    use ganger_spec::WorkerName;
+
+    use super::*;
+
+    fn myself() -> WorkerInfo {
+        WorkerInfo {
+            name: WorkerName::new("web", 1),
+            group: "web".to_owned(),
+            number: 1,
+            state: WorkerState::Running,
+            wanted: WantedState::Up,
+            why: String::new(),
+            ready: true,
+            pid: Some(std::process::id()),
+            run: Some(7),
+            port: None,
+            uptime_ms: None,
+            since: Time(jiff::Timestamp::UNIX_EPOCH),
+            restarts: 0,
+            retry_in_ms: None,
+            usage: None,
+            last_exit: None,
+            command: String::new(),
+        }
+    }
+
+    #[test]
+    fn who_takes_more_than_it_may_is_told_of_and_nobody_else_is_looked_at() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (sender, mut messages) = mpsc::unbounded_channel();
+            let mut memory = Memory::new("app", sender);
+            assert_eq!(memory.next(), None);
+            memory.watch(RunId(7), Some(4 << 10));
+            let due = memory.next().expect("somebody is looked at");
+            assert!(memory.is_due(due) && !memory.is_due(Instant(0)));
+            memory.look(due, vec![myself()]);
+            let Some(Message::TooMuch { run, what }) = messages.recv().await else {
+                panic!("nothing is told")
+            };
+            assert_eq!(run, RunId(7));
+            assert!(what.starts_with("used ") && what.ends_with(" of memory, more than 4 KiB"), "{what}");
+            assert_eq!(memory.next(), Some(due.after(INTERVAL)));
+            memory.watch(RunId(7), None);
+            assert_eq!(memory.next(), None);
+        });
+    }
+}

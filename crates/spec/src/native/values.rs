@@ -84,7 +84,7 @@ pub(crate) struct TcpValue(pub(crate) Check);
 const DURATION_FORM: &str = "is no duration: write `500ms`, `5s`, `1m30s`, `2h`, or a number of seconds";
 
 /// `500ms`, `5s`, `1m30s`, `2h`, `1d`, or a number of seconds.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let bad = || format!("`{text}` {DURATION_FORM}");
     if let Ok(seconds) = text.parse::<f64>() {
         return of_seconds(seconds).ok_or_else(bad);

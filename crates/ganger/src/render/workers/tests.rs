@@ -30,6 +30,7 @@ fn running() -> WorkerInfo {
         state: WorkerState::Running,
         wanted: WantedState::Up,
         why: "started".to_owned(),
+        ready: true,
         pid: Some(4711),
         run: Some(3),
         port: Some(5000),

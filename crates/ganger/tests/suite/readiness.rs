@@ -1,0 +1,135 @@
+//! Who waits for whom, who is ready, and who is started anew, with real processes.
+
+use ganger_testkit::{Deadline, Sandbox, wait_gone};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::*;
+
+/// A db that is ready when there is a file `go`, which it makes when its gate is opened, and a web that waits for it.
+fn db_and_web(sandbox: &Sandbox) {
+    gate(sandbox, "gate");
+    let db = "[groups.db]\ncommand = \"read go < gate; touch go; exec tail -f /dev/null\"\n";
+    let probe = "readiness = { command = \"test -e go\", interval = \"20ms\" }\n";
+    let web = format!("[groups.web]\ncommand = \"{OBEDIENT}\"\ndepends_on = [\"db\"]\n");
+    sandbox.file("ganger.toml", &format!("{db}{probe}{web}"));
+}
+
+/// Ends an app in the background; nothing may be left of it.
+fn quit(sandbox: &Sandbox) {
+    let [keeper, _] = parts(sandbox);
+    sandbox.run(["quit"]).expect_code(0);
+    assert!(wait_gone(keeper, Deadline::generous()));
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_worker_waits_until_another_is_ready_and_a_new_overseer_restarts_nobody() {
+    let sandbox = sandbox();
+    db_and_web(&sandbox);
+    let running = sandbox.start(["start"]);
+    running.wait_line("waits for db to be ready");
+    let web = worker(&sandbox, "web.1");
+    assert_eq!(
+        (&web["state"], &web["wanted"], &web["ready"]),
+        (&"STOPPED".into(), &"up".into(), &false.into())
+    );
+    let why = sandbox.run(["why", "web"]).success();
+    assert!(why.contains("STOPPED and wanted up: waits for db to be ready"), "{why}");
+    open_gate(&sandbox, "gate");
+    running.wait_line("| ready");
+    let db = worker(&sandbox, "db.1");
+    assert_eq!((&db["ready"], &db["why"]), (&true.into(), &"up and ready".into()));
+    let before = [pid(&sandbox, "db.1"), pid(&sandbox, "web.1")];
+    let [_, overseer] = parts(&sandbox);
+    assert_eq!(kill_process(Pid::from_raw(overseer).unwrap(), Signal::KILL), Ok(()));
+    running.wait_line("the overseer was started again");
+    assert_eq!([pid(&sandbox, "db.1"), pid(&sandbox, "web.1")], before);
+    assert_eq!(worker(&sandbox, "db.1")["ready"], true);
+    let finished = interrupted(&sandbox, running);
+    let at = |what: &str| finished.output.find(what).unwrap_or_else(|| panic!("no {what}\n{finished}"));
+    assert!(at("web.1  | was terminated") < at("db.1   | was terminated"), "{finished}");
+}
+
+#[test]
+fn who_fails_its_liveness_probe_is_started_anew() {
+    let sandbox = sandbox();
+    let probe = "liveness = { command = \"test ! -e broken\", interval = \"20ms\", failures = 2 }";
+    let web = format!("[groups.web]\ncommand = \"rm -f broken; {OBEDIENT}\"\n{probe}\n");
+    sandbox.file("ganger.toml", &web);
+    let running = started(&sandbox, 1);
+    let events = sandbox.start(["events", "-f"]);
+    sandbox.file("broken", "");
+    events.wait_line("failed its liveness probe: `test ! -e broken` exited with code 1 (2 times in a row)");
+    running.wait_lines("| ready", 2);
+    assert_eq!(worker(&sandbox, "web.1")["restarts"], 1);
+    drop(events);
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn a_job_that_is_done_lets_others_begin_and_one_that_fails_ends_the_app() {
+    let sandbox = sandbox();
+    let app = |job: &str| {
+        let web = format!("[groups.web]\ncommand = \"{OBEDIENT}\"\ndepends_on.job = \"completed\"\n");
+        sandbox.file("ganger.toml", &format!("[groups.job]\ncommand = \"{job}\"\n{web}"));
+    };
+    app("echo done");
+    let running = started(&sandbox, 1);
+    assert_eq!(worker(&sandbox, "job.1")["state"], "EXITED");
+    interrupted(&sandbox, running);
+    app("exit 3");
+    let finished = ended(&sandbox, sandbox.start(["start"]));
+    finished.expect_code(3);
+    assert!(!finished.output.contains("| ready"), "{finished}");
+}
+
+#[test]
+fn who_is_given_up_ends_the_app_where_its_group_says_so() {
+    let sandbox = sandbox();
+    let web = format!("[groups.web]\ncommand = \"{OBEDIENT}\"\n");
+    let job =
+        "[groups.job]\ncommand = \"exit 7\"\nrestart = \"always\"\nattempts = 1\non_fatal = \"shutdown\"\n";
+    sandbox.file("ganger.toml", &format!("{web}{job}"));
+    let finished = ended(&sandbox, sandbox.start(["start"]));
+    finished.expect_code(7);
+    assert_said(&finished, &["job.1 was given up, stopping"]);
+}
+
+#[test]
+fn a_start_in_the_background_returns_when_all_is_ready() {
+    let sandbox = sandbox();
+    db_and_web(&sandbox);
+    let mut starting = sandbox.start(["start", "-D", "--wait"]);
+    open_gate(&sandbox, "gate");
+    starting.wait_exit(Deadline::generous());
+    let finished = starting.finish(Deadline::generous());
+    finished.expect_code(0);
+    assert_said(&finished, &["2 workers ready"]);
+    assert_eq!(worker(&sandbox, "web.1")["state"], "RUNNING");
+    quit(&sandbox);
+}
+
+#[test]
+fn a_start_that_waits_says_who_is_not_ready_and_why() {
+    let sandbox = sandbox();
+    db_and_web(&sandbox);
+    let late = sandbox.run(["start", "-D", "--wait", "--wait-timeout", "500ms"]);
+    assert_ne!(late.code(), 0, "{late}");
+    assert_said(
+        &late,
+        &["2 workers are not ready after 500ms", "web.1 is STOPPED: waits for db to be ready"],
+    );
+    quit(&sandbox);
+    sandbox.file(
+        "ganger.toml",
+        "[groups.job]\ncommand = \"exit 3\"\nrestart = \"never\"\n[groups.web]\ncommand = \"x\"\n\
+         depends_on.job = \"completed\"\n",
+    );
+    let failed = sandbox.run(["start", "-D", "--wait"]);
+    assert_ne!(failed.code(), 0, "{failed}");
+    assert_said(
+        &failed,
+        &["not ready, and will not be", "web.1 is STOPPED: waits for job to be completed, in vain"],
+    );
+    quit(&sandbox);
+}
