@@ -46,6 +46,8 @@ struct Watched {
     worker: WorkerName,
     probe: Probe,
     port: Option<u16>,
+    /// Whether its worker is ready.
+    is_ready: bool,
     /// When it is asked next; none while it is being asked.
     next: Option<Instant>,
 }
@@ -93,6 +95,9 @@ impl Prober {
         {
             let probe = probe.as_ref().map(|probe| (probe, spec.port(worker)));
             self.watch((run, kind), worker, probe, started);
+            if let Some(watched) = self.watched.get_mut(&(run, kind)) {
+                watched.is_ready = view.is_some_and(|view| view.ready);
+            }
         }
         if is_asked(group) {
             self.runs.insert(worker.clone(), run);
@@ -138,12 +143,13 @@ impl Prober {
     }
 
     /// An answer came: the next question is due after the interval. None if nobody asks that any more.
-    pub(crate) fn answered(&mut self, now: Instant, run: RunId, kind: ProbeKind) {
+    pub(crate) fn answered(&mut self, now: Instant, run: RunId, kind: ProbeKind, is_good: bool) {
         self.under_way = self.under_way.saturating_sub(1);
         if let Some(watched) = self.watched.get_mut(&(run, kind))
             && watched.next.is_none()
         {
-            let next = now.after(watched.probe.interval);
+            let Probe { interval, interval_ready, .. } = watched.probe;
+            let next = now.after(if is_good && watched.is_ready { interval_ready } else { interval });
             watched.next = Some(next);
             self.due.insert((next, run, kind));
         }
@@ -185,7 +191,7 @@ impl Prober {
         if let Some(next) = next {
             self.due.insert((next, subject.0, subject.1));
         }
-        let watched = Watched { worker: worker.clone(), probe: probe.clone(), port, next };
+        let watched = Watched { worker: worker.clone(), probe: probe.clone(), port, is_ready: false, next };
         self.watched.insert(subject, watched);
     }
 
@@ -285,12 +291,26 @@ mod tests {
         assert_eq!(prober.next(), Some(at(5)), "until then it must have answered");
         let _ = prober.commands().ended(RunId(commands::FIRST.0));
         assert_eq!(prober.next(), None);
-        prober.answered(at(4), RunId(1), ProbeKind::Readiness);
+        prober.answered(at(4), RunId(1), ProbeKind::Readiness, true);
         assert_eq!(prober.next(), Some(at(5)));
         prober.look(&name, Some(&view(1, State::Running)), &spec(Some(by_command())));
         assert_eq!(prober.next(), Some(at(5)), "nothing changed");
         prober.look(&name, Some(&view(1, State::Stopping)), &spec(Some(by_command())));
         assert_eq!(prober.next(), None, "who is on its way out is not asked");
+    }
+
+    #[test]
+    fn who_is_ready_is_asked_less_often_unless_its_answer_was_bad() {
+        let (sender, _messages) = mpsc::unbounded_channel();
+        let mut prober = Prober::new("shop", sender);
+        let ready = WorkerView { ready: true, ..view(1, State::Running) };
+        prober.look(&ready.name, Some(&ready), &spec(Some(by_command())));
+        for (asked_at, is_good, next) in [(3, true, 13), (13, false, 14)] {
+            assert_eq!(asked(&mut prober, at(asked_at)), 1);
+            let _ = prober.commands().late(at(99));
+            prober.answered(at(asked_at), RunId(1), ProbeKind::Readiness, is_good);
+            assert_eq!(prober.next(), Some(at(next)));
+        }
     }
 
     #[test]
@@ -302,7 +322,7 @@ mod tests {
         assert_eq!(asked(&mut prober, at(3)), 1);
         prober.look(&name, Some(&view(2, State::Running)), &spec(Some(by_command())));
         let _ = prober.commands().ended(RunId(commands::FIRST.0));
-        prober.answered(at(4), RunId(1), ProbeKind::Readiness);
+        prober.answered(at(4), RunId(1), ProbeKind::Readiness, true);
         assert_eq!(prober.next(), Some(at(3)));
         let other = Probe { delay: Duration::from_secs(9), ..by_command() };
         prober.look(&name, Some(&view(2, State::Running)), &spec(Some(other)));
@@ -320,7 +340,7 @@ mod tests {
             prober.look(&name, Some(&view(u64::from(number), State::Running)), &spec(Some(by_command())));
         }
         assert_eq!((asked(&mut prober, at(3)), asked(&mut prober, at(3))), (ASKED_AT_ONCE, 0));
-        prober.answered(at(3), RunId(1), ProbeKind::Readiness);
+        prober.answered(at(3), RunId(1), ProbeKind::Readiness, true);
         assert_eq!(asked(&mut prober, at(3)), 1);
     }
 }

@@ -20,6 +20,8 @@ pub struct Probe {
     pub delay: Duration,
     /// How long after an answer it is asked again.
     pub interval: Duration,
+    /// The same after a good answer of a worker that is ready.
+    pub interval_ready: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
     /// So many failures in a row mean that it is not so.
@@ -96,12 +98,13 @@ impl fmt::Display for Condition {
 impl Probe {
     /// The usual numbers: who is to become ready is asked often, who is to stay alive now and then.
     pub fn new(kind: ProbeKind, check: Check) -> Self {
+        let interval_ready = Duration::from_secs(10);
         let interval = match kind {
             ProbeKind::Readiness => Duration::from_secs(1),
-            ProbeKind::Liveness => Duration::from_secs(10),
+            ProbeKind::Liveness => interval_ready,
         };
         let timeout = Duration::from_secs(2);
-        Self { check, delay: Duration::ZERO, interval, timeout, failures: 3, successes: 1 }
+        Self { check, delay: Duration::ZERO, interval, interval_ready, timeout, failures: 3, successes: 1 }
     }
 }
 

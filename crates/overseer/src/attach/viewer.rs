@@ -306,6 +306,8 @@ impl Viewer {
                     EventKind::Started => self.started().await,
                     EventKind::State
                     | EventKind::SpawnFailed
+                    | EventKind::Waiting
+                    | EventKind::Ready
                     | EventKind::Killing
                     | EventKind::Stuck
                     | EventKind::Released

@@ -52,7 +52,7 @@ impl Engine {
     }
 
     pub(super) fn answered(&mut self, run: RunId, kind: ProbeKind, answer: Result<(), String>) {
-        self.prober.answered(clock::now(), run, kind);
+        self.prober.answered(clock::now(), run, kind, answer.is_ok());
         self.decide(Input::Probed { run, kind, answer });
     }
 

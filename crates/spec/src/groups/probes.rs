@@ -75,6 +75,7 @@ impl Draft<'_> {
         let probe = Probe {
             delay: asked.delay.map_or(usual.delay, |delay| delay.0),
             interval: asked.interval.map_or(usual.interval, |interval| interval.0),
+            interval_ready: asked.interval.map_or(usual.interval_ready, |interval| interval.0),
             timeout: asked.timeout.map_or(usual.timeout, |timeout| timeout.0),
             failures: asked.failures.unwrap_or(usual.failures),
             successes: asked.successes.unwrap_or(usual.successes),

@@ -213,7 +213,8 @@ pub(crate) struct ProbeTable {
     pub(crate) command: Option<CommandValue>,
     /// How long after its start a worker is asked first. Default: 0.
     pub(crate) delay: Option<DurationValue>,
-    /// How long after an answer it is asked again. Default: 1 s for `readiness`, 10 s for `liveness`.
+    /// How long after an answer it is asked again. Default: 10 s; 1 s for `readiness` until the worker is ready, and after a bad
+    /// answer.
     pub(crate) interval: Option<DurationValue>,
     /// How long an answer may take. Default: 2 s.
     pub(crate) timeout: Option<DurationValue>,
