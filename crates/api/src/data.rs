@@ -97,9 +97,10 @@ pub enum WorkerState {
     Fatal,
 }
 
-impl fmt::Display for WorkerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl WorkerState {
+    /// Its name, supervisord's.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Stopped => "STOPPED",
             Self::Starting => "STARTING",
             Self::Running => "RUNNING",
@@ -107,7 +108,13 @@ impl fmt::Display for WorkerState {
             Self::Stopping => "STOPPING",
             Self::Exited => "EXITED",
             Self::Fatal => "FATAL",
-        })
+        }
+    }
+}
+
+impl fmt::Display for WorkerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

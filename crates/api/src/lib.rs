@@ -42,6 +42,7 @@ pub use http::{HttpParts, HttpRequest, check_version, encode, parse, request_id}
 pub use log_line::{BadStream, LogLine, Stream};
 pub use openapi::openapi;
 pub use place::{AppFile, Environment, MAIN_DEPLOYMENT, Place, PlaceError};
+pub use query::{decode as percent_decoded, encode as percent_encoded, pairs as query_pairs};
 pub use request::{EventQuery, LogQuery, Request};
 pub use routes::{Answer, Method, Operation, Parameter, ParameterKind, ROUTES, Route, SchemaOf};
 pub use running::running;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The text with everything encoded that means something in a path or a query.
-pub(crate) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -17,7 +17,7 @@ pub(crate) fn encode(text: &str) -> String {
 }
 
 /// The text that was encoded; none if an escape is broken or it is not UTF-8. In a query, `+` is a space.
-pub(crate) fn decode(text: &str, in_query: bool) -> Option<String> {
+pub fn decode(text: &str, in_query: bool) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -35,7 +35,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// The parameters of a query, decoded, in order; none if an escape is broken.
-pub(crate) fn pairs(query: &str) -> Option<Vec<(String, String)>> {
+pub fn pairs(query: &str) -> Option<Vec<(String, String)>> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts
         .map(|part| {

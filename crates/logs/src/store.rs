@@ -88,10 +88,22 @@ impl Store {
         Reader::new(Arc::clone(&self.inner), self.get(log)?, from)
     }
 
+    /// The log whose text is in this file.
+    pub fn log_at(&self, file: &Path) -> Option<String> {
+        let logs = lock(&self.inner.logs);
+        let is_there = |log: &&Arc<Log>| log.home().paths(&self.inner.dir, &log.name).log(0) == file;
+        logs.values().find(is_there).map(|log| log.name.to_string())
+    }
+
     /// Wakes a follower when any log has news, and says which.
     pub fn watch(&self) -> Result<Watch> {
+        self.watch_log(None)
+    }
+
+    /// Wakes a follower when this log has news, and for no other; any wakes it if there is none.
+    pub fn watch_log(&self, log: Option<&str>) -> Result<Watch> {
         let bell = Bell::new().map_err(|e| Error::io("watch", &self.inner.dir, e))?;
-        let watch = Watch::new(bell);
+        let watch = Watch::new(bell, log);
         let mut followers = lock(&self.inner.followers);
         followers.retain(|f| f.strong_count() > 0);
         followers.push(Arc::downgrade(watch.board()));
@@ -133,7 +145,8 @@ impl Store {
         Ok(bound.saturating_sub(taken).max(TRIM_BYTES))
     }
 
-    pub(crate) fn dir(&self) -> &Path {
+    /// The directory of the logs that have no file of their own.
+    pub fn dir(&self) -> &Path {
         &self.inner.dir
     }
 

@@ -40,6 +40,8 @@ pub enum News {
 pub(crate) struct Board {
     bell: Arc<Bell>,
     news: Mutex<News>,
+    /// The follower wants news of this log alone.
+    only: Option<Arc<str>>,
 }
 
 /// Wakes a follower for a reason of one's own: a message for it, a wish to stop.
@@ -88,6 +90,9 @@ impl Default for News {
 impl Board {
     /// Notes that these logs have grown, and wakes the follower. Whoever takes the news holds the lock for a moment only.
     pub(crate) fn post(&self, grown: &[Arc<str>]) {
+        if self.only.as_ref().is_some_and(|only| !grown.contains(only)) {
+            return;
+        }
         let mut news = lock(&self.news);
         if let News::Of(names) = &mut *news {
             names.extend(grown.iter().cloned());
@@ -114,8 +119,9 @@ impl Waker {
 }
 
 impl Watch {
-    pub(crate) fn new(bell: Arc<Bell>) -> Self {
-        let board = Arc::new(Board { bell: Arc::clone(&bell), news: Mutex::default() });
+    pub(crate) fn new(bell: Arc<Bell>, only: Option<&str>) -> Self {
+        let board = Board { bell: Arc::clone(&bell), news: Mutex::default(), only: only.map(Arc::from) };
+        let board = Arc::new(board);
         Self { bell: Waker { bell }, board }
     }
 
@@ -163,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_bell_rings_once_for_each_time_it_was_armed_and_never_before() {
-        let watch = Watch::new(Bell::new().unwrap());
+        let watch = Watch::new(Bell::new().unwrap(), None);
         let waker = watch.waker();
         let news = || watch.wait(Some(Duration::ZERO)).unwrap();
         waker.wake();
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn news_are_told_once_by_name_and_of_too_many_logs_without() {
-        let watch = Watch::new(Bell::new().unwrap());
+        let watch = Watch::new(Bell::new().unwrap(), None);
         let name = |n: usize| Arc::<str>::from(format!("web.{n}"));
         watch.board().post(&[name(1), name(2)]);
         watch.board().post(&[name(1)]);
@@ -189,5 +195,16 @@ mod tests {
         assert_eq!(watch.news(), News::All);
         watch.board().post(&[name(3)]);
         assert_eq!(watch.news(), News::Of(BTreeSet::from([name(3)])));
+    }
+
+    #[test]
+    fn a_follower_of_one_log_is_woken_for_no_other() {
+        let watch = Watch::new(Bell::new().unwrap(), Some("web.1"));
+        let news = || watch.wait(Some(Duration::ZERO)).unwrap();
+        watch.arm();
+        watch.board().post(&[Arc::from("web.2"), Arc::from("web.1.err")]);
+        assert!(!news());
+        watch.board().post(&[Arc::from("web.2"), Arc::from("web.1")]);
+        assert!(news());
     }
 }

@@ -33,7 +33,6 @@ use crate::launch::{self, Launcher};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::listeners::Listeners;
-use crate::mainlog::PidFile;
 use crate::narrator::Narrator;
 use crate::prober::Prober;
 use crate::sockets::Sockets;
@@ -112,8 +111,7 @@ pub(crate) struct Engine {
     /// What a fresh start applies once the keeper has told what it knows.
     to_apply: Option<Spec>,
     end: End,
-    /// The file that names the keeper's process, where supervisord's file asks for one.
-    pid_file: Option<PidFile>,
+    outside: daemon::Outside,
 }
 
 /// How far the end of the app has come.
@@ -419,7 +417,7 @@ impl Engine {
         self.narrator.notice("the keeper was killed: this overseer takes its place".to_owned());
         // Where that cannot be written, commands wait for no next overseer, but find it when they are given again.
         let _ = lease.inherit();
-        if let Some(file) = &self.pid_file {
+        if let Some(file) = &self.outside.pid_file {
             // As for the lease.
             let _ = file.renew(std::process::id());
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ganger_core::{Event, WorkerView};
 use ganger_spec::{Daemon, LogLevel, Spec};
 use jiff::Zoned;
+use tokio::sync::watch;
 
 use self::file::LogFile;
 use self::words::Scribe;
@@ -19,16 +20,18 @@ pub(crate) struct MainLog {
     level: LogLevel,
     /// None where it goes to syslog or cannot be opened.
     file: Option<LogFile>,
+    /// Tells who follows it that there is more.
+    news: watch::Sender<()>,
 }
 
 impl MainLog {
     /// Goes on with the log of this daemon.
-    pub(crate) fn open(daemon: &Daemon) -> std::io::Result<Self> {
+    pub(crate) fn open(daemon: &Daemon, news: watch::Sender<()>) -> std::io::Result<Self> {
         let file = daemon.logfile.clone().map(|path| {
             let backups = u32::try_from(daemon.logfile_backups).unwrap_or(0);
             LogFile::open(path, u64::try_from(daemon.logfile_maxbytes).unwrap_or(0), backups)
         });
-        Ok(Self { scribe: Scribe::default(), level: daemon.loglevel, file: file.transpose()? })
+        Ok(Self { scribe: Scribe::default(), level: daemon.loglevel, file: file.transpose()?, news })
     }
 
     /// From now on workers are as this spec says.
@@ -53,6 +56,7 @@ impl MainLog {
         if let Some(file) = &mut self.file {
             // A full disk stops nothing: the journal has all of this.
             let _ = file.write(&line);
+            self.news.send_replace(());
         }
         Some(line)
     }
@@ -69,7 +73,9 @@ impl MainLog {
 
     /// Begins with an empty file.
     pub(crate) fn clear(&mut self) -> std::io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), LogFile::clear)
+        let cleared = self.file.as_mut().map_or(Ok(()), LogFile::clear);
+        self.news.send_replace(());
+        cleared
     }
 }
 

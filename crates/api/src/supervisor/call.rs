@@ -138,6 +138,57 @@ impl Call {
         arguments.end()?;
         Ok(call)
     }
+
+    /// Whether it changes anything, and is not for who may only look. Of several, each tells for itself.
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::ClearLog
+            | Self::Shutdown
+            | Self::Restart
+            | Self::ReloadConfig
+            | Self::AddProcessGroup { .. }
+            | Self::RemoveProcessGroup { .. }
+            | Self::StartProcess { .. }
+            | Self::StartProcessGroup { .. }
+            | Self::StartAllProcesses { .. }
+            | Self::StopProcess { .. }
+            | Self::StopProcessGroup { .. }
+            | Self::StopAllProcesses { .. }
+            | Self::SignalProcess { .. }
+            | Self::SignalProcessGroup { .. }
+            | Self::SignalAllProcesses { .. }
+            | Self::ClearProcessLogs { .. }
+            | Self::ClearAllProcessLogs
+            | Self::SendProcessStdin { .. }
+            | Self::SendRemoteCommEvent { .. } => true,
+            Self::GetApiVersion
+            | Self::GetSupervisorVersion
+            | Self::GetIdentification
+            | Self::GetState
+            | Self::GetPid
+            | Self::ReadLog { .. }
+            | Self::GetAllConfigInfo
+            | Self::GetProcessInfo { .. }
+            | Self::GetAllProcessInfo
+            | Self::ReadProcessLog { .. }
+            | Self::TailProcessLog { .. }
+            | Self::ListMethods
+            | Self::MethodHelp { .. }
+            | Self::MethodSignature { .. }
+            | Self::Multicall { .. } => false,
+        }
+    }
+
+    /// Whether it is one of supervisord's own methods, not of those that tell of methods.
+    pub fn is_of_supervisor(&self) -> bool {
+        !matches!(
+            self,
+            Self::ListMethods
+                | Self::MethodHelp { .. }
+                | Self::MethodSignature { .. }
+                | Self::Multicall { .. }
+        )
+    }
 }
 
 fn supervisor(method: &str, from: &mut Arguments<'_>) -> Result<Call, RpcError> {

@@ -19,6 +19,8 @@ pub enum Fault {
     BadName,
     /// No signal of that name.
     BadSignal,
+    /// The user may only look. Supervisord has no such users, and no such fault.
+    NotPermitted,
     /// A file is not there.
     NoFile,
     /// A file is there and cannot be executed.
@@ -45,7 +47,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every one, by its code.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::UnknownMethod,
         Self::IncorrectParameters,
         Self::BadArguments,
@@ -53,6 +55,7 @@ impl Fault {
         Self::ShutdownState,
         Self::BadName,
         Self::BadSignal,
+        Self::NotPermitted,
         Self::NoFile,
         Self::NotExecutable,
         Self::Failed,
@@ -76,6 +79,7 @@ impl Fault {
             Self::ShutdownState => 6,
             Self::BadName => 10,
             Self::BadSignal => 11,
+            Self::NotPermitted => 12,
             Self::NoFile => 20,
             Self::NotExecutable => 21,
             Self::Failed => 30,
@@ -105,6 +109,7 @@ impl Fault {
             Self::ShutdownState => "SHUTDOWN_STATE",
             Self::BadName => "BAD_NAME",
             Self::BadSignal => "BAD_SIGNAL",
+            Self::NotPermitted => "NOT_PERMITTED",
             Self::NoFile => "NO_FILE",
             Self::NotExecutable => "NOT_EXECUTABLE",
             Self::Failed => "FAILED",

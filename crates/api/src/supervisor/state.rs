@@ -1,6 +1,8 @@
 //! The states of processes and of the daemon, with their numbers on the wire.
 
-/// The state of a process.
+use crate::WorkerState;
+
+/// The state of a process: that of a worker, or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProcessState {
     /// Stopped on request, or never started.
@@ -50,16 +52,21 @@ impl ProcessState {
 
     /// Its name: `statename`.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Stopped => "STOPPED",
-            Self::Starting => "STARTING",
-            Self::Running => "RUNNING",
-            Self::Backoff => "BACKOFF",
-            Self::Stopping => "STOPPING",
-            Self::Exited => "EXITED",
-            Self::Fatal => "FATAL",
-            Self::Unknown => "UNKNOWN",
-        }
+        self.of_worker().map_or("UNKNOWN", WorkerState::name)
+    }
+
+    /// What it is of a worker; none if nobody knows.
+    fn of_worker(self) -> Option<WorkerState> {
+        Some(match self {
+            Self::Stopped => WorkerState::Stopped,
+            Self::Starting => WorkerState::Starting,
+            Self::Running => WorkerState::Running,
+            Self::Backoff => WorkerState::Backoff,
+            Self::Stopping => WorkerState::Stopping,
+            Self::Exited => WorkerState::Exited,
+            Self::Fatal => WorkerState::Fatal,
+            Self::Unknown => return None,
+        })
     }
 
     /// The one with this number.
@@ -80,6 +87,12 @@ impl ProcessState {
     /// Whether there is a process that can be sent a signal.
     pub fn is_signallable(self) -> bool {
         matches!(self, Self::Running | Self::Starting | Self::Stopping)
+    }
+}
+
+impl From<WorkerState> for ProcessState {
+    fn from(state: WorkerState) -> Self {
+        Self::ALL.into_iter().find(|one| one.of_worker() == Some(state)).unwrap_or(Self::Unknown)
     }
 }
 

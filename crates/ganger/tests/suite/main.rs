@@ -34,6 +34,7 @@ mod scarcity;
 mod second_terminal;
 mod secrets;
 mod stdin;
+mod supervisor_http;
 mod supervisord;
 mod support;
 mod transcripts;

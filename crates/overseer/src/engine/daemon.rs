@@ -3,11 +3,20 @@
 use std::sync::Arc;
 
 use ganger_spec::{Daemon, LogLevel, Spec};
+use tokio::sync::watch;
 
 use super::Engine;
 use crate::mainlog::{MainLog, PidFile, greeting};
 use crate::supervisor;
 use crate::{Error, Life};
+
+/// What others see of the daemon beside its servers.
+pub(super) struct Outside {
+    /// The file that names its process.
+    pub(super) pid_file: Option<PidFile>,
+    /// Tells who follows the main log that there is more.
+    pub(super) main_news: watch::Sender<()>,
+}
 
 impl Engine {
     /// Begins the main log, or goes on with that of the overseer before.
@@ -20,7 +29,7 @@ impl Engine {
         if self.life == Life::Foreground {
             return Ok(());
         }
-        let mut main = match MainLog::open(&daemon) {
+        let mut main = match MainLog::open(&daemon, self.outside.main_news.clone()) {
             Ok(main) => main,
             Err(source) if is_fresh => {
                 let path = daemon.logfile.clone().unwrap_or_default();
@@ -37,7 +46,7 @@ impl Engine {
         if is_fresh {
             self.greet_as_daemon(&spec, &daemon);
         } else {
-            self.pid_file = Some(PidFile::at(daemon.pidfile));
+            self.outside.pid_file = Some(PidFile::at(daemon.pidfile));
         }
         Ok(())
     }
@@ -45,8 +54,8 @@ impl Engine {
     fn greet_as_daemon(&mut self, spec: &Spec, daemon: &Daemon) {
         let is_root = rustix::process::geteuid().is_root();
         let mut lines = greeting(spec, daemon, is_root, self.keeper_pid);
-        self.pid_file = PidFile::write(daemon.pidfile.clone(), self.keeper_pid).ok();
-        if self.pid_file.is_none() {
+        self.outside.pid_file = PidFile::write(daemon.pidfile.clone(), self.keeper_pid).ok();
+        if self.outside.pid_file.is_none() {
             lines.pop();
             let text = format!("could not write pidfile {}", daemon.pidfile.display());
             lines.push((LogLevel::Critical, text));
@@ -82,7 +91,7 @@ impl Engine {
 
     /// The process that the file names is no more, nor does anybody answer on the sockets.
     pub(super) fn forget_daemon(&self) {
-        if let Some(file) = &self.pid_file {
+        if let Some(file) = &self.outside.pid_file {
             file.remove();
         }
         if let Some(daemon) = self.core.spec().and_then(|spec| spec.supervisor.as_ref()) {

@@ -10,8 +10,9 @@ use ganger_core::{Core, Input, KnownRun, Record};
 use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits, Store};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::daemon::Outside;
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::aside::Damaged;
 use crate::attach::Knock;
@@ -86,7 +87,7 @@ pub(super) fn start(
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
-    let clients = clients(&place, &loaded.spec, &journal, capture.store())?;
+    let (clients, main_news) = clients(&place, &loaded.spec, &journal, capture.store())?;
     let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
     let listeners = listeners(&place, is_fresh, message_sender.clone())?;
     let core = past.decider(is_unreleased);
@@ -123,7 +124,7 @@ pub(super) fn start(
         started,
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
-        pid_file: None,
+        outside: Outside { pid_file: None, main_news },
     };
     engine.greet(&lease, &damaged, is_fresh && !is_ours)?;
     Ok(Started { engine, lease, clients, messages })
@@ -213,15 +214,22 @@ fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
 }
 
 /// Answers clients from now on: on the socket of the app, and on the servers that a supervisord.conf asks for.
-fn clients(place: &Place, spec: &Spec, journal: &Arc<Journal>, store: Store) -> Result<Clients, Error> {
+/// News of the main log reach those of the servers.
+fn clients(
+    place: &Place,
+    spec: &Spec,
+    journal: &Arc<Journal>,
+    store: Store,
+) -> Result<(Clients, watch::Sender<()>), Error> {
+    let (main_news, heard) = watch::channel(());
     let (requests, asked) = mpsc::channel(REQUESTS_MAX);
     let (calls, called) = mpsc::channel(REQUESTS_MAX);
     let servers = spec.supervisor.as_ref();
-    let servers = servers.map(|daemon| Servers::listen(&daemon.servers, calls, store.clone())).transpose()?;
+    let servers = servers.map(|daemon| Servers::listen(daemon, &calls, &store, &heard)).transpose()?;
     let (doors, knocks) = mpsc::channel(REQUESTS_MAX);
     let engine = (requests.clone(), Some(doors));
     let answered = server::start(place, engine, journal.clone(), store, servers)?;
-    Ok(Clients { requests, asked, called, knocks, answered })
+    Ok((Clients { requests, asked, called, knocks, answered }, main_news))
 }
 
 /// What asks the keeper for things.

@@ -115,7 +115,7 @@ fn events(spec: &Spec) -> Vec<Event> {
 fn what_happens_is_told_in_lines_that_supervisord_wrote() {
     let dir = tempfile::tempdir().unwrap();
     let spec = spec(&dir);
-    let mut main = MainLog::open(spec.supervisor.as_ref().unwrap()).unwrap();
+    let mut main = MainLog::open(spec.supervisor.as_ref().unwrap(), watch::channel(()).0).unwrap();
     main.in_force(Arc::clone(&spec));
     for (level, text) in greeting(&spec, spec.supervisor.as_ref().unwrap(), true, 11341) {
         main.say(level, &text);
@@ -138,7 +138,7 @@ fn a_log_that_says_less_leaves_out_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let spec = spec(&dir);
     let daemon = Daemon { loglevel: LogLevel::Warn, ..Daemon::clone(spec.supervisor.as_ref().unwrap()) };
-    let mut main = MainLog::open(&daemon).unwrap();
+    let mut main = MainLog::open(&daemon, watch::channel(()).0).unwrap();
     main.in_force(Arc::clone(&spec));
     let told: Vec<String> = events(&spec).iter().flat_map(|event| main.tell(event)).collect();
     assert!(told.iter().all(|line| line.contains(" WARN ")) && told.len() > 5, "{told:#?}");

@@ -108,57 +108,61 @@ impl Engine {
             Call::SignalAllProcesses { signal } => self.wish_all(Wish::signal(signal), answer),
             Call::AddProcessGroup { name } => self.add_family(&name, answer),
             Call::RemoveProcessGroup { name } => self.remove_family(&name, answer),
-            other => {
-                let told = self.told(other);
-                send(answer, told);
+            Call::Shutdown => {
+                self.shut_down(false, "asked to shut down by XML-RPC".to_owned());
+                send(answer, Ok(true.into()));
             }
+            Call::Restart => send(answer, self.restart_all()),
+            Call::ReloadConfig => send(answer, self.reload_config()),
+            Call::SendProcessStdin { name, chars } => send(answer, self.send_chars(&name, &chars)),
+            Call::ClearLog => send(answer, self.clear_main_log()),
+            Call::ClearProcessLogs { name } => send(answer, self.clear_process_logs(&name)),
+            Call::ClearAllProcessLogs => send(answer, Ok(self.clear_all_logs())),
+            Call::SendRemoteCommEvent { kind, data } => {
+                self.tell_remote(&kind, &data);
+                send(answer, Ok(true.into()));
+            }
+            Call::GetSupervisorVersion => send(answer, Ok(VERSION.into())),
+            Call::GetIdentification => send(answer, Ok(self.identifier().into())),
+            Call::GetState => send(answer, Ok(state_of(SupervisorState::Running))),
+            Call::GetPid => send(answer, Ok(Value::Int(i64::from(self.keeper_pid)))),
+            Call::GetAllConfigInfo => send(answer, Ok(self.all_config_info())),
+            Call::GetProcessInfo { name } => send(answer, self.process_info(&name)),
+            Call::GetAllProcessInfo => send(answer, Ok(self.all_process_info())),
+            Call::ReadLog { offset, length } => send(answer, self.read_main_log(offset, length)),
+            // The server answers these itself.
+            Call::GetApiVersion
+            | Call::ReadProcessLog { .. }
+            | Call::TailProcessLog { .. }
+            | Call::ListMethods
+            | Call::MethodHelp { .. }
+            | Call::MethodSignature { .. }
+            | Call::Multicall { .. } => send(answer, Err(Fault::UnknownMethod.into())),
         }
     }
 
-    /// Answers what needs no decision.
-    fn told(&mut self, call: Call) -> Result<Value, RpcError> {
-        match call {
-            Call::GetSupervisorVersion => Ok(VERSION.into()),
-            Call::GetIdentification => Ok(self.identifier().into()),
-            Call::GetState => Ok(state_of(SupervisorState::Running)),
-            Call::GetPid => Ok(Value::Int(i64::from(self.keeper_pid))),
-            Call::Shutdown => {
-                self.shut_down(false, "asked to shut down by XML-RPC".to_owned());
-                Ok(true.into())
-            }
-            Call::Restart => self.restart_all(),
-            Call::ReloadConfig => self.reload_config(),
-            Call::GetAllConfigInfo => Ok(self.all_config_info()),
-            Call::GetProcessInfo { name } => self.process_info(&name),
-            Call::GetAllProcessInfo => {
-                let all = processes::by_name(&self.core, &self.spec());
-                Ok(all.iter().filter_map(|process| self.info(process)).collect::<Vec<Value>>().into())
-            }
-            Call::SendProcessStdin { name, chars } => self.send_chars(&name, &chars),
-            Call::ReadLog { offset, length } => match self.main_log_path() {
-                Some(path) => files::read(&path, offset, length),
-                None => Err(Fault::NoFile.into()),
-            },
-            Call::ClearLog => self.clear_main_log(),
-            Call::ClearProcessLogs { name } => {
-                let process = processes::one(&self.core, &self.spec(), &name)?;
-                self.clear_logs(&process, &name).map(|()| true.into())
-            }
-            Call::ClearAllProcessLogs => {
-                let all = processes::in_order(&self.core, &self.spec()).into_iter();
-                let cleared = all.map(|process| {
-                    let became = self.clear_logs(&process, &process.namespec());
-                    (process, became)
-                });
-                Ok(statuses(cleared.collect()))
-            }
-            Call::SendRemoteCommEvent { kind, data } => {
-                self.tell_remote(&kind, &data);
-                Ok(true.into())
-            }
-            // The server answers the others itself.
-            _ => Err(Fault::UnknownMethod.into()),
-        }
+    fn all_process_info(&self) -> Value {
+        let all = processes::by_name(&self.core, &self.spec());
+        all.iter().filter_map(|process| self.info(process)).collect::<Vec<Value>>().into()
+    }
+
+    fn clear_process_logs(&self, name: &str) -> Result<Value, RpcError> {
+        let process = processes::one(&self.core, &self.spec(), name)?;
+        self.clear_logs(&process, name).map(|()| true.into())
+    }
+
+    fn clear_all_logs(&self) -> Value {
+        let all = processes::in_order(&self.core, &self.spec()).into_iter();
+        let cleared = all.map(|process| {
+            let became = self.clear_logs(&process, &process.namespec());
+            (process, became)
+        });
+        statuses(cleared.collect())
+    }
+
+    fn read_main_log(&mut self, offset: i64, length: i64) -> Result<Value, RpcError> {
+        let path = self.main_log_path().ok_or(Fault::NoFile)?;
+        files::read(&path, offset, length)
     }
 
     fn send_chars(&self, name: &str, chars: &[u8]) -> Result<Value, RpcError> {

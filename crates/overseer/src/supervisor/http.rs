@@ -1,7 +1,7 @@
 //! What supervisord's HTTP servers answer, on the servers that a supervisord.conf asks for.
 //!
-//! `POST /RPC2` takes calls, `/logtail/NAME[/stdout|/stderr]` follows a log. The pages of supervisord's web interface say
-//! where to look instead; none of them changes anything.
+//! `POST /RPC2` takes calls, `/logtail/NAME[/stdout|/stderr]` and `/mainlogtail` follow a log. The pages of supervisord's
+//! web interface are in `pages.rs`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,14 +11,16 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use ganger_api::limits::MAX_XMLRPC_CALL_BYTES;
+use ganger_api::percent_decoded;
 use ganger_api::supervisor::{
     API_VERSION, Call, Channel, Fault, METHODS, ProcessInfo, RpcError, method, multicall_result,
 };
 use ganger_api::xmlrpc::{self, Value};
 use ganger_logs::Store;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::login::Login;
+use super::login::{Access, Role};
+use super::pages::Asked;
 use super::{Answer, files, logtail};
 use crate::server::respond;
 
@@ -27,6 +29,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 const TEXT: &str = "text/plain;charset=utf-8";
 /// Calls of a `system.multicall` are one after the other, as deep as they go.
 const NO_DEEPER: &str = "a system.multicall cannot be called by another";
+const ONLY_LOOKS: &str = "this user may only look; log in as the user of `username`";
 
 /// A call of a client, with the place for its answer.
 pub(crate) type Called = (Call, Answer);
@@ -34,9 +37,15 @@ pub(crate) type Called = (Call, Answer);
 /// One of the servers.
 pub(crate) struct Desk {
     pub(super) calls: mpsc::Sender<Called>,
-    /// Who may use it; none means everybody who reaches it.
-    pub(super) login: Option<Login>,
+    pub(super) access: Access,
     pub(super) store: Store,
+    /// The file of the main log, and the news of it.
+    pub(super) main_log: Option<PathBuf>,
+    pub(super) main_news: watch::Receiver<()>,
+    /// Whether it serves supervisord's own methods.
+    pub(super) has_methods: bool,
+    /// Whether a link on a page acts, as in supervisord.
+    pub(super) links_act: bool,
 }
 
 pub(super) async fn handle(
@@ -46,18 +55,21 @@ pub(super) async fn handle(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    if desk.login.as_ref().is_some_and(|login| !login.admits(&headers)) {
-        return unauthorised();
-    }
-    let path = percent_decoded(uri.path());
-    let mut response = if path.starts_with("/RPC2") {
-        desk.rpc(&method, &headers, body).await
-    } else if method != Method::GET && method != Method::POST {
-        plain(StatusCode::NOT_FOUND, "not found\n")
-    } else if let Some(name) = path.strip_prefix("/logtail/") {
-        desk.logtail(name).await
-    } else {
-        page(&path, uri.query().unwrap_or_default())
+    let Some(role) = desk.access.role(&headers) else { return unauthorised() };
+    let path = percent_decoded(uri.path(), false);
+    let mut response = match path.as_deref() {
+        Some(path) if path.starts_with("/RPC2") => desk.rpc(&method, &headers, body, role).await,
+        Some(path) if method == Method::GET || method == Method::POST => {
+            if let Some(name) = path.strip_prefix("/logtail/") {
+                desk.logtail(name).await
+            } else if path == "/mainlogtail" {
+                desk.main_log_tail()
+            } else {
+                let query = uri.query().unwrap_or_default();
+                desk.page(Asked { method: &method, path, query, headers: &headers, role }).await
+            }
+        }
+        Some(_) | None => plain(StatusCode::NOT_FOUND, "not found\n"),
     };
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("Medusa/1.12"));
     response
@@ -71,27 +83,19 @@ fn unauthorised() -> Response<Body> {
     response
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    respond(status, TEXT, Body::from(text))
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    self::text(status, text.to_owned())
 }
 
-/// The addresses of supervisord's web interface.
-fn page(path: &str, query: &str) -> Response<Body> {
-    match path {
-        "/ok.html" => plain(StatusCode::OK, "OK"),
-        "/" | "/index.html" if query.split('&').any(|part| part.starts_with("action=")) => plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "nothing is changed by looking at a page: use supervisorctl\n",
-        ),
-        "/" | "/index.html" | "/tail.html" => {
-            plain(StatusCode::OK, "this is ganger: `supervisorctl status` and `ganger ps` show what runs\n")
-        }
-        _ => plain(StatusCode::NOT_FOUND, "not found\n"),
-    }
+/// Plain text, whatever stands in it.
+pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = respond(status, TEXT, Body::from(text));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 impl Desk {
-    async fn rpc(&self, method: &Method, headers: &HeaderMap, body: Body) -> Response<Body> {
+    async fn rpc(&self, method: &Method, headers: &HeaderMap, body: Body, role: Role) -> Response<Body> {
         if method != Method::POST {
             return plain(StatusCode::BAD_REQUEST, "calls come by POST\n");
         }
@@ -106,31 +110,38 @@ impl Desk {
         let call = match xmlrpc::read_call(&body) {
             Ok(call) => call,
             Err(error) => {
-                return respond(StatusCode::BAD_REQUEST, TEXT, Body::from(format!("{error}\n")));
+                return text(StatusCode::BAD_REQUEST, format!("{error}\n"));
             }
         };
         let told = match Call::try_from(&call) {
-            Ok(call) => self.run(call).await,
+            Ok(call) => self.run(call, role).await,
             Err(error) => Err(error),
         };
         let answer = xmlrpc::write_response(&told.map_err(Into::into));
         respond(StatusCode::OK, "text/xml", Body::from(answer))
     }
 
-    async fn run(&self, call: Call) -> Result<Value, RpcError> {
-        let Call::Multicall { calls } = call else { return self.run_one(call).await };
+    /// Answers a call of somebody in this role.
+    pub(super) async fn run(&self, call: Call, role: Role) -> Result<Value, RpcError> {
+        let Call::Multicall { calls } = call else { return self.run_one(call, role).await };
         let mut results = Vec::new();
         for call in calls {
             results.push(match call {
                 Ok(Call::Multicall { .. }) => Err(Fault::IncorrectParameters.with(NO_DEEPER)),
-                Ok(call) => self.run_one(call).await,
+                Ok(call) => self.run_one(call, role).await,
                 Err(error) => Err(error),
             });
         }
         Ok(multicall_result(results))
     }
 
-    async fn run_one(&self, call: Call) -> Result<Value, RpcError> {
+    async fn run_one(&self, call: Call, role: Role) -> Result<Value, RpcError> {
+        if call.is_of_supervisor() && !self.has_methods {
+            return Err(Fault::UnknownMethod.into());
+        }
+        if role == Role::Reader && call.changes() {
+            return Err(Fault::NotPermitted.with(ONLY_LOOKS));
+        }
         match call {
             Call::GetApiVersion => Ok(API_VERSION.into()),
             Call::ListMethods => {
@@ -144,8 +155,13 @@ impl Desk {
                 .ok_or_else(|| Fault::SignatureUnsupported.into()),
             Call::ReadProcessLog { name, channel, offset, length } => {
                 let path = self.log(&name, channel).await?;
-                let path = path.filter(|path| path.exists()).ok_or_else(|| Fault::NoFile.with(&name))?;
-                aside(move || files::read(&path, offset, length)).await?
+                let path = path.ok_or_else(|| Fault::NoFile.with(&name))?;
+                // A file of the store begins with what is written first; supervisord's is there before, and empty.
+                match path.exists() {
+                    true => aside(move || files::read(&path, offset, length)).await?,
+                    false if path.starts_with(self.store.dir()) => Ok("".into()),
+                    false => Err(Fault::NoFile.with(&name)),
+                }
             }
             Call::TailProcessLog { name, channel, offset, length } => {
                 let path = self.log(&name, channel).await?.unwrap_or_default();
@@ -156,7 +172,7 @@ impl Desk {
     }
 
     /// Asks the engine.
-    async fn ask(&self, call: Call) -> Result<Value, RpcError> {
+    pub(super) async fn ask(&self, call: Call) -> Result<Value, RpcError> {
         let (sender, receiver) = oneshot::channel();
         self.calls.send((call, sender)).await.map_err(|_| RpcError::from(Fault::ShutdownState))?;
         receiver.await.map_err(|_| RpcError::from(Fault::ShutdownState))?
@@ -179,12 +195,21 @@ impl Desk {
             Some((name, "stderr")) => (name, Channel::Stderr),
             Some(_) | None => (name, Channel::Stdout),
         };
-        let nothing = plain(StatusCode::NOT_FOUND, "no such log\n");
-        match self.log(name, channel).await {
-            Ok(Some(path)) => logtail::follow(&self.store, path).unwrap_or(nothing),
-            Ok(None) | Err(_) => nothing,
-        }
+        let followed = match self.log(name, channel).await {
+            Ok(Some(path)) => logtail::follow(&self.store, path),
+            Ok(None) | Err(_) => None,
+        };
+        followed.unwrap_or_else(no_log)
     }
+
+    fn main_log_tail(&self) -> Response<Body> {
+        let path = self.main_log.clone();
+        path.and_then(|path| logtail::follow_main(path, self.main_news.clone())).unwrap_or_else(no_log)
+    }
+}
+
+fn no_log() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "no such log\n")
 }
 
 /// Reads files beside the threads that answer.
@@ -192,43 +217,9 @@ async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(read).await.map_err(|error| Fault::Failed.with(error.to_string()))
 }
 
-/// A path as it was meant; what is no escape stays as it is.
-fn percent_decoded(path: &str) -> String {
-    let bytes = path.as_bytes();
-    let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while let Some(byte) = bytes.get(at) {
-        let escaped = path.get(at + 1..at + 3).filter(|_| *byte == b'%');
-        let meant = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        decoded.push(meant.unwrap_or(*byte));
-        at += if meant.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
 /// Pieces of a body that go on.
 pub(super) fn going_on(pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
     let mut response = crate::streams::pieces(TEXT, pieces);
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_decoded_and_what_is_no_escape_stays() {
-        for (path, meant) in
-            [("/logtail/a%3Ab", "/logtail/a:b"), ("/%", "/%"), ("/%zz", "/%zz"), ("/%2", "/%2")]
-        {
-            assert_eq!(percent_decoded(path), meant);
-        }
-    }
-
-    #[test]
-    fn no_page_changes_anything() {
-        assert_eq!(page("/index.html", "action=stopall").status(), StatusCode::METHOD_NOT_ALLOWED);
-        assert_eq!(page("/index.html", "").status(), StatusCode::OK);
-        assert_eq!(page("/../etc/passwd", "").status(), StatusCode::NOT_FOUND);
-    }
 }

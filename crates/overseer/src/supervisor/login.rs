@@ -53,6 +53,37 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// Who may use a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    /// Who may do anything.
+    pub(crate) operator: Option<Login>,
+    /// Who may look.
+    pub(crate) reader: Option<Login>,
+}
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Anything.
+    Operator,
+    /// Look.
+    Reader,
+}
+
+impl Access {
+    /// What who sent this may do; none if nothing. Where no names are said, it is whoever reaches the server.
+    pub(super) fn role(&self, headers: &HeaderMap) -> Option<Role> {
+        let is = |login: &Option<Login>| login.as_ref().is_some_and(|login| login.admits(headers));
+        // Both are compared, whatever came of the first.
+        match (is(&self.operator), is(&self.reader)) {
+            (true, _) => Some(Role::Operator),
+            (false, true) => Some(Role::Reader),
+            (false, false) => (self.operator.is_none() && self.reader.is_none()).then_some(Role::Operator),
+        }
+    }
+}
+
 /// Whether two secrets are the same, in a time that tells nothing of where they differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
     let differences = one.iter().zip(other).fold(0, |seen, (one, other)| seen | (one ^ other));
@@ -62,6 +93,23 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_looks_an_operator_does_anything_and_where_nobody_is_named_everybody_does() {
+        let login = |name: &str| Some(Login::new(name.into(), "pass".into()));
+        let role = |operator, reader, who: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, basic(who).parse().unwrap());
+            Access { operator, reader }.role(&headers)
+        };
+        assert_eq!(role(login("op"), login("eye"), "op:pass"), Some(Role::Operator));
+        assert_eq!(role(login("op"), login("eye"), "eye:pass"), Some(Role::Reader));
+        assert_eq!(role(login("op"), login("eye"), "eye:wrong"), None);
+        assert_eq!(role(None, login("eye"), "eye:pass"), Some(Role::Reader));
+        assert_eq!(role(None, login("eye"), "op:pass"), None, "a reader alone shuts out all others");
+        assert_eq!(role(login("op"), None, ":"), None);
+        assert_eq!(role(None, None, ":"), Some(Role::Operator));
+    }
 
     fn admitted(password: &str, header_value: &str) -> bool {
         let mut headers = HeaderMap::new();

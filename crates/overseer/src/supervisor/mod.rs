@@ -11,6 +11,7 @@ mod files;
 mod http;
 mod login;
 mod logtail;
+mod pages;
 mod processes;
 mod servers;
 mod views;

@@ -1,7 +1,7 @@
 //! The workers under supervisord's names.
 
 use ganger_api::supervisor::{Fault, NameSpec, ProcessState, RpcError};
-use ganger_core::{Core, State, WorkerView};
+use ganger_core::{Core, WorkerView};
 use ganger_spec::{Group, Spec, WorkerName};
 
 /// A worker as a process of supervisord.
@@ -88,13 +88,5 @@ pub(crate) fn one(core: &Core, spec: &Spec, name: &str) -> Result<Process, RpcEr
 
 /// A state by supervisord's code.
 pub(crate) fn state(view: &WorkerView) -> ProcessState {
-    match view.state {
-        State::Stopped => ProcessState::Stopped,
-        State::Starting => ProcessState::Starting,
-        State::Running => ProcessState::Running,
-        State::Backoff => ProcessState::Backoff,
-        State::Stopping => ProcessState::Stopping,
-        State::Exited => ProcessState::Exited,
-        State::Fatal => ProcessState::Fatal,
-    }
+    crate::views::state(view.state).into()
 }

@@ -8,32 +8,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::Listener;
 use ganger_logs::Store;
-use ganger_spec::{Address, Server};
+use ganger_spec::{Address, Compat, Daemon, Server};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::fs::{Gid, Uid};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::http::{self, Called, Desk};
-use super::login::Login;
+use super::login::{Access, Login};
 use crate::Error;
 
 /// So many clients of one server are attended at once; the next one waits.
 const CLIENTS_MAX: usize = 256;
 /// Who connects, or has been answered, asks within this.
 const HEADERS_WITHIN: Duration = Duration::from_mins(10);
-/// After a client could not be accepted, the next one is after this.
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Servers that listen and do not answer yet.
 pub(crate) struct Servers {
-    listening: Vec<(Listening, Option<Login>)>,
-    calls: mpsc::Sender<Called>,
-    store: Store,
+    listening: Vec<(Listening, Desk)>,
 }
 
 enum Listening {
@@ -44,24 +41,34 @@ enum Listening {
 impl Servers {
     /// Listens on all of them.
     pub(crate) fn listen(
-        servers: &[Server],
-        calls: mpsc::Sender<Called>,
-        store: Store,
+        daemon: &Daemon,
+        calls: &mpsc::Sender<Called>,
+        store: &Store,
+        main_news: &watch::Receiver<()>,
     ) -> Result<Self, Error> {
-        let listening = servers.iter().map(|server| {
-            let login = server.login.clone().map(|(name, password)| Login::new(name, password));
-            Ok((listen(&server.address)?, login))
+        let is_as_stock = daemon.compat == Compat::Supervisor43;
+        let login =
+            |said: &Option<(String, String)>| said.clone().map(|(name, password)| Login::new(name, password));
+        let listening = daemon.servers.iter().map(|server| {
+            let desk = Desk {
+                calls: calls.clone(),
+                access: Access { operator: login(&server.login), reader: login(&server.reader) },
+                store: store.clone(),
+                main_log: daemon.logfile.clone(),
+                main_news: main_news.clone(),
+                has_methods: daemon.has_rpcinterface || !is_as_stock,
+                links_act: is_as_stock,
+            };
+            Ok((listen(&server.address)?, desk))
         });
-        Ok(Self { listening: listening.collect::<Result<_, Error>>()?, calls, store })
+        Ok(Self { listening: listening.collect::<Result<_, Error>>()? })
     }
 
     /// Answers until the engine has ended. To be called in the thread of the API.
     pub(crate) fn serve(self) {
-        let Self { listening, calls, store } = self;
-        for (listening, login) in listening {
-            let desk = Desk { calls: calls.clone(), login, store: store.clone() };
+        for (listening, desk) in self.listening {
+            let engine = desk.calls.clone();
             let app = Router::new().fallback(http::handle).with_state(Arc::new(desk));
-            let engine = calls.clone();
             tokio::spawn(async move {
                 tokio::select! {
                     () = accept_all(listening, app) => {}
@@ -74,32 +81,26 @@ impl Servers {
 
 /// Answers whoever connects. A server that cannot be waited for is none.
 async fn accept_all(listening: Listening, app: Router) {
-    let free = Arc::new(Semaphore::new(CLIENTS_MAX));
     match listening {
         Listening::Unix(listener) => {
-            let Ok(listener) = UnixListener::from_std(listener) else { return };
-            while let Ok(place) = free.clone().acquire_owned().await {
-                match listener.accept().await {
-                    Ok((client, _)) => drop(tokio::spawn(attend(client, app.clone(), place))),
-                    Err(_) => pause().await,
-                }
+            if let Ok(listener) = UnixListener::from_std(listener) {
+                attend_all(listener, app).await;
             }
         }
         Listening::Inet(listener) => {
-            let Ok(listener) = TcpListener::from_std(listener) else { return };
-            while let Ok(place) = free.clone().acquire_owned().await {
-                match listener.accept().await {
-                    Ok((client, _)) => drop(tokio::spawn(attend(client, app.clone(), place))),
-                    Err(_) => pause().await,
-                }
+            if let Ok(listener) = TcpListener::from_std(listener) {
+                attend_all(listener, app).await;
             }
         }
     }
 }
 
-/// There is no free descriptor, or the client is gone already.
-async fn pause() {
-    tokio::time::sleep_until(tokio::time::Instant::now() + AFTER_FAILURE).await;
+async fn attend_all(mut listener: impl Listener, app: Router) {
+    let free = Arc::new(Semaphore::new(CLIENTS_MAX));
+    while let Ok(place) = free.clone().acquire_owned().await {
+        let (client, _) = listener.accept().await;
+        drop(tokio::spawn(attend(client, app.clone(), place)));
+    }
 }
 
 /// Answers one client until it has no more to ask. Errors of a connection are that client's.

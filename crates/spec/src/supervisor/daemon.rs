@@ -54,8 +54,21 @@ pub struct Daemon {
     pub environment: BTreeMap<String, String>,
     /// The HTTP servers, those of TCP first.
     pub servers: Vec<Server>,
+    /// In whose way things are done that ganger does in a better way.
+    #[serde(default)]
+    pub compat: Compat,
     /// Whether `[rpcinterface:supervisor]` is there, without which the servers know no method of supervisord.
     pub has_rpcinterface: bool,
+}
+
+/// In whose way things are done where supervisord's is a trap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Compat {
+    /// In ganger's.
+    #[default]
+    Ganger,
+    /// As supervisord 4.3 does, for scripts that count on it.
+    Supervisor43,
 }
 
 /// How much the main log says.
@@ -84,8 +97,12 @@ pub struct Server {
     pub section: String,
     /// Where it listens.
     pub address: Address,
-    /// Who may use it: name and password, in clear or as `{SHA}` with hexadecimal digits. None means everybody.
+    /// Who may use it: name and password, in clear or as `{SHA}` with hexadecimal digits. None means everybody, unless
+    /// there is a reader.
     pub login: Option<(String, String)>,
+    /// Who may look and change nothing, likewise.
+    #[serde(default)]
+    pub reader: Option<(String, String)>,
 }
 
 /// Where a server listens.
@@ -130,6 +147,16 @@ impl Daemon {
 
 const SECTION: &str = "supervisord";
 const FIFTY_MB: i64 = 50 << 20;
+
+fn compat(text: &str) -> Value<Compat> {
+    match text.trim_matches(['"', '\'']) {
+        "supervisor-4.3" => Ok(Compat::Supervisor43),
+        other => Err(Wrong {
+            message: format!("{} is nothing to be compatible with", crate::procfile::shown(other)),
+            hint: "write `compat=supervisor-4.3`, or remove the key".to_owned(),
+        }),
+    }
+}
 
 pub(crate) fn level(text: &str) -> Value<LogLevel> {
     match text.to_lowercase().as_str() {
@@ -192,6 +219,7 @@ impl Reader<'_> {
             directory,
             strip_ansi: self.flag(SECTION, "strip_ansi", &names, false),
             environment: env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
+            compat: self.value(SECTION, "compat", &names, compat).unwrap_or_default(),
             has_rpcinterface: self.rpcinterface(),
             servers: self.servers(),
         };

@@ -22,6 +22,7 @@ const SUPERVISORD: &[&str] = &[
     "strip_ansi",
     "environment",
     "identifier",
+    "compat",
 ];
 const PROGRAM: &[&str] = &[
     "command",
@@ -60,8 +61,9 @@ const PROGRAM: &[&str] = &[
 const LISTENER: &[&str] = &["events", "buffer_size", "result_handler"];
 const FCGI: &[&str] = &["socket", "socket_backlog", "socket_owner", "socket_mode"];
 const GROUP: &[&str] = &["programs", "priority"];
-const UNIX_SERVER: &[&str] = &["file", "chmod", "chown", "username", "password"];
-const INET_SERVER: &[&str] = &["port", "username", "password"];
+const UNIX_SERVER: &[&str] =
+    &["file", "chmod", "chown", "username", "password", "readonly_username", "readonly_password"];
+const INET_SERVER: &[&str] = &["port", "username", "password", "readonly_username", "readonly_password"];
 const CTL: &[&str] = &["serverurl", "username", "password", "prompt", "history_file"];
 const INCLUDE: &[&str] = &["files"];
 

@@ -22,7 +22,7 @@ mod value;
 mod words;
 
 pub use amend::amend;
-pub use daemon::{Address, Daemon, LogLevel, Server};
+pub use daemon::{Address, Compat, Daemon, LogLevel, Server};
 pub use each::Each;
 pub(crate) use file::{File, is_one};
 pub use file::{load_ctl, search_paths};

@@ -23,6 +23,11 @@ pub struct Ctl {
     pub history_file: Option<PathBuf>,
 }
 
+/// The keys of who may do anything.
+const LOGIN: [&str; 2] = ["username", "password"];
+/// The keys of who may only look. To supervisord they are nothing.
+const READER: [&str; 2] = ["readonly_username", "readonly_password"];
+
 impl Reader<'_> {
     /// The servers, those of TCP first. Any section is one whose name begins like one.
     pub(crate) fn servers(&mut self) -> Vec<Server> {
@@ -36,19 +41,19 @@ impl Reader<'_> {
     }
 
     fn inet_server(&mut self, section: &Section) -> Option<Server> {
-        let login = self.login(section);
+        let (login, reader) = (self.login(section, LOGIN), self.login(section, READER));
         let Some(said) = self.text(&section.name, "port", &Names::new()) else {
             self.without(section, "port", "port = 127.0.0.1:9001");
             return None;
         };
         let (host, port) = self.converted(&said, "port", value::address(&said.text))?;
-        if login.is_none() && !matches!(host.as_str(), "127.0.0.1" | "localhost") {
+        if login.is_none() && reader.is_none() && !matches!(host.as_str(), "127.0.0.1" | "localhost") {
             let message =
                 format!("[{}] lets everybody who reaches the port control every program", section.name);
             let hint = "write `port = 127.0.0.1:9001`, or `username` and `password`";
             self.findings.warn(said.problem(message).hinted(hint));
         }
-        Some(Server { section: section.name.clone(), address: Address::Inet { host, port }, login })
+        Some(Server { section: section.name.clone(), address: Address::Inet { host, port }, login, reader })
     }
 
     fn unix_server(&mut self, section: &Section) -> Option<Server> {
@@ -57,14 +62,14 @@ impl Reader<'_> {
         if file.is_none() {
             self.without(section, "file", "file = /run/supervisor.sock");
         }
-        let login = self.login(section);
+        let (login, reader) = (self.login(section, LOGIN), self.login(section, READER));
         let owner = self.text(&section.name, "chown", &names);
         let owner = owner.and_then(|said| self.owner(&said, "chown"));
         let mode = self.value(&section.name, "chmod", &names, value::octal).unwrap_or(0o700);
         let path = PathBuf::from(self.paths.with_home(file?.text.trim_matches(is_space)));
         let (uid, gid) = owner.map_or((None, None), |(uid, gid)| (Some(uid), gid));
         let address = Address::Unix { path: self.paths.normal(&path), mode, uid, gid };
-        Some(Server { section: section.name.clone(), address, login })
+        Some(Server { section: section.name.clone(), address, login, reader })
     }
 
     /// A key that is not there, unless what is there was told of already.
@@ -75,18 +80,18 @@ impl Reader<'_> {
         }
     }
 
-    fn login(&mut self, section: &Section) -> Option<(String, String)> {
+    /// The name and the password that these two keys say.
+    fn login(&mut self, section: &Section, keys: [&str; 2]) -> Option<(String, String)> {
         let names = Names::new();
-        let username = self.text(&section.name, "username", &names);
-        let password = self.text(&section.name, "password", &names);
+        let [username, password] = keys.map(|key| self.text(&section.name, key, &names));
         match (username, password) {
             (Some(username), Some(password)) => Some((username.text, password.text)),
             (None, None) => None,
             (Some(said), None) | (None, Some(said)) => {
-                let has_both =
-                    ["username", "password"].iter().all(|key| self.raw(&section.name, key).is_some());
+                let has_both = keys.iter().all(|key| self.raw(&section.name, key).is_some());
                 if !has_both {
-                    let message = format!("[{}] has only one of `username` and `password`", section.name);
+                    let [username, password] = keys;
+                    let message = format!("[{}] has only one of `{username}` and `{password}`", section.name);
                     self.findings.error(said.problem(message).hinted("write both or neither"));
                 }
                 None

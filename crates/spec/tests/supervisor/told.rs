@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ganger_spec::{
-    Early, Group, Loaded, LogFile, OnExit, Options, RestartMode, Spec, Stderr, Stdin, StopScope, WorkerName,
-    load, load_ctl, search_paths,
+    Compat, Early, Group, Loaded, LogFile, OnExit, Options, RestartMode, Spec, Stderr, Stdin, StopScope,
+    WorkerName, load, load_ctl, search_paths,
 };
 
 use super::{Path, stock, write};
@@ -240,6 +240,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "built in",
     ),
     (
+        "[inet_http_server]\nport=127.0.0.1:9001\nreadonly_username=eye\n",
+        ":8: [inet_http_server] has only one of `readonly_username` and `readonly_password`",
+        "both or neither",
+    ),
+    (
+        "[supervisord]\ncompat=supervisor-3\n",
+        ":7: `compat`: `supervisor-3` is nothing to be compatible with",
+        "`compat=supervisor-4.3`",
+    ),
+    (
         "[program:x]\ncommand=x\nnumprocs=10001\nprocess_name=%(process_num)d\n",
         ":8: `numprocs` is more than the 10000 that a program can have",
         "split it",
@@ -338,6 +348,20 @@ fn a_command_that_cannot_be_split_is_loaded_and_fails_when_it_is_started() {
     let spec = whole("[program:x]\ncommand=x 'y\n").load().spec;
     let error = spec.worker(&WorkerName::new("x", 1)).unwrap_err();
     assert!(error.to_string().starts_with("can't parse command"), "{error}");
+}
+
+#[test]
+fn keys_that_supervisord_passes_over_say_who_may_only_look_and_in_whose_way_things_are_done() {
+    let site = whole(
+        "[supervisord]\ncompat=\"supervisor-4.3\"\n[inet_http_server]\nport=9001\nreadonly_username=eye\n\
+         readonly_password={SHA}00\n",
+    );
+    assert_eq!(site.told().0, Vec::<String>::new(), "a server with a reader alone is not open to all");
+    let daemon = site.load().spec.supervisor.unwrap();
+    assert_eq!(daemon.compat, Compat::Supervisor43);
+    assert_eq!(daemon.servers[0].login, None);
+    assert_eq!(daemon.servers[0].reader, Some(("eye".to_owned(), "{SHA}00".to_owned())));
+    assert_eq!(whole("").load().spec.supervisor.unwrap().compat, Compat::Ganger);
 }
 
 #[test]

@@ -80,6 +80,8 @@ impl Effect {
         match known {
             Some((_, "")) => Ok(description.to_owned()),
             Some((_, words)) => Ok(format!("{name}: ERROR ({words})")),
+            // supervisord has no users who may only look.
+            None if code == Fault::NotPermitted.code() => Ok(format!("{name}: ERROR ({description})")),
             None => {
                 let text = format!("Unknown result code {code} for {name}");
                 Err(Trouble::Exception(Exception::new("ValueError", text)))
