@@ -187,10 +187,12 @@ pub struct Launch {
     /// Resource limits; others stay as the keeper was started with.
     #[n(5)]
     pub limits: Vec<Limit>,
-    /// A text unique to this run. It is put into its environment as `GANGER_RUN`, by which its processes are
-    /// known where there is no cgroup to hold them.
+    /// A text unique to this run, put into its environment as `GANGER_RUN`: it tells its processes where no cgroup does.
     #[n(6)]
     pub tag: String,
+    /// Signals that it starts with ignored.
+    #[cbor(n(8), default)]
+    pub ignore: Vec<i32>,
 }
 
 /// A user, as numbers.

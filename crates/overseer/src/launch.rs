@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use ganger_api::supervisor::{Fault, RpcError};
 use ganger_core::RunId;
 use ganger_keeper::{Ids, Launch, LookupError, Resource, Step, lookup_group, lookup_user};
-use ganger_spec::{Command, Group, Limit, Spec, Worker, WorkerName};
+use ganger_spec::{Command, Compat, Group, Limit, Spec, Worker, WorkerName};
 use rustix::io::Errno;
+use rustix::process::Signal;
 
 /// What every run of this overseer has in common.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Launcher {
     pub(crate) fn launch(&self, spec: &Spec, worker: &WorkerName, run: RunId) -> Result<Launch, Failure> {
         let worker = spec.worker(worker).map_err(|error| Failure::definite(error.to_string()))?;
         let tag = format!("{}{}", self.prefix(), run.0);
-        self.launch_words(worker, tag)
+        self.launch_words(worker, tag, ignored(spec))
     }
 
     /// What it needs to start another command, where, as whom and with what environment a worker is started.
@@ -85,16 +86,26 @@ impl Launcher {
         tag: String,
     ) -> Result<Launch, Failure> {
         let worker = spec.worker(worker).map_err(|error| Failure::definite(error.to_string()))?;
-        self.launch_words(Worker { argv: command.argv(), ..worker }, tag)
+        self.launch_words(Worker { argv: command.argv(), ..worker }, tag, ignored(spec))
     }
 
-    fn launch_words(&self, worker: Worker<'_>, tag: String) -> Result<Launch, Failure> {
+    fn launch_words(&self, worker: Worker<'_>, tag: String, ignore: Vec<i32>) -> Result<Launch, Failure> {
         let argv = worker.argv.words.into_iter().map(OsString::from).collect();
         let said = worker.env.into_iter().map(|variable| (variable.name, variable.value));
         let env = environment(self.inherited.clone(), said);
         let launch = launch_of(worker.group, argv, env, tag);
         let launch = launch.map_err(|error| Failure::definite(error.to_string()))?;
-        Ok(Launch { dir: worker.dir, ..launch })
+        Ok(Launch { dir: worker.dir, ignore, ..launch })
+    }
+}
+
+/// What a run starts with ignored: whatever supervisord starts has these so, as Python itself has.
+fn ignored(spec: &Spec) -> Vec<i32> {
+    let is_as_stock = |daemon: &ganger_spec::Daemon| daemon.compat == Compat::Supervisor43;
+    if spec.supervisor.as_deref().is_some_and(is_as_stock) {
+        vec![Signal::PIPE.as_raw(), Signal::XFSZ.as_raw()]
+    } else {
+        Vec::new()
     }
 }
 
@@ -121,7 +132,16 @@ pub fn launch_of(
     tag: String,
 ) -> Result<Launch, LookupError> {
     let (ids, limits) = (ids(group)?, limits(group));
-    Ok(Launch { argv, env, dir: group.dir.clone(), ids, umask: group.umask, limits, tag })
+    Ok(Launch {
+        argv,
+        env,
+        dir: group.dir.clone(),
+        ids,
+        umask: group.umask,
+        limits,
+        tag,
+        ..Launch::default()
+    })
 }
 
 /// The user and group to become, if the spec names one.

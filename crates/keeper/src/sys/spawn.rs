@@ -85,7 +85,7 @@ impl Spawner {
             inherit: setting.inherit,
             join: None,
             changed: &self.changed,
-            ignore: setting.ignore,
+            ignore: if launch.ignore.is_empty() { setting.ignore } else { &launch.ignore },
             failure: None,
         };
         let cgroup = setting.cgroup.map(|cgroup| cgroup.as_raw_fd());
