@@ -1,6 +1,7 @@
 //! supervisord's main log: what happens, in the words that its users search for.
 
 mod file;
+mod syslog;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -12,26 +13,36 @@ use jiff::Zoned;
 use tokio::sync::watch;
 
 use self::file::LogFile;
+use self::syslog::Syslog;
 use self::words::Scribe;
 
 /// The main log of an app whose file is supervisord's.
 pub(crate) struct MainLog {
     scribe: Scribe,
     level: LogLevel,
-    /// None where it goes to syslog or cannot be opened.
-    file: Option<LogFile>,
+    output: Output,
     /// Tells who follows it that there is more.
     news: watch::Sender<()>,
+}
+
+/// Where it goes.
+enum Output {
+    File(LogFile),
+    Syslog(Syslog),
 }
 
 impl MainLog {
     /// Goes on with the log of this daemon.
     pub(crate) fn open(daemon: &Daemon, news: watch::Sender<()>) -> std::io::Result<Self> {
-        let file = daemon.logfile.clone().map(|path| {
-            let backups = u32::try_from(daemon.logfile_backups).unwrap_or(0);
-            LogFile::open(path, u64::try_from(daemon.logfile_maxbytes).unwrap_or(0), backups)
-        });
-        Ok(Self { scribe: Scribe::default(), level: daemon.loglevel, file: file.transpose()?, news })
+        let output = match daemon.logfile.clone() {
+            Some(path) => {
+                let backups = u32::try_from(daemon.logfile_backups).unwrap_or(0);
+                let max = u64::try_from(daemon.logfile_maxbytes).unwrap_or(0);
+                Output::File(LogFile::open(path, max, backups)?)
+            }
+            None => Output::Syslog(Syslog::start(daemon.syslog.clone())?),
+        };
+        Ok(Self { scribe: Scribe::default(), level: daemon.loglevel, output, news })
     }
 
     /// From now on workers are as this spec says.
@@ -53,27 +64,39 @@ impl MainLog {
     /// Writes a line, unless the log says less than that; the line.
     pub(crate) fn say(&mut self, level: LogLevel, text: &str) -> Option<String> {
         let line = (level <= self.level).then(|| line(&Zoned::now(), level, text))?;
-        if let Some(file) = &mut self.file {
-            // A full disk stops nothing: the journal has all of this.
-            let _ = file.write(&line);
-            self.news.send_replace(());
+        match &mut self.output {
+            Output::File(file) => {
+                // A full disk stops nothing: the journal has all of this.
+                let _ = file.write(&line);
+                self.news.send_replace(());
+            }
+            Output::Syslog(syslog) => syslog.write(line.trim_end()),
         }
         Some(line)
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> Option<&Path> {
-        self.file.as_ref().map(LogFile::path)
+        match &self.output {
+            Output::File(file) => Some(file.path()),
+            Output::Syslog(_) => None,
+        }
     }
 
     /// Lets go of the file and opens what has its name now: somebody has moved it.
     pub(crate) fn reopen(&mut self) -> std::io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), LogFile::reopen)
+        match &mut self.output {
+            Output::File(file) => file.reopen(),
+            Output::Syslog(_) => Ok(()),
+        }
     }
 
     /// Begins with an empty file.
     pub(crate) fn clear(&mut self) -> std::io::Result<()> {
-        let cleared = self.file.as_mut().map_or(Ok(()), LogFile::clear);
+        let cleared = match &mut self.output {
+            Output::File(file) => file.clear(),
+            Output::Syslog(_) => Ok(()),
+        };
         self.news.send_replace(());
         cleared
     }

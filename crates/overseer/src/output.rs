@@ -248,14 +248,25 @@ impl Kept {
     /// Lets a log be kept so.
     fn put(&self, log: &LogName, defaults: Limits, capture: &Capture) -> Result<(), Error> {
         let place = match if log.is_err { &self.logs.err } else { &self.logs.out } {
-            LogFile::Store => Place::Store,
+            LogFile::Store | LogFile::Sent => Place::Store,
             LogFile::Path(path) => Place::File(path.clone()),
+            LogFile::Auto(path) => {
+                create_private(path);
+                Place::File(path.clone())
+            }
             LogFile::Dropped => Place::Dropped,
         };
         let name = log.to_string();
         capture.limit(&name, limits(&self.logs, log.is_err, defaults))?;
         capture.place(&name, &place, self.strip_ansi)
     }
+}
+
+/// A file that nobody named is made before it is written, for nobody else to read. One that is there is this log's already;
+/// one that cannot be made is told when it is written.
+fn create_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 fn is_file(path: &Path) -> bool {

@@ -1,5 +1,6 @@
 //! Where lines are forwarded to: what `[[forward]]` and `--forward` say, checked.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use crate::problem::{Findings, Problem};
 use crate::select::{ALL, matches};
 use crate::sources::Sources;
 use crate::suggest::hint_for;
-use crate::{LogName, Options, Spec};
+use crate::{LogName, Options, Spec, SyslogOf};
 
 /// The most forwarders of an app.
 pub const MAX_FORWARDS: usize = 16;
@@ -29,6 +30,9 @@ pub struct Forward {
     pub to: Target,
     /// Only workers of groups that fit one of these; all if there are none.
     pub groups: Vec<String>,
+    /// Only these groups, in supervisord's words, where a file of supervisord's asks for it.
+    #[serde(default)]
+    pub supervisor: Option<BTreeMap<String, SyslogOf>>,
 }
 
 /// Where lines are sent to, and how they are written.
@@ -141,7 +145,10 @@ impl fmt::Display for Target {
 impl Forward {
     /// Whether it sends what is in this log: that of a worker of a group that it names.
     pub fn wants(&self, log: &str) -> bool {
-        let Ok(LogName { worker, .. }) = LogName::try_from(log.to_owned()) else { return false };
+        let Ok(LogName { worker, is_err }) = LogName::try_from(log.to_owned()) else { return false };
+        if let Some(groups) = &self.supervisor {
+            return groups.get(&worker.group).is_some_and(|of| if is_err { of.err } else { of.out });
+        }
         let fits = |pattern: &String| pattern == ALL || matches(pattern, &worker.group);
         self.groups.is_empty() || self.groups.iter().any(fits)
     }
@@ -226,14 +233,14 @@ fn named(
         let problem = placed(format!("`{}` cannot be the name of a forwarder", name.escape_debug()));
         return Err(problem.hinted(format!("give it a `name` of at most {MAX_FORWARD_NAME} bytes")));
     }
-    Ok(Forward { name, to, groups })
+    Ok(Forward { name, to, groups, supervisor: None })
 }
 
 const FORMS: &str = "write `journald`, `journald:///PATH`, `syslog:///dev/log`, `syslog+udp://HOST:PORT` or \
                      `syslog+tcp://HOST:PORT`";
 
 /// What the text of `to` means; an error with its hint.
-fn target(
+pub(crate) fn target(
     to: &str,
     format: Option<SyslogFormat>,
     facility: Option<Facility>,
@@ -347,8 +354,12 @@ mod tests {
 
     #[test]
     fn a_forwarder_wants_the_groups_that_it_names() {
-        let all =
-            Forward { name: String::new(), to: Target::Journald { socket: "/j".into() }, groups: Vec::new() };
+        let all = Forward {
+            name: String::new(),
+            to: Target::Journald { socket: "/j".into() },
+            groups: Vec::new(),
+            supervisor: None,
+        };
         assert!(all.wants("web.1"));
         let some = Forward { groups: vec!["w?b".to_owned()], ..all };
         assert!(some.wants("web.12") && some.wants("web.12.err") && !some.wants("worker.1"));

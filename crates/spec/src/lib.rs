@@ -56,7 +56,7 @@ pub use select::{ALL, UnknownName, matches, select};
 pub use signal::Signal;
 pub use suggest::suggest;
 pub use supervisor::{
-    Address, Autorestart, Compat, Ctl, Daemon, Each, FcgiSocket, Listener, LogLevel, Server, SupervisorGroup,
-    SupervisorStream, amend, load_ctl, search_paths,
+    Address, AutoLogs, Autorestart, Compat, Ctl, Daemon, Each, FcgiSocket, Listener, LogLevel, Server,
+    SupervisorGroup, SupervisorStream, SyslogOf, amend, load_ctl, search_paths,
 };
 pub use worker::{Worker, WorkerError};

@@ -105,7 +105,8 @@ fn of_supervisor(
     let beside = path.parent().unwrap_or(path).to_owned();
     let root = wishes.root.as_ref().map_or(beside, |root| root.value.clone());
     let sources = Sources { root, procfile: None, native: None, env: file.env, list: file.list };
-    let forwards = forwards(options, &sources, &names, findings);
+    let mut forwards = forwards(options, &sources, &names, findings);
+    forwards.extend(supervisor::syslog_forward(&file.daemon, &groups));
     let spec = Spec {
         app: file.daemon.identifier.clone(),
         root: sources.root,

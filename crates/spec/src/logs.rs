@@ -56,6 +56,10 @@ pub enum LogFile {
     Path(PathBuf),
     /// Nowhere: what is written is dropped.
     Dropped,
+    /// In the store of the app, until it is sent to syslog: to supervisord's clients there is no file.
+    Sent,
+    /// In a file with a name as supervisord gives it.
+    Auto(PathBuf),
 }
 
 /// How far a log may grow.
@@ -106,6 +110,14 @@ impl LogFile {
         }
     }
 
+    /// What has no file is kept nevertheless until syslog has it.
+    pub(crate) fn sent(self, is_sent: bool) -> Self {
+        match self {
+            Self::Dropped if is_sent => Self::Sent,
+            other => other,
+        }
+    }
+
     /// That of worker `number`.
     pub(crate) fn of_worker(&self, number: u32) -> Self {
         match self {
@@ -113,7 +125,7 @@ impl LogFile {
                 Some(text) => Self::Path(text.replace(NUMBER, &number.to_string()).into()),
                 None => self.clone(),
             },
-            Self::Store | Self::Dropped => self.clone(),
+            Self::Store | Self::Dropped | Self::Sent | Self::Auto(_) => self.clone(),
         }
     }
 
@@ -124,8 +136,9 @@ impl LogFile {
     fn told(&self, what: &str) -> Option<String> {
         match self {
             Self::Store => None,
-            Self::Path(path) => Some(format!("{what} {}", path.display())),
+            Self::Path(path) | Self::Auto(path) => Some(format!("{what} {}", path.display())),
             Self::Dropped => Some(format!("{what} no file")),
+            Self::Sent => Some(format!("{what} syslog")),
         }
     }
 }

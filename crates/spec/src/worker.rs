@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::environment::each_once;
-use crate::{Argv, Command, Group, LogFile, Logs, Spec, Variable, WorkerName};
+use crate::{Argv, Command, Group, LogFile, LogName, Logs, Spec, Variable, WorkerName};
 
 /// A worker as it is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,15 +53,18 @@ impl Spec {
             None => file.of_worker(number),
             Some(_) => file.clone(),
         };
+        let (name, process) = (WorkerName::new(&group.name, number), group.process_name(number));
+        let out = own.out.unwrap_or_else(|| file(&group.logs.out));
+        let err = own.err.unwrap_or_else(|| file(&group.logs.err));
         let logs = Logs {
-            out: own.out.unwrap_or_else(|| file(&group.logs.out)),
-            err: own.err.unwrap_or_else(|| file(&group.logs.err)),
+            err: self.auto_log(err, &LogName::err(&name), &process),
+            out: self.auto_log(out, &name.into(), &process),
             ..group.logs.clone()
         };
         let command = own.words.map_or_else(|| group.command.clone(), Command::Words);
         Ok(Worker {
             group,
-            process: group.process_name(number),
+            process,
             line: own.line.unwrap_or_else(|| command.to_string()),
             argv: command.argv(),
             dir: own.dir.unwrap_or_else(|| group.dir.clone()),

@@ -35,6 +35,7 @@ mod second_terminal;
 mod secrets;
 mod stdin;
 mod supervisor_http;
+mod supervisor_logs;
 mod supervisord;
 mod support;
 mod transcripts;

@@ -183,6 +183,28 @@ fn a_reader_sees_everything_and_changes_nothing() {
 }
 
 #[test]
+fn with_compat_a_hang_up_starts_everything_anew_and_runs_begin_as_pythons_do() {
+    for (compat, is_anew, ignored) in
+        [("", false, "0000000000000000"), ("compat=supervisor-4.3", true, "0000000001001000")]
+    {
+        let (sandbox, running) = served("", compat);
+        let before = [pid(&sandbox, "web.1"), pid(&sandbox, "job.1")];
+        let status = std::fs::read_to_string(format!("/proc/{}/status", before[1])).unwrap_or_default();
+        assert!(status.contains(&format!("SigIgn:\t{ignored}\n")), "{compat}: {status}");
+        if is_anew {
+            running.signal(Signal::HUP);
+            let twice = |text: &str| text.matches("success: job entered").count() == 2;
+            let log = sandbox.path("main.log");
+            assert!(ganger_testkit::wait_for_file(log, Deadline::generous(), twice).is_ok());
+            let log = sandbox.read("main.log");
+            assert!(log.contains("stopped: web") && log.contains("stopped: job"), "{log}");
+            assert!(pid(&sandbox, "web.1") != before[0] && pid(&sandbox, "job.1") != before[1]);
+        }
+        interrupted(&sandbox, running);
+    }
+}
+
+#[test]
 fn with_compat_a_link_acts_as_in_supervisord_and_a_file_without_methods_serves_none() {
     let (sandbox, running) = served("", "compat=supervisor-4.3");
     let answer = ask(&sandbox, "GET /index.html?action=stop&processname=job HTTP/1.1");

@@ -1,10 +1,12 @@
 //! Every action, and every way in which it goes wrong.
 
+use std::collections::BTreeSet;
+
 use super::script::Step::{
     self, Do, DoInAnyOrder, DoInOwnWords, DoSomehow, DoWithErrors, Ended, File, OverPort, Session, Settled,
 };
 use super::script::assert_alike;
-use super::server::{PASSWORD, Server, USERNAME};
+use super::server::{Daemon, PASSWORD, Server, USERNAME};
 use super::{OUR_CLIENT, OUR_DAEMON, STOCK};
 
 /// What changes nothing.
@@ -246,6 +248,29 @@ fn our_daemon_has_the_same_effects_for_the_stock_client() {
 #[test]
 fn our_daemon_takes_changes_of_its_configuration_alike() {
     assert_alike(CHANGES, STOCK, OUR_DAEMON);
+}
+
+/// The names of the AUTO logs of a server, without the part that is by chance.
+fn auto_logs(daemon: Daemon) -> BTreeSet<String> {
+    let server = Server::start(daemon);
+    let entries = std::fs::read_dir(server.sandbox.path(".")).expect("the directory of the server");
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let named = names.filter_map(|name| {
+        let (known, chance) = name.split_once("---supervisor-")?;
+        assert_eq!(chance.len(), "12345678.log".len(), "{name}");
+        Some(known.to_owned())
+    });
+    named.collect()
+}
+
+#[test]
+fn auto_logs_have_the_names_that_supervisord_gives_them() {
+    let (stock, ours) = (auto_logs(Daemon::Stock), auto_logs(Daemon::Ours));
+    // supervisord has those of programs, too, that have not been started.
+    assert!(ours.is_subset(&stock), "{ours:?} {stock:?}");
+    for name in ["cat-stdout", "cat-stderr", "pair_0-stdout", "pair_1-stderr", "left-stdout", "slow-stderr"] {
+        assert!(ours.contains(name), "{name}: {ours:?}");
+    }
 }
 
 /// `ganger supervisorctl` is the same as `supervisorctl`.

@@ -29,6 +29,9 @@ impl Engine {
         if self.life == Life::Foreground {
             return Ok(());
         }
+        if is_fresh && !daemon.nocleanup {
+            supervisor::clear_auto_logs(&daemon);
+        }
         let mut main = match MainLog::open(&daemon, self.outside.main_news.clone()) {
             Ok(main) => main,
             Err(source) if is_fresh => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ganger_api::{ApiError, Data, ErrorCode, ForwardsInfo, PlanInfo, Request, WhyInfo, WorkersInfo};
 use ganger_core::{Command, CommandId, Input, State, WorkerView};
-use ganger_spec::{LoadError, Loaded, WorkerName};
+use ganger_spec::{Compat, LoadError, Loaded, WorkerName};
 
 use super::Engine;
 use crate::commands::{self, Answer, Owed};
@@ -123,8 +123,7 @@ impl Engine {
                 for warning in &loaded.warnings {
                     self.narrator.notice(format!("warning: {warning}"));
                 }
-                self.reread.forget();
-                self.renew(loaded.spec, Owed::Nobody);
+                self.renew_by_signal(loaded.spec);
             }
             Err((error, hint)) => {
                 self.narrator.notice(format!("SIGHUP received, but nothing changes: {error}"));
@@ -135,8 +134,19 @@ impl Engine {
         }
     }
 
+    /// supervisord stops and starts everything, whether it changed or not.
+    fn renew_by_signal(&mut self, spec: ganger_spec::Spec) {
+        let is_as_stock = |daemon: &ganger_spec::Daemon| daemon.compat == Compat::Supervisor43;
+        if spec.supervisor.as_deref().is_some_and(is_as_stock) {
+            return self.begin_anew(spec);
+        }
+        self.reread.forget();
+        self.renew(spec, Owed::Nobody);
+    }
+
     /// Puts a release in force.
-    pub(crate) fn renew(&mut self, spec: ganger_spec::Spec, owed: Owed) {
+    pub(crate) fn renew(&mut self, mut spec: ganger_spec::Spec, owed: Owed) {
+        spec.keep_auto_logs(&self.spec());
         let command = self.owe(owed);
         self.wishes_stale = true;
         self.forwards.apply(&spec.app, &spec.forwards);

@@ -78,7 +78,8 @@ pub(super) fn start(
     let is_fresh = past.records.is_empty();
     // A ledger that was damaged may name workers and not say what is to run: the files do.
     let is_unreleased = past.spec.is_none();
-    let loaded = past.spec.take().map_or_else(|| load(Reading::First), |spec| Ok(as_loaded(spec)))?;
+    let loaded =
+        past.spec.take().map_or_else(|| load(Reading::First).map(drawn), |spec| Ok(as_loaded(spec)))?;
     make_room(&loaded.spec, life, is_fresh)?;
     let sockets = sockets(kept.collect(), &loaded.spec, is_fresh && !is_ours)?;
     let (message_sender, messages) = mpsc::unbounded_channel();
@@ -200,6 +201,15 @@ impl Engine {
         }
         self.follow(worker, Start::WhereLeft);
     }
+}
+
+/// AUTO logs get names of this start.
+fn drawn(mut loaded: Loaded) -> Loaded {
+    use std::hash::BuildHasher;
+    // Each state has secret keys that the system drew.
+    let part = || std::hash::RandomState::new().hash_one(0_u8);
+    loaded.spec.draw_auto_logs(format!("{:016x}{:016x}", part(), part()));
+    loaded
 }
 
 /// What the ledger says is in force needs no files.

@@ -1,12 +1,13 @@
 //! How lines are written for the targets.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use ganger_logs::Line;
-use ganger_spec::{Facility, LogName, SyslogFormat, SyslogSocket, Target};
-use jiff::Timestamp;
+use ganger_spec::{Facility, Forward, LogName, SyslogFormat, SyslogSocket, Target};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 /// A longer line becomes several messages: servers cut or refuse what is longer.
 pub(super) const MESSAGE_BYTES: usize = 8 * 1024;
@@ -15,27 +16,43 @@ const APP_BYTES: usize = 48;
 /// Syslog's numbers for a warning and for an informational message, journald's too.
 const WARNING: u8 = 4;
 const INFO: u8 = 6;
+/// Under this name supervisord sends.
+const SUPERVISORD: &str = "supervisord";
 /// Marks the structured data of syslog as ganger's; the number is the one that the standard has for examples.
 const DATA_ID: &str = "ganger@32473";
 
 /// Writes lines for one target.
 pub(super) struct Format {
-    target: Target,
+    forward: Forward,
     app: String,
     host: String,
     zone: TimeZone,
+    /// What supervisord calls the processes of logs, where lines are sent in its words.
+    processes: BTreeMap<Arc<str>, Option<String>>,
 }
 
 impl Format {
-    pub(super) fn new(target: &Target, app: &str) -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { target: target.clone(), app: app.to_owned(), host, zone: TimeZone::system() }
+    pub(super) fn new(forward: Forward, app: &str) -> Self {
+        let (host, zone) = (own_host(), TimeZone::system());
+        Self { forward, app: app.to_owned(), host, zone, processes: BTreeMap::new() }
     }
 
     /// Adds the messages of a line: datagrams, or one piece of a stream.
-    pub(super) fn add(&self, line: &Line, messages: &mut VecDeque<Vec<u8>>) {
+    pub(super) fn add(&mut self, line: &Line, messages: &mut VecDeque<Vec<u8>>) {
+        if let Some(process) = self.process(&line.log) {
+            let time = Timestamp::from_nanosecond(line.time.into()).unwrap_or_default();
+            for part in parts(&line.text) {
+                let text = [process.as_bytes(), b" ", part].concat();
+                let message = self.supervisords(time, &text);
+                match (&self.forward.to, messages.back_mut()) {
+                    (Target::Syslog { at: SyslogSocket::Tcp(_), .. }, Some(stream)) => stream.extend(message),
+                    (Target::Syslog { .. } | Target::Journald { .. }, _) => messages.push_back(message),
+                }
+            }
+            return;
+        }
         for part in parts(&line.text) {
-            match &self.target {
+            match &self.forward.to {
                 Target::Journald { .. } => messages.push_back(self.journald(line, part)),
                 Target::Syslog { at: SyslogSocket::Tcp(_), format, facility } => {
                     let message = self.syslog(line, part, *format, *facility, false);
@@ -51,6 +68,21 @@ impl Format {
                 }
             }
         }
+    }
+
+    /// The name before the lines of this log, where they are sent in supervisord's words.
+    fn process(&mut self, log: &Arc<str>) -> Option<String> {
+        self.forward.supervisor.as_ref()?;
+        if let Some(known) = self.processes.get(log) {
+            return known.clone();
+        }
+        let name = LogName::try_from(log.to_string()).ok().and_then(|log| self.forward.process(&log));
+        self.processes.insert(Arc::clone(log), name.clone());
+        name
+    }
+
+    fn supervisords(&self, time: Timestamp, text: &[u8]) -> Vec<u8> {
+        supervisords(&self.forward.to, &time.to_zoned(self.zone.clone()), &self.host, text)
     }
 
     fn syslog(
@@ -99,6 +131,50 @@ impl Format {
         // The form for any bytes: the name, the length as 64 bits, the bytes.
         let length = (text.len() as u64).to_le_bytes();
         [fields.as_bytes(), b"MESSAGE\n", &length, text, b"\n"].concat()
+    }
+}
+
+fn own_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// A message of supervisord's own, of now, as it is sent to this target.
+pub(crate) fn of_supervisord(target: &Target, text: &[u8]) -> Vec<u8> {
+    supervisords(target, &Zoned::now(), &own_host(), text)
+}
+
+/// supervisord sends everything under its own name, as information.
+fn supervisords(target: &Target, time: &Zoned, host: &str, text: &[u8]) -> Vec<u8> {
+    let (at, format, facility) = match target {
+        Target::Syslog { at, format, facility } => (at, *format, *facility),
+        Target::Journald { .. } => {
+            let length = (text.len() as u64).to_le_bytes();
+            let fields = format!("PRIORITY={INFO}\nSYSLOG_IDENTIFIER={SUPERVISORD}\nMESSAGE\n");
+            return [fields.as_bytes(), &length, text, b"\n"].concat();
+        }
+    };
+    let priority = facility.number() * 8 + INFO;
+    let host = word(host, 255);
+    let head = match (format, at) {
+        (SyslogFormat::Rfc5424, _) => {
+            format!("<{priority}>1 {:.6} {host} {SUPERVISORD} - - - ", time.timestamp())
+        }
+        // The local daemon knows the host.
+        (SyslogFormat::Rfc3164, SyslogSocket::Unix(_)) => {
+            format!("<{priority}>{} {SUPERVISORD}: ", time.strftime("%b %e %H:%M:%S"))
+        }
+        (SyslogFormat::Rfc3164, SyslogSocket::Udp(_) | SyslogSocket::Tcp(_)) => {
+            format!("<{priority}>{} {host} {SUPERVISORD}: ", time.strftime("%b %e %H:%M:%S"))
+        }
+    };
+    let message = [head.as_bytes(), text].concat();
+    match at {
+        SyslogSocket::Tcp(_) => {
+            let mut stream = Vec::new();
+            frame(&message, format, &mut stream);
+            stream
+        }
+        SyslogSocket::Unix(_) | SyslogSocket::Udp(_) => message,
     }
 }
 
@@ -161,8 +237,13 @@ mod tests {
     fn messages(target: Target, text: &[u8]) -> VecDeque<Vec<u8>> {
         let (app, host) = ("my shop".to_owned(), "host".to_owned());
         let mut messages = VecDeque::new();
-        Format { target, app, host, zone: TimeZone::UTC }.add(&line(text), &mut messages);
+        format(target, app, host).add(&line(text), &mut messages);
         messages
+    }
+
+    fn format(to: Target, app: String, host: String) -> Format {
+        let forward = Forward { name: "f".to_owned(), to, groups: Vec::new(), supervisor: None };
+        Format { forward, app, host, zone: TimeZone::UTC, processes: BTreeMap::new() }
     }
 
     fn syslog(at: SyslogSocket, format: SyslogFormat, text: &[u8]) -> String {
@@ -188,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn supervisords_messages_have_its_name_alone() {
+        let time = Timestamp::from_nanosecond(1_795_341_605_250_000_000).unwrap().to_zoned(TimeZone::UTC);
+        let told = |at, format| {
+            let target = Target::Syslog { at, format, facility: Facility::User };
+            String::from_utf8(supervisords(&target, &time, "host", b"web hi")).unwrap()
+        };
+        let (unix, udp) = (SyslogSocket::Unix("/dev/log".into()), SyslogSocket::Udp(String::new()));
+        let tcp = SyslogSocket::Tcp(String::new());
+        assert_eq!(told(unix, SyslogFormat::Rfc3164), "<14>Nov 22 10:00:05 supervisord: web hi");
+        let new = "<14>1 2026-11-22T10:00:05.250000Z host supervisord - - - web hi";
+        assert_eq!(told(udp, SyslogFormat::Rfc5424), new);
+        assert_eq!(told(tcp.clone(), SyslogFormat::Rfc5424), format!("{} {new}", new.len()));
+        let old = "<14>Nov 22 10:00:05 host supervisord: web hi\n";
+        assert_eq!(told(tcp, SyslogFormat::Rfc3164), old);
+        let journald = supervisords(&Target::Journald { socket: "/j".into() }, &time, "host", b"hi");
+        assert_eq!(journald, b"PRIORITY=6\nSYSLOG_IDENTIFIER=supervisord\nMESSAGE\n\x02\0\0\0\0\0\0\0hi\n");
+    }
+
+    #[test]
     fn journald_gets_fields_and_any_bytes() {
         let messages = messages(Target::Journald { socket: "/j".into() }, b"a\xffb");
         let fields = b"PRIORITY=6\nSYSLOG_IDENTIFIER=my shop\nGANGER_APP=my shop\nGANGER_GROUP=web\n\
@@ -202,7 +302,7 @@ mod tests {
         let format = |target| {
             let mut messages = VecDeque::new();
             let (app, host) = ("shop".to_owned(), "host".to_owned());
-            Format { target, app, host, zone: TimeZone::UTC }.add(&err, &mut messages);
+            self::format(target, app, host).add(&err, &mut messages);
             String::from_utf8_lossy(&messages[0]).into_owned()
         };
         let (at, facility) = (SyslogSocket::Udp(String::new()), Facility::Local0);

@@ -17,7 +17,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub(super) const UNREAD_BYTES: u64 = 256 * 1024;
 
 /// A connection to a target.
-pub(super) trait Link: Send {
+pub(crate) trait Link: Send {
     /// Gives a message to the kernel; false if there is no room for it now.
     fn send(&mut self, message: &[u8]) -> io::Result<bool>;
 
@@ -39,7 +39,7 @@ pub(super) trait Link: Send {
 }
 
 /// Connects to a target.
-pub(super) fn connect(target: &Target) -> io::Result<Box<dyn Link>> {
+pub(crate) fn connect(target: &Target) -> io::Result<Box<dyn Link>> {
     Ok(match target {
         Target::Journald { socket } => Box::new(Unix::connect(socket)?),
         Target::Syslog { at: SyslogSocket::Unix(path), .. } => Box::new(Unix::connect(path)?),

@@ -30,6 +30,9 @@ use orders::{Order, Orders};
 use status::Status;
 use thread::Thread;
 
+pub(crate) use format::of_supervisord;
+pub(crate) use link::{Link, connect};
+
 /// At the end of the app, targets have so long to take what is left; the rest is sent by the next overseer.
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
 

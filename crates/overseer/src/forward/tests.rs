@@ -65,7 +65,7 @@ impl Scene {
 }
 
 fn forward(to: &Target) -> Forward {
-    Forward { name: "target".to_owned(), to: to.clone(), groups: Vec::new() }
+    Forward { name: "target".to_owned(), to: to.clone(), groups: Vec::new(), supervisor: None }
 }
 
 fn syslog(at: SyslogSocket, format: SyslogFormat) -> Target {

@@ -76,7 +76,7 @@ impl Thread {
         status: Arc<Status>,
         tell: Tell,
     ) -> Self {
-        let format = Format::new(&forward.to, app);
+        let format = Format::new(forward.clone(), app);
         Self { forward, format, store, watch, orders, status, tell, logs: BTreeSet::new(), known: 0 }
     }
 

@@ -97,15 +97,20 @@ impl Engine {
     /// what does not is stopped. Mistakes in them change nothing.
     pub(super) fn restart_all(&mut self) -> Result<Value, RpcError> {
         let loaded = (self.load)(Reading::Again).map_err(|error| Fault::Failed.with(error.to_string()))?;
+        self.begin_anew(loaded.spec);
+        Ok(true.into())
+    }
+
+    /// Puts this in force, and begins with it as at the start.
+    pub(crate) fn begin_anew(&mut self, spec: Spec) {
         self.reread.forget();
-        self.renew(loaded.spec, commands::Owed::Nobody);
+        self.renew(spec, commands::Owed::Nobody);
         let spec = self.spec();
         let starts = |name: &WorkerName| spec.group(&name.group).is_some_and(|group| group.autostart);
         let all = self.core.workers().map(|view| view.name);
         let (begin, end) = all.partition(starts);
         self.command(Command::Stop(end), commands::Owed::Nobody);
         self.command(Command::Restart(begin), commands::Owed::Nobody);
-        Ok(true.into())
     }
 
     /// Every process that the files have, in force or not.

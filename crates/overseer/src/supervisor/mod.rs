@@ -5,6 +5,7 @@
 //!
 //! What differs from supervisord is in `docs/supervisor-differences.md`.
 
+mod auto;
 mod calls;
 mod families;
 mod files;
@@ -20,6 +21,7 @@ use ganger_api::supervisor::RpcError;
 use ganger_api::xmlrpc::Value;
 use tokio::sync::oneshot;
 
+pub(crate) use auto::clear_auto_logs;
 pub(crate) use calls::{Owed, answer};
 pub(crate) use families::Reread;
 pub(crate) use http::Called;

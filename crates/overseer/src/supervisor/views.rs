@@ -52,8 +52,8 @@ pub(crate) fn log(spec: &Spec, worker: &WorkerName, channel: Channel, logs: &Pat
     };
     match file {
         LogFile::Store => Some(logs.join(format!("{name}.log"))),
-        LogFile::Path(path) => Some(path),
-        LogFile::Dropped => None,
+        LogFile::Path(path) | LogFile::Auto(path) => Some(path),
+        LogFile::Dropped | LogFile::Sent => None,
     }
 }
 
@@ -164,9 +164,9 @@ fn stream(said: Option<&SupervisorStream>, file: &LogFile) -> LogConfig {
         capture_maxbytes: said.map_or(0, |said| said.capture_maxbytes),
         events_enabled: said.is_some_and(|said| said.events_enabled),
         logfile: match file {
-            LogFile::Store => Setting::Auto,
+            LogFile::Store | LogFile::Auto(_) => Setting::Auto,
             LogFile::Path(path) => Setting::Is(path.display().to_string()),
-            LogFile::Dropped => Setting::None,
+            LogFile::Dropped | LogFile::Sent => Setting::None,
         },
         logfile_backups: said.map_or(0, |said| said.backups),
         logfile_maxbytes: said.map_or(0, |said| said.maxbytes),

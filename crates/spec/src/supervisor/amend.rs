@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::auto::AutoLogs;
 use super::daemon::{self, Daemon};
 use super::value::{self, Paths, Wrong};
 use crate::Spec;
@@ -45,7 +46,10 @@ impl Daemon {
             "strip_ansi" => self.strip_ansi = true,
             "minfds" => self.minfds = value::integer(text)?,
             "minprocs" => self.minprocs = value::integer(text)?,
-            "childlogdir" => self.childlogdir = directory()?,
+            "childlogdir" => {
+                self.childlogdir = directory()?;
+                self.auto_logs = Some(AutoLogs { dir: self.childlogdir.clone(), key: String::new() });
+            }
             "directory" => self.directory = Some(directory()?),
             "identifier" => text.clone_into(&mut self.identifier),
             "user" => self.user = Some(text.to_owned()),

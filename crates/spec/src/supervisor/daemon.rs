@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::auto::AutoLogs;
 use super::ini::Said;
 use super::reader::{Names, Reader};
+use super::syslog;
 use super::users::{self, Found};
 use super::value::{self, Value, Wrong};
 use super::words;
-use crate::{Origin, Variable};
+use crate::{Origin, Target, Variable};
 
 /// What a file says of supervisord itself. Paths are absolute.
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
@@ -22,6 +24,9 @@ pub struct Daemon {
     pub identifier: String,
     /// The main log; none for syslog.
     pub logfile: Option<PathBuf>,
+    /// Where syslog is.
+    #[serde(default = "super::syslog::local")]
+    pub syslog: Target,
     /// It is rotated at so many bytes; 0 means never.
     pub logfile_maxbytes: i64,
     /// So many rotated main logs are kept.
@@ -44,6 +49,9 @@ pub struct Daemon {
     pub nocleanup: bool,
     /// Where AUTO logs are.
     pub childlogdir: PathBuf,
+    /// That AUTO logs are there, and not in ganger's store.
+    #[serde(default)]
+    pub auto_logs: Option<AutoLogs>,
     /// The user to become.
     pub user: Option<String>,
     /// The directory to go to in the background.
@@ -196,12 +204,19 @@ impl Reader<'_> {
         if let Some(said) = &user {
             self.known_user(said, "user");
         }
+        let compat = self.value(SECTION, "compat", &names, compat).unwrap_or_default();
+        let auto_dir = match compat {
+            Compat::Ganger => childlogdir.clone(),
+            Compat::Supervisor43 => Some(childlogdir.clone().unwrap_or_else(|| self.temporary())),
+        };
         let daemon = Daemon {
+            auto_logs: auto_dir.map(|dir| AutoLogs { dir, key: String::new() }),
             file,
             identifier: self
                 .text(SECTION, "identifier", &names)
                 .map_or_else(|| "supervisor".to_owned(), |said| said.text),
             logfile: (!to_syslog).then_some(logfile),
+            syslog: self.value(SECTION, "syslog", &names, syslog::place).unwrap_or_else(syslog::local),
             logfile_maxbytes: self
                 .value(SECTION, "logfile_maxbytes", &names, value::byte_size)
                 .unwrap_or(FIFTY_MB),
@@ -219,7 +234,7 @@ impl Reader<'_> {
             directory,
             strip_ansi: self.flag(SECTION, "strip_ansi", &names, false),
             environment: env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
-            compat: self.value(SECTION, "compat", &names, compat).unwrap_or_default(),
+            compat,
             has_rpcinterface: self.rpcinterface(),
             servers: self.servers(),
         };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::expand::{self, BadFormat, Value};
+use super::group::{SupervisorGroup, SupervisorStream};
 use super::value::Paths;
 use super::words;
 use crate::{Group, LogFile, Origin, Variable};
@@ -137,16 +138,19 @@ impl Each {
         };
         let expanded = templates.expanded(texts, number).map_err(|bad| bad.told())?;
         let words = command_words(&expanded.line)?;
-        let file = |text: Option<String>, usual: &LogFile| {
-            text.map_or_else(|| usual.clone(), |text| log_file(&templates.paths(), &text))
+        let file = |text: Option<String>, usual: &LogFile, is_sent: bool| {
+            text.map_or_else(|| usual.clone(), |text| log_file(&templates.paths(), &text).sent(is_sent))
         };
+        let supervisor = group.supervisor.as_ref();
+        let is_sent =
+            |of: fn(&SupervisorGroup) -> SupervisorStream| supervisor.is_some_and(|own| of(own).syslog);
         Ok(Some(Own {
             words: Some(words),
             line: Some(expanded.line),
             env: Some(expanded.env),
             dir: expanded.dir.map(|dir| templates.base.join(dir)),
-            out: Some(file(expanded.out, &group.logs.out)),
-            err: Some(file(expanded.err, &group.logs.err)),
+            out: Some(file(expanded.out, &group.logs.out, is_sent(|own| own.stdout))),
+            err: Some(file(expanded.err, &group.logs.err, is_sent(|own| own.stderr))),
         }))
     }
 

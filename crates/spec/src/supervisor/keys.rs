@@ -23,6 +23,7 @@ const SUPERVISORD: &[&str] = &[
     "environment",
     "identifier",
     "compat",
+    "syslog",
 ];
 const PROGRAM: &[&str] = &[
     "command",

@@ -4,6 +4,7 @@
 //! place and a hint, and where it is silent about something that is probably not meant so, a warning tells it.
 
 mod amend;
+mod auto;
 mod daemon;
 mod each;
 mod expand;
@@ -17,14 +18,18 @@ mod program;
 mod reader;
 mod servers;
 mod special;
+mod syslog;
 mod users;
 mod value;
 mod words;
 
 pub use amend::amend;
+pub use auto::AutoLogs;
 pub use daemon::{Address, Compat, Daemon, LogLevel, Server};
 pub use each::Each;
 pub(crate) use file::{File, is_one};
 pub use file::{load_ctl, search_paths};
 pub use group::{Autorestart, FcgiSocket, Listener, SupervisorGroup, SupervisorStream};
 pub use servers::Ctl;
+pub use syslog::SyslogOf;
+pub(crate) use syslog::forward as syslog_forward;

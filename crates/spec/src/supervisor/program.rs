@@ -19,6 +19,9 @@ use crate::{
 /// The longest time that is waited for: anything longer is for ever.
 const LONG: Duration = Duration::from_hours(366 * 24);
 
+/// So much of what has no file is kept until syslog has it.
+const SENT_SIZE: LogSize = LogSize { max_size: crate::logs::LOG_FILE_BYTES, keep: 1 };
+
 /// When so many bytes of expanded commands were looked at, only the first and the last worker of each program are.
 const MAX_LOOKED: usize = 64 << 20;
 
@@ -365,11 +368,8 @@ impl Reader<'_> {
             let problem = said.problem("`stderr_logfile` is not written: `redirect_stderr` is true");
             self.findings.warn(problem.hinted("remove one of the two"));
         }
-        let size = |stream: SupervisorStream| LogSize {
-            max_size: u64::try_from(stream.maxbytes).ok().filter(|bytes| *bytes > 0).unwrap_or(u64::MAX),
-            keep: u32::try_from(stream.backups).unwrap_or(0),
-        };
-        let (out_size, err_size) = (size(supervisor.stdout), size(supervisor.stderr));
+        let (out, err) = (out.sent(supervisor.stdout.syslog), err.sent(supervisor.stderr.syslog));
+        let (out_size, err_size) = (size(supervisor.stdout, &out), size(supervisor.stderr, &err));
         let is_apart = !supervisor.redirect_stderr;
         Some(Logs {
             max_size: Some(out_size.max_size),
@@ -405,7 +405,7 @@ impl Reader<'_> {
                     said.problem(format!("`{key}` is AUTO and is never rotated: it may fill the disk"));
                 self.findings.warn(problem.hinted(format!("write `{key}_maxbytes=50MB`")));
             }
-            (LogFile::Path(_) | LogFile::Store | LogFile::Dropped, _) => {}
+            (LogFile::Path(_) | LogFile::Store | LogFile::Dropped | LogFile::Sent | LogFile::Auto(_), _) => {}
         }
         Some(file)
     }
@@ -414,6 +414,17 @@ impl Reader<'_> {
 /// Stands for a key that is not said, where its section is.
 fn place_of(section: &Section, text: &str) -> Said {
     Said { text: text.to_owned(), path: section.path.clone(), line: section.line }
+}
+
+/// How far the log of an output may grow.
+fn size(stream: SupervisorStream, file: &LogFile) -> LogSize {
+    if *file == LogFile::Sent {
+        return SENT_SIZE;
+    }
+    LogSize {
+        max_size: u64::try_from(stream.maxbytes).ok().filter(|bytes| *bytes > 0).unwrap_or(u64::MAX),
+        keep: u32::try_from(stream.backups).unwrap_or(0),
+    }
 }
 
 /// A failed start is followed by another, a second later each time; an end after that by one at once.

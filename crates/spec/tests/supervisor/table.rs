@@ -74,8 +74,8 @@ fn process(group: &Group, worker: Option<&Worker<'_>>, number: u32) -> Value {
         .map(|variable| (variable.name.as_str(), variable.value.as_str()))
         .collect();
     let log = |file: &LogFile| match file {
-        LogFile::Store => json!("auto"),
-        LogFile::Dropped => Value::Null,
+        LogFile::Store | LogFile::Auto(_) => json!("auto"),
+        LogFile::Dropped | LogFile::Sent => Value::Null,
         LogFile::Path(path) => json!(path),
     };
     let has_err = !own.redirect_stderr;

@@ -245,6 +245,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "both or neither",
     ),
     (
+        "[supervisord]\nsyslog=logs.example\n",
+        ":7: `syslog`: `logs.example` is no place to forward to",
+        "syslog+udp://HOST:PORT",
+    ),
+    (
         "[supervisord]\ncompat=supervisor-3\n",
         ":7: `compat`: `supervisor-3` is nothing to be compatible with",
         "`compat=supervisor-4.3`",

@@ -108,6 +108,13 @@ fn file(program: &str, here: &Path, named: Option<&Path>) -> Result<PathBuf, Fai
             Err(Failure::usage(format!("could not find config file {}", named.display())))
         };
     }
+    if rustix::process::geteuid().is_root() {
+        // Whoever may write to the present directory says what root is to run.
+        let _ = writeln!(
+            io::stderr(),
+            "warning: the file of root is looked for in the usual places, the present directory too; name it with -c"
+        );
+    }
     let paths = ganger_spec::search_paths(Path::new(program), here);
     paths.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
         let listed: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
