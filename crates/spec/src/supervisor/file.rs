@@ -243,15 +243,7 @@ impl Reader<'_> {
     /// `[group:x]`: its name and priority, and its programs.
     fn family(&mut self, section: &Section) -> Option<(Family, Vec<String>)> {
         let names = self.usual();
-        let said = section.name.split_once(':').map_or("", |(_, name)| name);
-        let name = match value::name(said) {
-            Ok(name) => name,
-            Err(wrong) => {
-                let problem = section.problem(format!("[{}]: {}", section.name, wrong.message));
-                self.findings.error(problem.hinted(wrong.hint));
-                return None;
-            }
-        };
+        let name = self.name_of(section)?;
         let priority = self.priority(section, &names, crate::USUAL_PRIORITY);
         let programs = self.text(&section.name, "programs", &names).map(|said| value::list(&said.text));
         if programs.as_ref().is_none_or(Vec::is_empty) {

@@ -109,15 +109,7 @@ impl Reader<'_> {
 
     /// Its name, and what is known while its keys are read.
     fn begun<'a>(&mut self, section: &'a Section, family: Option<Family>) -> Option<Program<'a>> {
-        let said = section.name.split_once(':').map_or("", |(_, name)| name);
-        let name = match value::name(said) {
-            Ok(name) => name,
-            Err(wrong) => {
-                let problem = section.problem(format!("[{}]: {}", section.name, wrong.message));
-                self.findings.error(problem.hinted(wrong.hint));
-                return None;
-            }
-        };
+        let name = self.name_of(section)?;
         let mut names = self.usual();
         let family_name = family.as_ref().map_or(&name, |family| &family.name);
         names.extend([

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::each::Known;
 use super::expand::{self, BadFormat};
-use super::ini::{Ini, Said};
-use super::value::{Paths, Value};
+use super::ini::{Ini, Said, Section};
+use super::value::{self, Paths, Value};
 use crate::problem::{Findings, Problem};
 use crate::procfile::shown;
 use crate::suggest::suggest;
@@ -31,6 +31,18 @@ impl Reader<'_> {
     /// What is known everywhere beside variables.
     pub(crate) fn usual(&self) -> Names {
         BTreeMap::from([("here".to_owned(), Known::Text(self.here.clone()))])
+    }
+
+    /// The name behind the colon of a section's; none if it is no name, which is told.
+    pub(crate) fn name_of(&mut self, section: &Section) -> Option<String> {
+        let said = section.name.split_once(':').map_or("", |(_, name)| name);
+        let wrong = match value::name(said) {
+            Ok(name) => return Some(name),
+            Err(wrong) => wrong,
+        };
+        let problem = section.problem(format!("[{}]: {}", section.name, wrong.message));
+        self.findings.error(problem.hinted(wrong.hint));
+        None
     }
 
     /// What is said of a key, as it stands.
