@@ -5,6 +5,7 @@
 //! A file with mistakes changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ganger_api::supervisor::{Fault, RpcError};
 use ganger_api::xmlrpc::Value;
@@ -19,12 +20,12 @@ use crate::engine::Engine;
 
 /// The files as they were read last, if that is not what is in force.
 #[derive(Debug, Default)]
-pub(crate) struct Reread(Option<Spec>);
+pub(crate) struct Reread(Option<Arc<Spec>>);
 
 impl Reread {
     /// What is in the files, as far as anybody looked.
-    fn spec(&self, in_force: &Spec) -> Spec {
-        self.0.clone().unwrap_or_else(|| in_force.clone())
+    fn spec(&self, in_force: &Arc<Spec>) -> Arc<Spec> {
+        Arc::clone(self.0.as_ref().unwrap_or(in_force))
     }
 
     /// All of it is in force.
@@ -49,7 +50,7 @@ impl Engine {
         let is_changed = |name: &&&str| before.get(*name).is_some_and(|old| after.get(*name) != Some(old));
         let changed = after.keys().filter(is_changed).collect();
         let told = Value::Array(vec![names(added), names(changed), names(removed)]);
-        self.reread = Reread(Some(spec));
+        self.reread = Reread(Some(Arc::new(spec)));
         Ok(Value::Array(vec![told]))
     }
 
