@@ -1,6 +1,7 @@
 //! Commands of operators, and the replies that are owed for them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ganger_spec::{Signal, WorkerName};
 
@@ -21,6 +22,7 @@ impl Core {
             command @ (Command::Start(_)
             | Command::Stop(_)
             | Command::Restart(_)
+            | Command::Refresh(..)
             | Command::Scale(_)
             | Command::Signal(..)) => command,
         };
@@ -31,6 +33,9 @@ impl Core {
             Command::Start(names) => self.each(now, id, names, |core, name| core.start(now, name)),
             Command::Stop(names) => self.each(now, id, names, |core, name| core.stop(now, name)),
             Command::Restart(names) => self.each(now, id, names, |core, name| core.restart(now, name)),
+            Command::Refresh(names, what) => {
+                self.each(now, id, names, |core, name| core.refresh(now, name, &what));
+            }
             Command::Signal(names, signal) => {
                 self.each(now, id, names, |core, name| core.signal(name, signal));
             }
@@ -110,6 +115,16 @@ impl Core {
         self.present(name)?;
         self.want(name, Wanted::Up);
         self.step(now, name, Stimulus::Restart(Motive::Command));
+        Ok(Goal::Up)
+    }
+
+    fn refresh(&mut self, now: Instant, name: &WorkerName, what: &Arc<str>) -> Result<Goal, Outcome> {
+        let is_waiting = matches!(self.present(name)?, Life::Waiting { .. });
+        let is_wanted = self.workers.get(name).is_some_and(|worker| worker.wanted == Wanted::Up);
+        if is_waiting || !is_wanted {
+            return Err(Outcome::Unchanged);
+        }
+        self.step(now, name, Stimulus::Restart(Motive::Change(Arc::clone(what))));
         Ok(Goal::Up)
     }
 

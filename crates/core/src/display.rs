@@ -69,6 +69,7 @@ impl Display for Command {
             Self::Start(names) => list(f, "start", names),
             Self::Stop(names) => list(f, "stop", names),
             Self::Restart(names) => list(f, "restart", names),
+            Self::Refresh(names, what) => list(f, &format!("since {what}, restart"), names),
             Self::Scale(counts) => {
                 write!(f, "scale")?;
                 counts.iter().try_for_each(|(group, count)| write!(f, " {group}={count}"))

@@ -28,7 +28,7 @@ impl Core {
         let changes = self.plan(&spec).changes;
         let counts = self.counts_after(&spec);
         // Who leaves is stopped by the rules under which it was started.
-        let mut goals = self.leave_beyond(now, &counts, motive);
+        let mut goals = self.leave_beyond(now, &counts, &motive);
         let undone = self.scales_undone(&spec);
         let number = self.release() + 1;
         self.form(Release { number, spec: Arc::clone(&spec), finish_when_idle }, |group| {
@@ -37,7 +37,7 @@ impl Core {
         let mut places = spec.start_order();
         places.sort_by_key(|place| -self.depth(&spec.groups[*place].name));
         for group in places.into_iter().filter_map(|place| spec.groups.get(place)) {
-            goals.extend(self.fill(now, &group.name, motive));
+            goals.extend(self.fill(now, &group.name, &motive));
         }
         self.round.after.push(Record::Release { number, spec, finish_when_idle });
         self.round.after.extend(undone);
@@ -75,8 +75,8 @@ impl Core {
         changed.sort_by_key(|(group, _)| -self.depth(group));
         let mut goals = Vec::new();
         for (group, count) in changed {
-            goals.extend(self.leave_group(now, &group, count, Motive::Scale));
-            goals.extend(self.fill(now, &group, Motive::Scale));
+            goals.extend(self.leave_group(now, &group, count, &Motive::Scale));
+            goals.extend(self.fill(now, &group, &Motive::Scale));
         }
         self.look_at_waiting(now);
         self.promise(id, Vec::new(), goals);
@@ -86,11 +86,11 @@ impl Core {
     pub(crate) fn reform(&mut self, now: Instant) {
         let counts: BTreeMap<String, u32> =
             self.groups.iter().map(|(name, formed)| (name.clone(), formed.count)).collect();
-        self.leave_beyond(now, &counts, Motive::Reload);
+        self.leave_beyond(now, &counts, &Motive::Reload);
         let mut groups: Vec<String> = counts.into_keys().collect();
         groups.sort_by_key(|group| -self.depth(group));
         for group in groups {
-            self.fill(now, &group, Motive::Reload);
+            self.fill(now, &group, &Motive::Reload);
         }
     }
 
@@ -121,7 +121,7 @@ impl Core {
     }
 
     /// Brings up the workers of a group that are missing, and renews those whose runs are made of something else.
-    fn fill(&mut self, now: Instant, group: &str, motive: Motive) -> Vec<(WorkerName, Goal)> {
+    fn fill(&mut self, now: Instant, group: &str, motive: &Motive) -> Vec<(WorkerName, Goal)> {
         let Some(formed) = self.groups.get(group) else {
             return Vec::new();
         };
@@ -142,19 +142,19 @@ impl Core {
                 }
                 None => {
                     self.enter(&name, WorkerRecord::new(now, Wanted::Up));
-                    Stimulus::Start(motive)
+                    Stimulus::Start(motive.clone())
                 }
                 Some(worker) => match worker.wanted {
                     Wanted::Gone if !autostart => {
                         self.want(&name, Wanted::Down);
                         continue;
                     }
-                    Wanted::Gone => Stimulus::Start(motive),
+                    Wanted::Gone => Stimulus::Start(motive.clone()),
                     Wanted::Up if worker.is_of_unknown_make() => {
                         worker.made_of = made_of;
                         Stimulus::Retune
                     }
-                    Wanted::Up if worker.made_of != made_of => Stimulus::Restart(motive),
+                    Wanted::Up if worker.made_of != made_of => Stimulus::Restart(motive.clone()),
                     Wanted::Up => Stimulus::Retune,
                     Wanted::Down => continue,
                 },
@@ -180,7 +180,7 @@ impl Core {
         &mut self,
         now: Instant,
         counts: &BTreeMap<String, u32>,
-        motive: Motive,
+        motive: &Motive,
     ) -> Vec<(WorkerName, Goal)> {
         let taken_over = self.workers.keys().filter(|_| self.release.is_none()).map(|name| &name.group);
         let groups: BTreeSet<String> = self.groups.keys().chain(taken_over).cloned().collect();
@@ -196,7 +196,7 @@ impl Core {
         now: Instant,
         group: &str,
         count: u32,
-        motive: Motive,
+        motive: &Motive,
     ) -> Vec<(WorkerName, Goal)> {
         let first = WorkerName::new(group, count.saturating_add(1));
         let last = WorkerName::new(group, u32::MAX);
@@ -204,7 +204,7 @@ impl Core {
         let names: Vec<WorkerName> = beyond.map(|(name, _)| name.clone()).collect();
         for name in &names {
             self.want(name, Wanted::Gone);
-            self.step(now, name, Stimulus::Stop(motive));
+            self.step(now, name, Stimulus::Stop(motive.clone()));
         }
         names.into_iter().map(|name| (name, Goal::Down)).collect()
     }

@@ -171,6 +171,9 @@ pub enum Command {
     Stop(Vec<WorkerName>),
     /// End the present run of each and start a new one; one that is down is started.
     Restart(Vec<WorkerName>),
+    /// What runs of these are made of changed, as this sentence says: end the present run of each and start a new one. What
+    /// is to be down stays down, and what waits for others goes on waiting.
+    Refresh(Vec<WorkerName>, Arc<str>),
     /// Set the counts of groups.
     Scale(Vec<(String, u32)>),
     /// Send a signal to the main process of each.

@@ -19,7 +19,8 @@
 //! 6. Whoever asks for a stop before the keeper answered a spawn waits for that answer (*Unborn*), then stops it.
 //! 7. What comes after a stop is decided when the tree is gone, by what is wanted then: a start or restart that
 //!    comes during the stop leads to a new run, and a stop that comes during a restart leads to none.
-//! 8. An operator's start or restart forgets the failures and restarts of before; it is never counted as one.
+//! 8. An operator's start or restart forgets the failures and restarts of before; it is never counted as one. So does a
+//!    restart since a file changed, which leaves alone what is to be down and what waits for others.
 //! 9. An end that policy judged to be for good (EXITED, FATAL) stays one: a later stop does not turn it into
 //!    STOPPED.
 //! 10. The end of a run is accounted once: it is in the ledger, with what follows from it, before the keeper is

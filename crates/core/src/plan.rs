@@ -57,6 +57,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         liveness: _,
         depends_on: _,
         max_memory: _,
+        watch: _,
         each,
         supervisor: _,
     } = group;
@@ -187,6 +188,7 @@ fn policy(old: &Group, new: &Group) -> Vec<&'static str> {
         ("liveness", old.liveness != new.liveness),
         ("depends_on", old.depends_on != new.depends_on),
         ("max_memory", old.max_memory != new.max_memory),
+        ("watch", old.watch != new.watch),
         ("stop", old.stop != new.stop),
         ("logs", Logs { stderr: new.logs.stderr, ..old.logs.clone() } != new.logs),
         ("priority", (old.priority, old.family_priority()) != (new.priority, new.family_priority())),

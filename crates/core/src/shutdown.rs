@@ -69,6 +69,12 @@ impl Core {
         if ended == 0 || ended + in_vain < self.workers.len() {
             return None;
         }
+        // A change of its files starts it anew.
+        let is_over =
+            |name: &WorkerName| release.spec.group(&name.group).is_none_or(|group| !group.is_refreshed());
+        if !self.workers.keys().all(is_over) {
+            return None;
+        }
         let ends =
             self.workers.values().filter_map(|worker| Some((worker.since(), worker.life.ended_with()?)));
         let failure = ends.filter(|(_, status)| *status != 0).min();

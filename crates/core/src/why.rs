@@ -1,5 +1,7 @@
 //! The sentences that tell an operator what happened to a worker and what comes next.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ganger_spec::{Signal, Stop, WorkerName};
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::span::Span;
 
 /// Who or what wished that a worker be up or down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Motive {
     /// The app was started.
@@ -21,6 +23,8 @@ pub(crate) enum Motive {
     Reload,
     /// The app is shutting down.
     Shutdown,
+    /// What its runs are made of changed, as a sentence says.
+    Change(Arc<str>),
     /// Nothing is known of the run but that it exists.
     Stray,
 }
@@ -36,22 +40,23 @@ pub(crate) const WAITS_TO_STOP: &str =
 pub(crate) const TAKEN_OVER: &str = "up: its run was found, which the ledger had lost";
 pub(crate) const STRAY: &str = "its run has ended, and no release says what follows";
 
-pub(crate) fn started(motive: Motive) -> String {
+pub(crate) fn started(motive: &Motive) -> String {
     match motive {
         Motive::App => "started with the app",
         Motive::Command => "started by a command",
         Motive::Scale => "started: its group was scaled",
         Motive::Reload => "started: its spec changed",
+        Motive::Change(what) => return format!("started: {what}"),
         Motive::Shutdown | Motive::Stray => "started",
     }
     .to_owned()
 }
 
-pub(crate) fn stopped(motive: Motive) -> String {
+pub(crate) fn stopped(motive: &Motive) -> String {
     format!("stopped{}", reason(motive))
 }
 
-pub(crate) fn stopping(motive: Motive, stop: &Stop) -> String {
+pub(crate) fn stopping(motive: &Motive, stop: &Stop) -> String {
     let reason = reason(motive);
     if stop.signal == Signal::KILL {
         return format!("stopping{reason}: killed, waits for its processes to go");
@@ -59,7 +64,7 @@ pub(crate) fn stopping(motive: Motive, stop: &Stop) -> String {
     format!("stopping{reason}: got {}, is killed if it is not gone in {}", stop.signal, Span(stop.timeout))
 }
 
-pub(crate) fn unborn(motive: Motive) -> String {
+pub(crate) fn unborn(motive: &Motive) -> String {
     format!("stopping{}: waits for the answer to its start", reason(motive))
 }
 
@@ -80,7 +85,7 @@ pub(crate) fn killed_after(timeout: Duration) -> String {
     format!("not gone {} after the stop signal: killed, with its whole tree", Span(timeout))
 }
 
-pub(crate) fn killed_by(motive: Motive) -> String {
+pub(crate) fn killed_by(motive: &Motive) -> String {
     format!("killed at once{}", reason(motive))
 }
 
@@ -94,12 +99,14 @@ pub(crate) fn fatal(judged: &str, name: &WorkerName) -> String {
     format!("{judged}; `ganger start {name}` tries again")
 }
 
-fn reason(motive: Motive) -> &'static str {
+fn reason(motive: &Motive) -> Cow<'static, str> {
     match motive {
         Motive::App | Motive::Shutdown => " with the app",
         Motive::Command => " by a command",
         Motive::Scale => ": its group was scaled down",
         Motive::Reload => " by a reload",
         Motive::Stray => ": its run was not in the ledger",
+        Motive::Change(what) => return format!(" since {what}").into(),
     }
+    .into()
 }

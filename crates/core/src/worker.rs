@@ -191,7 +191,7 @@ impl WorkerRecord {
             | Life::Waiting { .. }
             | Life::Backoff { .. }
             | Life::Exited { .. }
-            | Life::Fatal { .. } => self.spawn(why::started(motive), turn),
+            | Life::Fatal { .. } => self.spawn(why::started(&motive), turn),
             Life::Spawning { .. } | Life::Starting { .. } | Life::Running { .. } => life,
             Life::Unborn { run, stop, .. } => Life::Unborn { run, stop, motive },
             Life::Stopping(ending) => Life::Stopping(Ending { then: Then::AsWanted(motive), ..ending }),
@@ -217,9 +217,9 @@ impl WorkerRecord {
     fn stop(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Stopped | Life::Exited { .. } | Life::Fatal { .. } => life,
-            Life::Waiting { .. } | Life::Backoff { .. } => self.stopped(motive),
+            Life::Waiting { .. } | Life::Backoff { .. } => self.stopped(&motive),
             Life::Spawning { run } => {
-                self.why = why::unborn(motive);
+                self.why = why::unborn(&motive);
                 Life::Unborn { run, stop: turn.stop(), motive }
             }
             Life::Unborn { run, stop, .. } => Life::Unborn { run, stop, motive },
@@ -233,18 +233,18 @@ impl WorkerRecord {
     fn kill(&mut self, life: Life, motive: Motive, turn: &mut Turn<'_>) -> Life {
         match life {
             Life::Stopped | Life::Exited { .. } | Life::Fatal { .. } => life,
-            Life::Waiting { .. } | Life::Backoff { .. } => self.stopped(motive),
+            Life::Waiting { .. } | Life::Backoff { .. } => self.stopped(&motive),
             Life::Spawning { run } | Life::Unborn { run, .. } => {
-                self.why = why::unborn(motive);
+                self.why = why::unborn(&motive);
                 Life::Unborn { run, stop: KILL, motive }
             }
             Life::Starting { run, .. } | Life::Running { run } => {
                 self.end(run, KILL, Then::AsWanted(motive), None, turn)
             }
             Life::Stopping(ending) => {
-                let ending = ending.not_followed(motive);
+                let ending = ending.not_followed(motive.clone());
                 match ending.phase {
-                    Phase::Asked { .. } => self.kill_tree(ending, why::killed_by(motive), turn),
+                    Phase::Asked { .. } => self.kill_tree(ending, why::killed_by(&motive), turn),
                     Phase::Killed { .. } | Phase::Stuck => Life::Stopping(ending),
                 }
             }
@@ -296,7 +296,7 @@ impl WorkerRecord {
                 let judgement = self.judge(end, turn);
                 self.carry_out(judgement, turn)
             }
-            Life::Unborn { motive, .. } => self.as_wanted(motive, turn),
+            Life::Unborn { motive, .. } => self.as_wanted(&motive, turn),
             Life::Stopped
             | Life::Waiting { .. }
             | Life::Starting { .. }
@@ -414,7 +414,7 @@ impl WorkerRecord {
         Life::Running { run }
     }
 
-    fn stopped(&mut self, motive: Motive) -> Life {
+    fn stopped(&mut self, motive: &Motive) -> Life {
         self.why = why::stopped(motive);
         Life::Stopped
     }
@@ -422,7 +422,7 @@ impl WorkerRecord {
     /// Asks a tree to end.
     fn end(&mut self, run: Run, stop: Stop, then: Then, exit: Option<Exit>, turn: &mut Turn<'_>) -> Life {
         self.why = match &then {
-            Then::AsWanted(motive) => why::stopping(*motive, &stop),
+            Then::AsWanted(motive) => why::stopping(motive, &stop),
             Then::Judged(judgement) if exit.is_some() => why::leftovers(&judgement.why, &stop),
             Then::Judged(judgement) => why::unfit(&judgement.why, &stop),
         };
@@ -465,12 +465,12 @@ impl WorkerRecord {
     fn gone(&mut self, run: RunId, then: Then, turn: &mut Turn<'_>) -> Life {
         turn.act(Action::Acknowledge(run));
         match then {
-            Then::AsWanted(motive) => self.as_wanted(motive, turn),
+            Then::AsWanted(motive) => self.as_wanted(&motive, turn),
             Then::Judged(judgement) => self.carry_out(judgement, turn),
         }
     }
 
-    fn as_wanted(&mut self, motive: Motive, turn: &mut Turn<'_>) -> Life {
+    fn as_wanted(&mut self, motive: &Motive, turn: &mut Turn<'_>) -> Life {
         match self.wanted {
             Wanted::Up => self.spawn(why::started(motive), turn),
             Wanted::Down | Wanted::Gone => self.stopped(motive),
@@ -489,7 +489,7 @@ impl WorkerRecord {
     fn carry_out(&mut self, judgement: Judgement, turn: &mut Turn<'_>) -> Life {
         // It waits for its turn in a shutdown: nothing follows any more.
         if self.wanted != Wanted::Up && judgement.ends_with().is_none() {
-            return self.stopped(Motive::Shutdown);
+            return self.stopped(&Motive::Shutdown);
         }
         self.why = judgement.why;
         match judgement.verdict {

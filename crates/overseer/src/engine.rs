@@ -8,6 +8,7 @@ mod perform;
 mod probes;
 mod requests;
 mod start;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ use crate::prober::Prober;
 use crate::sockets::Sockets;
 use crate::supervisor::Reread;
 use crate::upgrade::Upgrades;
+use crate::watch::{Files, Seen};
 use crate::wishes::WishFile;
 use crate::{Config, Error, Heir, Life, clock, server};
 
@@ -58,6 +60,8 @@ pub(crate) enum Message {
     Probed { run: RunId, kind: ProbeKind, answer: Result<(), String> },
     /// A run takes more than its group allows.
     TooMuch { run: RunId, what: String },
+    /// Files that are watched changed, or cannot be watched.
+    Files(Seen),
     /// The terminal is gone, or nobody reads our output any more.
     OutputBroken(io::Error),
 }
@@ -79,6 +83,7 @@ pub(crate) struct Engine {
     pub(crate) hands: Hands,
     pub(crate) capture: Capture,
     forwards: Forwards,
+    files: Files,
     sockets: Sockets,
     pub(crate) narrator: Narrator,
     journal: Arc<crate::journal::Journal>,
@@ -339,6 +344,7 @@ impl Engine {
             Message::Probed { run, kind, answer } => self.answered(run, kind, answer),
             Message::TooMuch { run, what } => self.decide(Input::TooMuch { run, what }),
             Message::Forward(text) => self.narrator.notice(text),
+            Message::Files(seen) => self.saw(seen),
             Message::OutputBroken(error) => match self.life {
                 Life::Foreground if self.core.shutting_down().is_none() => {
                     self.shut_down(false, format!("the output is closed ({error})"));

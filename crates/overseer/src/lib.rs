@@ -1,7 +1,8 @@
 //! The overseer: runs the decider against the keeper and the logs, and serves the control API.
 //!
-//! One thread decides (`engine`), one moves the workers' output (in `ganger-logs`), one serves the API (`server`), and one
-//! sends lines to each place that they are forwarded to (`forward`).
+//! One thread decides (`engine`), one moves the workers' output (in `ganger-logs`), one serves the API (`server`), one
+//! sends lines to each place that they are forwarded to (`forward`), and one waits for changes of files, where a group is
+//! watched for them (`watch`).
 //! Only the first touches the decider and the keeper, so that neither a slow client nor a loud worker delays a
 //! restart. Any of it may die at any instant: the keeper holds the runs and their output, the ledger holds the
 //! decisions, and the next overseer goes on from both.
@@ -41,6 +42,7 @@ mod supervisor;
 mod survivors;
 mod upgrade;
 mod views;
+mod watch;
 mod wishes;
 
 pub use config::{Config, Heir, Life, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};

@@ -120,6 +120,8 @@ marks! {
     CommandStop,
     /// Workers were restarted by a command.
     CommandRestart,
+    /// Workers were restarted since their files changed.
+    CommandRefresh,
     /// A group was scaled.
     CommandScale,
     /// A signal was sent by a command.

@@ -104,6 +104,11 @@ impl Model {
                             self.no_longer_down(name);
                         }
                     }
+                    Command::Refresh(names, _) => self.each(names, |slot| {
+                        if slot.wish == Wish::Up {
+                            (slot.due, slot.over) = (true, false);
+                        }
+                    }),
                     Command::Stop(names) => {
                         self.owed.insert(*id, names.iter().cloned().collect());
                         self.each(names, |slot| slot.wish = Wish::Down);

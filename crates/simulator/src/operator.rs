@@ -31,6 +31,7 @@ pub(crate) fn wish(
         16..23 => (Mark::CommandRestart, Command::Restart(names)),
         23..29 => (Mark::CommandScale, Command::Scale(counts(random, model))),
         29..31 => (Mark::CommandSignal, Command::Signal(names, Signal::HUP)),
+        38 => (Mark::CommandRefresh, Command::Refresh(names, "app.rb changed".into())),
         31 if random.below(6) == 0 => {
             let now = random.below(3) == 0;
             let mark = if now { Mark::CommandShutdownNow } else { Mark::CommandShutdown };

@@ -84,6 +84,8 @@ pub enum Field {
     OnFatal,
     /// How much memory a worker may take.
     MaxMemory,
+    /// Which files it is watched for.
+    Watch,
     /// What only supervisord's surfaces know.
     Supervisor,
 }
@@ -114,6 +116,7 @@ impl Field {
             | Self::DependsOn
             | Self::OnFatal
             | Self::MaxMemory
+            | Self::Watch
             | Self::Supervisor => false,
         }
     }
@@ -144,6 +147,7 @@ impl fmt::Display for Field {
             Self::DependsOn => "depends_on",
             Self::OnFatal => "on_fatal",
             Self::MaxMemory => "max_memory",
+            Self::Watch => "watch",
             Self::Supervisor => "supervisor",
         })
     }
@@ -224,6 +228,7 @@ fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group))
         (Field::DependsOn, before.depends_on != after.depends_on),
         (Field::OnFatal, before.on_fatal != after.on_fatal),
         (Field::MaxMemory, before.max_memory != after.max_memory),
+        (Field::Watch, before.watch != after.watch),
         (Field::Each, before.each != after.each),
         (Field::Supervisor, before.supervisor != after.supervisor),
     ];
@@ -312,6 +317,7 @@ mod tests {
             ("readiness.tcp = true", "probes"),
             ("depends_on = ['job']", "depends_on"),
             ("on_fatal = 'shutdown'", "on_fatal"),
+            ("watch = ['app']", "on_end, watch"),
         ] {
             assert_eq!(of_web(native), (format!("web: {words} changed, no restart"), false));
         }

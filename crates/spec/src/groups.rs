@@ -1,6 +1,7 @@
 //! Makes groups of what the Procfile and `ganger.toml` say of them.
 
 mod probes;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -174,6 +175,7 @@ impl Draft<'_> {
             liveness: self.probe(ProbeKind::Liveness, findings),
             depends_on: self.depends_on(),
             max_memory: self.max_memory(findings),
+            watch: self.watch(beside, findings),
             family: None,
             each: Each::default(),
             supervisor: None,
@@ -212,7 +214,7 @@ impl Draft<'_> {
             return OnEnd::Stay;
         }
         let restarts = table.restart.is_some() || policy.auto_restarts(self.name) || self.is_watched();
-        let own = restarts || !exits.is_empty();
+        let own = restarts || !exits.is_empty() || self.is_restarted_by_files();
         let usual = match (own, policy.completes(self.name)) {
             (true, _) => OnEnd::Stay,
             (false, true) => OnEnd::Failure,

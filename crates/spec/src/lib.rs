@@ -30,6 +30,7 @@ mod signal;
 mod sources;
 mod suggest;
 mod supervisor;
+mod watch;
 mod wishes;
 mod worker;
 
@@ -59,4 +60,5 @@ pub use supervisor::{
     Address, AutoLogs, Autorestart, Compat, Ctl, Daemon, Each, FcgiSocket, Listener, LogLevel, Server,
     SupervisorGroup, SupervisorStream, SyslogOf, amend, load_ctl, search_paths,
 };
+pub use watch::{FileWatch, Globs, MAX_GLOBS, USUALLY_IGNORED};
 pub use worker::{Worker, WorkerError};

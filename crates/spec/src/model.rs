@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::STOP_TIMEOUT;
-use crate::{Condition, Daemon, Each, Forward, Logs, Probe, Signal, SupervisorGroup};
+use crate::{Condition, Daemon, Each, FileWatch, Forward, Logs, Probe, Signal, SupervisorGroup};
 
 /// What should run of one app. One numbered version of it is a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +153,9 @@ pub struct Group {
     /// A worker that takes more memory than so many bytes, with its whole tree, is started anew.
     #[serde(default)]
     pub max_memory: Option<u64>,
+    /// The files whose changes restart its workers.
+    #[serde(default)]
+    pub watch: Option<FileWatch>,
     /// What differs from worker to worker: [`Spec::worker`] tells it. Where it says nothing, all are as this group says.
     #[serde(default)]
     pub each: Each,
@@ -207,9 +210,15 @@ impl Group {
             liveness: None,
             depends_on: BTreeMap::new(),
             max_memory: None,
+            watch: None,
             each: Each::default(),
             supervisor: None,
         }
+    }
+
+    /// Whether a change of files starts its workers anew.
+    pub fn is_refreshed(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.signal.is_none())
     }
 
     /// The name of its family: its own, where it has none.

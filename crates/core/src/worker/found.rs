@@ -12,13 +12,13 @@ use super::{STUCK_AFTER, UNKNOWN_MAKE, WorkerRecord, scope_of};
 impl WorkerRecord {
     pub(super) fn lost(&mut self, life: Life, turn: &mut Turn<'_>) -> Life {
         match life {
-            Life::Spawning { .. } if self.wanted != Wanted::Up => self.stopped(Motive::Shutdown),
+            Life::Spawning { .. } if self.wanted != Wanted::Up => self.stopped(&Motive::Shutdown),
             Life::Spawning { .. } => {
                 self.history.postponed(turn.now);
                 let again = self.why.clone();
                 self.spawn(again, turn)
             }
-            Life::Unborn { motive, .. } => self.as_wanted(motive, turn),
+            Life::Unborn { motive, .. } => self.as_wanted(&motive, turn),
             Life::Starting { .. } | Life::Running { .. } | Life::Stopping(_) => self.emptied(life, turn),
             Life::Stopped
             | Life::Waiting { .. }

@@ -12,6 +12,7 @@ use ganger_spec::{
     StopScope, WorkerName,
 };
 
+mod refresh;
 mod waits;
 mod waves;
 

@@ -42,3 +42,4 @@ mod transcripts;
 mod trees;
 mod upgrade;
 mod usage;
+mod watch;

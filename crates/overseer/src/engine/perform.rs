@@ -64,6 +64,7 @@ impl Engine {
                 self.keep_sockets();
                 self.keep_main_log();
                 self.look_at_all();
+                self.keep_files();
             }
             Record::Scale { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => {}
         }

@@ -34,6 +34,7 @@ use crate::sockets::Sockets;
 use crate::stdin::Stdins;
 use crate::supervisor::{Called, Reread, Servers};
 use crate::upgrade::Upgrades;
+use crate::watch::Files;
 use crate::wishes::WishFile;
 use crate::{Config, Error, Life, clock, ledger, server, stats, survivors};
 
@@ -99,6 +100,7 @@ pub(super) fn start(
         life,
         heir,
         core,
+        files: files(&message_sender),
         narrator: Narrator::new(journal.clone(), viewer, message_sender),
         capture,
         forwards,
@@ -159,6 +161,7 @@ impl Engine {
         }
         if self.core.spec().is_some() {
             self.keep_output();
+            self.keep_files();
         }
         let ended = runs.iter().filter(|report| report.exit.is_some());
         self.narrator.used(ended.map(|report| (ganger_core::RunId(report.run.0), report.usage)));
@@ -327,6 +330,18 @@ fn forwards(
     let forwards = Forwards::new(place.state.join("forward"), capture.store(), Box::new(tell));
     forwards.apply(&spec.app, &spec.forwards);
     forwards
+}
+
+/// Nothing is watched before a release says what.
+fn files(messages: &mpsc::UnboundedSender<Message>) -> Files {
+    let messages = messages.clone();
+    Files::new(Box::new(move || {
+        let messages = messages.clone();
+        Box::new(move |seen| {
+            // It fails only when the engine has ended, and nobody listens then.
+            let _ = messages.send(Message::Files(seen));
+        })
+    }))
 }
 
 /// What was before this overseer.

@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::tables::AppTable;
 
 /// The tables of the page: the heading and the schema's definition, none for the file itself.
-const TABLES: [(&str, Option<&str>); 9] = [
+const TABLES: [(&str, Option<&str>); 10] = [
     ("The file", None),
     ("`[groups.NAME]`", Some("Group")),
     ("`[groups.NAME.stop]`", Some("Stop")),
     ("`[groups.NAME.backoff]`", Some("Backoff")),
     ("`[groups.NAME.budget]`", Some("Budget")),
     ("`[groups.NAME.readiness]` and `[groups.NAME.liveness]`", Some("Probe")),
+    ("`[groups.NAME.watch]`", Some("Watch")),
     ("`[groups.NAME.limits]`", Some("Limits")),
     ("`[logs]` and `[groups.NAME.logs]`", Some("Logs")),
     ("`[[forward]]`", Some("Forward")),

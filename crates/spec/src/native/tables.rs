@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::values::{
     CommandValue, DependsValue, DurationValue, EnvValue, ExitsValue, LimitPair, LogFileValue, PortRule,
-    SizeValue, TcpValue, Umask,
+    SizeValue, TcpValue, Umask, WatchValue,
 };
 use crate::{Early, Facility, OnEnd, OnFatal, RestartMode, Signal, Stderr, Stdin, StopScope, SyslogFormat};
 
@@ -121,8 +121,8 @@ pub(crate) struct GroupTable {
     /// whatever they say, as long as `attempts` allows. Default: `"judge"`.
     pub(crate) early: Option<Early>,
     /// What happens to the app when a worker ends for good: `"shutdown"` stops it, `"failure"` stops it if the worker failed,
-    /// `"stay"` does not. Default: `"stay"` for a group that says `restart` or `exits`, or that `--auto-restart` names;
-    /// `"failure"` for one that others wait for to be completed; else `"shutdown"`. The command line's `--can-die` and
+    /// `"stay"` does not. Default: `"stay"` for a group that says `restart` or `exits`, that `--auto-restart` names or
+    /// that `watch` restarts; `"failure"` for one that others wait for to be completed; else `"shutdown"`. The command line's `--can-die` and
     /// `--any-can-die` win, and in the background it is always `"stay"`.
     pub(crate) on_end: Option<OnEnd>,
     /// What happens to the app when a worker is FATAL: `"shutdown"` stops it, in the background too, and ganger ends with
@@ -142,6 +142,10 @@ pub(crate) struct GroupTable {
     /// where that is not said it is then `"on-failure"`. Looked at each 15 s. Default: no bound.
     #[schemars(with = "Option<SizeValue>")]
     pub(crate) max_memory: Option<Spanned<SizeValue>>,
+    /// Files whose changes restart its workers, which spends no budget: `["app/**/*.rb", "config"]`, or a table that says
+    /// more. docs/watch.md tells how.
+    #[schemars(with = "Option<WatchValue>")]
+    pub(crate) watch: Option<Spanned<WatchValue>>,
     /// How a worker is stopped.
     #[serde(default)]
     pub(crate) stop: StopTable,
@@ -222,6 +226,26 @@ pub(crate) struct ProbeTable {
     pub(crate) failures: Option<u32>,
     /// So many successes in a row make it ready. Default: 1.
     pub(crate) successes: Option<u32>,
+}
+
+/// The files of a group, and what follows when one of them changes.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Watch")]
+pub(crate) struct WatchTable {
+    /// Globs, relative to this file. `*`, `?` and `[a-z]` stand for letters of a name, `**` for any directories, `{a,b}` for
+    /// one of these; a directory means all that is in it.
+    pub(crate) paths: Vec<String>,
+    /// What of them does not count: globs, or names of files and directories wherever they are.
+    pub(crate) ignore: Option<Vec<String>>,
+    /// Whether what is seldom meant does not count either, unless `paths` names it: `.git`, `target`, `node_modules`, what
+    /// editors leave beside an open file and the like. Default: true.
+    pub(crate) usual_ignore: Option<bool>,
+    /// A change counts when nothing has changed any more for so long: at most 1 m. Default: 200 ms.
+    pub(crate) debounce: Option<DurationValue>,
+    /// The signal that the workers get, such as `"HUP"`, instead of a restart.
+    #[schemars(with = "Option<String>")]
+    pub(crate) signal: Option<Signal>,
 }
 
 /// Resource limits of each run.

@@ -11,6 +11,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use toml::Spanned;
 
+use super::tables::WatchTable;
 use crate::{Check, Command, Condition, LimitValue, LogFile, OnExit};
 
 /// The longest duration that can be said: a leap year.
@@ -80,6 +81,10 @@ pub(crate) struct DependsValue(pub(crate) Vec<(Spanned<String>, Condition)>);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Scalar")]
 pub(crate) struct TcpValue(pub(crate) Check);
+
+/// Files that are watched: globs, or a table.
+#[derive(Clone, Debug)]
+pub(crate) struct WatchValue(pub(crate) WatchTable);
 
 const DURATION_FORM: &str = "is no duration: write `500ms`, `5s`, `1m30s`, `2h`, or a number of seconds";
 
@@ -373,6 +378,32 @@ impl<'de> Deserialize<'de> for DependsValue {
     }
 }
 
+impl<'de> Deserialize<'de> for WatchValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = WatchValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of globs, or a table with `paths`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WatchValue, A::Error> {
+                let mut paths = Vec::new();
+                while let Some(glob) = list.next_element()? {
+                    paths.push(glob);
+                }
+                Ok(WatchValue(WatchTable { paths, ..WatchTable::default() }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WatchValue, A::Error> {
+                WatchTable::deserialize(de::value::MapAccessDeserializer::new(map)).map(WatchValue)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a limit, or a table of `soft` and `hard`")]
 enum LimitForm {
@@ -504,3 +535,18 @@ schema_of!(TcpValue, "Tcp", {
     "description": "`true` for the worker's own port, a port, or `\"HOST:PORT\"`.",
     "anyOf": [{ "const": true }, { "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string" }]
 });
+
+impl JsonSchema for WatchValue {
+    fn schema_name() -> Cow<'static, str> {
+        "WatchValue".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<WatchTable>();
+        json_schema!({
+            "title": "list of globs, or table",
+            "description": "A list of globs, or the table `[groups.NAME.watch]`.",
+            "anyOf": [{ "type": "array", "items": { "type": "string" } }, table]
+        })
+    }
+}
