@@ -5,6 +5,7 @@
 
 mod argv;
 mod changes;
+mod compose;
 mod depends;
 mod dotenv;
 mod environment;
@@ -36,6 +37,7 @@ mod worker;
 
 pub use argv::{Argv, SHELL};
 pub use changes::{Change, ChangeKind, Field};
+pub use compose::{import_compose, is_compose};
 pub use dotenv::{MAX_ENV_BYTES, MAX_VALUE_BYTES, quote};
 pub use environment::{Explained, GANGER_WORKER, PORT, PS};
 pub use forward::{

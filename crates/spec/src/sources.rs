@@ -11,7 +11,7 @@ use crate::native::{EnvTable, Native};
 use crate::problem::{Findings, Problem};
 use crate::procfile::{self, Entry};
 use crate::wishes::{Place, Wish, Wishes};
-use crate::{Options, Origin, Source, SourceKind, Variable};
+use crate::{Options, Origin, Source, SourceKind, Variable, is_compose};
 
 const PROCFILE: &str = "Procfile";
 const GANGER_TOML: &str = "ganger.toml";
@@ -67,6 +67,14 @@ impl Sources {
     /// The file that was named, and the Procfile that it names.
     fn read_named(&mut self, file: &Wish<PathBuf>, findings: &mut Findings) -> bool {
         let path = &file.value;
+        if is_compose(path) && path.exists() {
+            let problem = Problem::in_file(path, "is YAML, and neither a Procfile nor a ganger.toml");
+            let name = path.file_name().unwrap_or_default().display();
+            findings.error(problem.hinted(format!(
+                "of a file of process-compose's, `ganger import {name}` makes a ganger.toml"
+            )));
+            return false;
+        }
         let found = if path.extension().is_some_and(|extension| extension == "toml") {
             self.read_native(path, findings)
         } else {
@@ -91,8 +99,16 @@ impl Sources {
                 return true;
             }
             let message = format!("no Procfile and no ganger.toml in {}", dir.display());
-            let hint = "go to the app's directory, name it with -d, or name a file with -f";
-            findings.error(Problem::new(message).hinted(hint));
+            let usual = "go to the app's directory, name it with -d, or name a file with -f";
+            let compose = ["process-compose.yaml", "process-compose.yml"]
+                .into_iter()
+                .find(|name| dir.join(name).exists());
+            findings.error(Problem::new(message).hinted(match compose {
+                Some(name) => {
+                    format!("`ganger import {name} > ganger.toml` makes one of process-compose's file")
+                }
+                None => usual.to_owned(),
+            }));
         }
         native == Found::Read || procfile == Found::Read
     }

@@ -17,6 +17,7 @@ mod faulty_kernel;
 mod foreground;
 mod forward;
 mod full_disk;
+mod import;
 mod leaving;
 mod life;
 mod listeners;

@@ -122,8 +122,8 @@ pub(crate) struct GroupTable {
     pub(crate) early: Option<Early>,
     /// What happens to the app when a worker ends for good: `"shutdown"` stops it, `"failure"` stops it if the worker failed,
     /// `"stay"` does not. Default: `"stay"` for a group that says `restart` or `exits`, that `--auto-restart` names or
-    /// that `watch` restarts; `"failure"` for one that others wait for to be completed; else `"shutdown"`. The command line's `--can-die` and
-    /// `--any-can-die` win, and in the background it is always `"stay"`.
+    /// that `watch` restarts; `"failure"` for one that others wait for to be completed; else `"shutdown"`. The command
+    /// line's `--can-die` and `--any-can-die` win, and in the background it is always `"stay"`.
     pub(crate) on_end: Option<OnEnd>,
     /// What happens to the app when a worker is FATAL: `"shutdown"` stops it, in the background too, and ganger ends with
     /// the worker's exit status. Default: `"stay"`.
