@@ -58,6 +58,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         depends_on: _,
         max_memory: _,
         watch: _,
+        tty,
         each,
         supervisor: _,
     } = group;
@@ -85,8 +86,8 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
     if let Some(family) = family {
         print.number(2).text(&family.name);
     }
-    if *stdin == Stdin::Pipe {
-        print.number(3);
+    for number in (*stdin == Stdin::Pipe).then_some(3).into_iter().chain(tty.then_some(5)) {
+        print.number(number);
     }
     for text in each.made_of() {
         print.number(4).text(&text);
@@ -167,6 +168,7 @@ fn ingredients(old_spec: &Spec, old: &Group, new_spec: &Spec, new: &Group) -> Ve
         ("umask", old.umask != new.umask),
         ("limits", old.limits != new.limits),
         ("stdin", old.stdin != new.stdin),
+        ("tty", old.tty != new.tty),
         ("names", old.each != new.each || family(old) != family(new)),
     ];
     fields

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 pub(crate) use attach::AttachArgs;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use ganger_spec::Terminals;
 pub(crate) use top::{Column, TopArgs};
 pub(crate) use upgrade::UpgradeArgs;
 
@@ -179,6 +180,15 @@ pub(crate) struct StartArgs {
     /// First end the workers that survived when all of ganger was killed
     #[arg(long)]
     pub(crate) end_survivors: bool,
+    /// Give each worker a terminal of its own, unless its group says otherwise: usual where stdout is a terminal
+    #[arg(long, overrides_with = "no_tty")]
+    pub(crate) tty: bool,
+    /// Give no worker a terminal
+    #[arg(long, overrides_with = "tty")]
+    pub(crate) no_tty: bool,
+    /// Print what workers write, byte for byte: without it, colours on a terminal and else no escape sequences
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// Begin each line with the time
     #[arg(long, alias = "timestamp", overrides_with = "no_timestamps")]
     pub(crate) timestamps: bool,
@@ -210,6 +220,16 @@ pub(crate) enum LogFormat {
 }
 
 impl StartArgs {
+    /// Which workers have a terminal: where nothing is said, those that it `suits`.
+    pub(crate) fn terminals(&self, suits: bool) -> Terminals {
+        match said(self.tty, self.no_tty) {
+            Some(false) => Terminals::None,
+            Some(true) => Terminals::Usual,
+            None if suits => Terminals::Usual,
+            None => Terminals::AsSaid,
+        }
+    }
+
     /// Whether times are asked for; none if nothing is said.
     pub(crate) fn wants_timestamps(&self) -> Option<bool> {
         said(self.timestamps, self.no_timestamps)
@@ -444,13 +464,16 @@ pub(crate) struct LogsArgs {
     #[arg(long = "names", overrides_with = "no_names")]
     pub(crate) with_names: bool,
     /// Print lines without names
-    #[arg(long, visible_alias = "raw", overrides_with = "with_names", conflicts_with = "json")]
+    #[arg(long, overrides_with = "with_names", conflicts_with = "json")]
     pub(crate) no_names: bool,
+    /// Print what was written, byte for byte: no names, and escape sequences as they are
+    #[arg(long, conflicts_with_all = ["json", "with_names"])]
+    pub(crate) raw: bool,
     /// Print a line of JSON for each line
     #[arg(long)]
     pub(crate) json: bool,
     /// Write lines of JSON with the exact bytes for tools: into a file, which is whole or not there, or - for stdout
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "timestamps", "with_names", "no_names"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "timestamps", "with_names", "no_names", "raw"])]
     pub(crate) export: Option<PathBuf>,
 }
 

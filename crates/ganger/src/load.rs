@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ganger_spec::{Loaded, Options};
+use ganger_spec::{Loaded, Options, Terminals};
 
 use crate::ask::current_dir;
 use crate::cli::{SpecArgs, Where};
@@ -32,6 +32,7 @@ pub(crate) fn to_options(
         background: false,
         without_groups: false,
         again: false,
+        terminals: Terminals::default(),
         inherited: environment.into_iter().collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: a client of the control API, and the start of everything else.
 
 mod ask;
+mod clean;
 mod cli;
 mod commands;
 mod failure;

@@ -14,7 +14,7 @@ use crate::protocol::{Exit, Launch, Process, Step};
 use crate::runs::named;
 use crate::sys::Failure;
 use crate::sys::signals::{self, Set};
-use crate::sys::spawn::{Setting, Spawner};
+use crate::sys::spawn::{Session, Setting, Spawner};
 use crate::sys::wait::{Reaped, reap};
 use crate::trees::kill_descendants;
 
@@ -94,7 +94,7 @@ fn attached(launch: &Launch, set: &Set) -> Result<Ended, Failure> {
     let heard = signals::Descriptor::open(set).map_err(failed)?;
     signals::become_subreaper().map_err(failed)?;
     let setting =
-        Setting { session: false, stdio: None, witnesses: libc::STDERR_FILENO, ..Setting::default() };
+        Setting { session: Session::Ours, stdio: None, witnesses: libc::STDERR_FILENO, ..Setting::default() };
     let pid = Spawner::new().map_err(failed)?.spawn(launch, setting)?;
     let mut ended = None;
     while ended.is_none() {

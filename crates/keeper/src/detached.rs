@@ -13,7 +13,7 @@ use crate::attached::{SpawnError, errno_words};
 use crate::keeper::until;
 use crate::protocol::{Exit, Launch, Step};
 use crate::sys::Failure;
-use crate::sys::spawn::{Setting, Spawner};
+use crate::sys::spawn::{Session, Setting, Spawner};
 use crate::sys::wait::wait_for;
 
 /// A process that goes on when its parent is gone.
@@ -53,7 +53,7 @@ fn detached(launch: &Launch) -> Result<Detached, Failure> {
         errno: Errno::from_io_error(&error).unwrap_or(Errno::IO),
     })?;
     let setting = Setting {
-        session: true,
+        session: Session::Own,
         stdio: Some([null.as_fd(); 3]),
         witnesses: libc::STDERR_FILENO,
         ..Setting::default()

@@ -15,7 +15,7 @@ use crate::keeper::{Course, Keeper};
 use crate::processes;
 use crate::protocol::{Event, Launch};
 use crate::sys::program;
-use crate::sys::spawn::Setting;
+use crate::sys::spawn::{Session, Setting};
 use crate::sys::wait::Ended;
 use crate::upgrade::{Before, Bereaved, Probe, SAID_MAX, Stage, TRIES, Trial, Upgrade, Upgraded, verdict};
 
@@ -76,7 +76,7 @@ impl Keeper {
         let dir = std::env::current_dir()?;
         let launch = Launch { argv: argv.collect(), env, dir, ..Launch::default() };
         let setting = Setting {
-            session: true,
+            session: Session::Own,
             stdio: Some([null.as_fd(), its.as_fd(), its.as_fd()]),
             fourth: Some(table.as_fd()),
             open_files: Some(self.open_files),

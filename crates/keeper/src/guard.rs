@@ -19,7 +19,7 @@ use crate::keeper::until;
 use crate::orphans::end_orphans;
 use crate::patience::Patience;
 use crate::protocol::Launch;
-use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
+use crate::sys::spawn::{OVERSEER_IGNORES, Session, Setting, Spawner};
 use crate::sys::{descriptors, program};
 use crate::upgrade::{Bereaved, Upgrade};
 
@@ -57,7 +57,7 @@ pub(crate) fn post(
     let argv: Vec<OsString> = std::iter::once(name.into()).chain(upgrade.keep.iter().cloned()).collect();
     let launch = Launch { argv, env, dir: std::env::current_dir()?, ..Launch::default() };
     let setting = Setting {
-        session: true,
+        session: Session::Own,
         own_program: true,
         inherit: true,
         ignore: OVERSEER_IGNORES,

@@ -25,7 +25,7 @@ use crate::sys::Failure;
 use crate::sys::descriptors::{self, OpenFiles};
 use crate::sys::program::take_own_name;
 use crate::sys::signals::{self, Set};
-use crate::sys::spawn::{Setting, Spawner};
+use crate::sys::spawn::{Session, Setting, Spawner};
 use crate::sys::wait::{Ended, Reaped, reap};
 use crate::trees::{Reached, Trees};
 use crate::upgrade::{Stage, Upgraded};
@@ -383,7 +383,7 @@ impl Keeper {
                 self.overseer.tell(event);
             }
             let waited = self.overseer.waiting();
-            self.overseer.flush();
+            self.overseer.flush(&self.trees.runs);
             if waited == 0 || self.overseer.waiting() > 0 {
                 return;
             }
@@ -413,7 +413,7 @@ impl Keeper {
             let Some(letter) = self.overseer.receive() else { return };
             self.take_letter(letter);
             if self.overseer.waiting() >= ANSWERS_TOGETHER {
-                self.overseer.flush();
+                self.overseer.flush(&self.trees.runs);
             }
         }
     }
@@ -475,6 +475,9 @@ impl Keeper {
     fn welcome(&mut self, kept: Option<Vec<OwnedFd>>) {
         self.news.clear();
         self.overseer.greet(kept);
+        for worker in self.trees.runs.terminals() {
+            self.overseer.tell(Event::Terminal { worker });
+        }
         self.overseer.tell(Event::Welcome {
             version: VERSION,
             keeper_pid: std::process::id(),
@@ -496,8 +499,12 @@ impl Keeper {
         }
         let cgroup = self.make_cgroup(id)?;
         let setting = Setting {
-            session: true,
-            stdio: Some([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]),
+            session: if launch.terminal { Session::OnTerminal } else { Session::Own },
+            stdio: Some(if launch.terminal {
+                [stdin.as_fd(); 3]
+            } else {
+                [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]
+            }),
             cgroup: cgroup.as_ref().map(AsFd::as_fd),
             open_files: Some(self.open_files),
             witnesses: self.overseer.witnesses(),

@@ -280,9 +280,10 @@ impl Socket {
     }
 }
 
-/// Whether the kernel had no memory for a message just now: it is still to be sent, or still there.
+/// Whether the kernel had no memory for a message just now, or too many descriptors are on their way: it is still to be
+/// sent, or still there.
 fn is_scarcity(errno: Errno) -> bool {
-    errno == Errno::NOBUFS || errno == Errno::NOMEM
+    [Errno::NOBUFS, Errno::NOMEM, Errno::TOOMANYREFS].contains(&errno)
 }
 
 impl AsFd for Socket {

@@ -13,6 +13,7 @@ use crate::handover::OUR_VARIABLES;
 use crate::link::{DESCRIPTOR_VARIABLE, Inbox, Inheritance, Letter, Socket};
 use crate::patience::Patience;
 use crate::protocol::{Event, Launch, Request, Step};
+use crate::runs::Runs;
 use crate::sys::descriptors::OpenFiles;
 use crate::sys::spawn::{OVERSEER_IGNORES, Setting, Spawner};
 use crate::sys::wait::halted;
@@ -252,12 +253,19 @@ impl Overseer {
         }
     }
 
-    /// Sends what waits, as far as it fits.
-    pub(crate) fn flush(&mut self) {
+    /// Sends what waits, as far as it fits; with a terminal, the descriptor of it that is kept.
+    pub(crate) fn flush(&mut self, runs: &Runs) {
         let Some(process) = &mut self.process else { return };
         let Some(socket) = &process.socket else { return };
-        while !process.outbox.is_empty() {
-            match socket.send_together(process.outbox.iter().map(|event| (event.id(), event))) {
+        while let Some(first) = process.outbox.front() {
+            let sent = if let Event::Terminal { worker } = first {
+                // One that was let go of meanwhile is not told of.
+                runs.terminal(worker).map_or(Ok(()), |one| socket.send(0, first, &[one])).map(|()| 1)
+            } else {
+                let plain = process.outbox.iter().take_while(|one| !matches!(one, Event::Terminal { .. }));
+                socket.send_together(plain.map(|event| (event.id(), event)))
+            };
+            match sent {
                 Ok(sent) => {
                     process.unread_until = None;
                     process.outbox.drain(..sent);

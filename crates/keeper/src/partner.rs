@@ -22,8 +22,8 @@ impl Partner {
     }
 
     /// Tells an event. `WouldBlock` means that nothing was sent.
-    pub fn send(&self, event: &Event) -> io::Result<()> {
-        self.socket.send(event.id(), event, &[])
+    pub fn send(&self, event: &Event, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.socket.send(event.id(), event, descriptors)
     }
 
     /// The next request and the descriptors beside it; none means that there is none yet. An error means that the

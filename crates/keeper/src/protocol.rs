@@ -1,6 +1,8 @@
 //! What overseer and keeper say to each other. Fields and variants are numbered: a side ignores fields that it does
 //! not know, so that an old and a new version understand each other. Numbers are never used twice.
 
+mod step;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::path::PathBuf;
 use minicbor::{Decode, Encode};
 
 use crate::capabilities::Capabilities;
+pub use step::Step;
+
 use crate::codec;
 use crate::upgrade::{Upgrade, Upgraded};
 
@@ -52,7 +56,8 @@ pub enum Request {
         #[n(0)]
         version: u16,
     },
-    /// Start a run. Exactly three descriptors come with it: its stdin, stdout and stderr.
+    /// Start a run. Exactly three descriptors come with it: its stdin, stdout and stderr; or, where its launch says so,
+    /// its [terminal](Launch::terminal), the other side of that, and where what is read from there goes.
     #[n(1)]
     Spawn {
         /// Comes back with `Spawned` or `SpawnFailed`.
@@ -193,6 +198,12 @@ pub struct Launch {
     /// Signals that it starts with ignored.
     #[cbor(n(8), default)]
     pub ignore: Vec<i32>,
+    /// It has a terminal of its own, which controls its session: the first descriptor that comes with it is its stdin,
+    /// stdout and stderr. The other two are kept for the worker and nothing more: the side of the terminal where the
+    /// screen and the keyboard are, and where that is read into.
+    #[n(7)]
+    #[cbor(default)]
+    pub terminal: bool,
 }
 
 /// A user, as numbers.
@@ -400,6 +411,13 @@ pub enum Event {
         #[n(1)]
         failure: Option<String>,
     },
+    /// Ahead of `Welcome`: a worker has a terminal. The side where the screen and the keyboard are comes with it.
+    #[n(10)]
+    Terminal {
+        /// The worker.
+        #[n(0)]
+        worker: String,
+    },
 }
 
 impl Event {
@@ -412,7 +430,11 @@ impl Event {
             | Self::Swept { id, .. }
             | Self::Tried { id, .. }
             | Self::Rejected { id, .. } => *id,
-            Self::Welcome { .. } | Self::Exited { .. } | Self::Emptied { .. } | Self::Signal { .. } => 0,
+            Self::Welcome { .. }
+            | Self::Exited { .. }
+            | Self::Emptied { .. }
+            | Self::Signal { .. }
+            | Self::Terminal { .. } => 0,
         }
     }
 }
@@ -500,101 +522,5 @@ pub struct Process {
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.pid)
-    }
-}
-
-/// The part of a spawn that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Step {
-    /// The worker has a live run, or processes of its last run are left.
-    #[n(0)]
-    Refused,
-    /// The request makes no sense: no program, a NUL byte, not three descriptors.
-    #[n(1)]
-    Request,
-    /// Its descriptors did not arrive: the keeper has too many.
-    #[n(2)]
-    Descriptors,
-    /// Making a process.
-    #[n(3)]
-    Fork,
-    /// Making the cgroup of the run, or joining it.
-    #[n(4)]
-    Cgroup,
-    /// Becoming the leader of a session.
-    #[n(5)]
-    Session,
-    /// Setting a resource limit.
-    #[n(6)]
-    Limits,
-    /// Becoming a member of the user's groups.
-    #[n(7)]
-    Groups,
-    /// Becoming the group.
-    #[n(8)]
-    Group,
-    /// Becoming the user.
-    #[n(9)]
-    User,
-    /// Changing to the working directory.
-    #[n(10)]
-    Directory,
-    /// Putting stdin, stdout and stderr in their places.
-    #[n(11)]
-    Stdio,
-    /// No such program.
-    #[n(12)]
-    NotFound,
-    /// There is such a file, but it may not be executed, or is a directory.
-    #[n(13)]
-    NotExecutable,
-    /// The program's interpreter (`#!` line, or loader) is missing.
-    #[n(14)]
-    Interpreter,
-    /// Executing the program failed in another way.
-    #[n(15)]
-    Exec,
-}
-
-impl Step {
-    /// What whoever started it can do about it.
-    pub fn hint(self) -> Option<&'static str> {
-        match self {
-            Self::Descriptors => Some("raise the limit of open files (ulimit -n) for whoever starts ganger"),
-            Self::Fork => Some("too many processes or too little memory: see ulimit -u and free -m"),
-            Self::Limits => Some("only root may raise a limit above the hard limit (ulimit -H)"),
-            Self::Groups | Self::Group | Self::User => Some("only root may start a command as another user"),
-            Self::Directory => Some("the directory must exist, and the user must be allowed to enter it"),
-            Self::NotFound => Some("without a slash it must be in a directory of PATH"),
-            Self::NotExecutable => Some("it must be a file with the right to be executed (chmod +x)"),
-            Self::Interpreter => Some(
-                "its first line (#!) must name a program that is there, and end without a carriage return",
-            ),
-            Self::Refused | Self::Request | Self::Cgroup | Self::Session | Self::Stdio | Self::Exec => None,
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "the worker still has a live run",
-            Self::Request => "the request makes no sense",
-            Self::Descriptors => "no free descriptors in the keeper",
-            Self::Fork => "cannot make a process",
-            Self::Cgroup => "cannot join its cgroup",
-            Self::Session => "cannot start a session",
-            Self::Limits => "cannot set a resource limit",
-            Self::Groups => "cannot join the user's groups",
-            Self::Group => "cannot become the group",
-            Self::User => "cannot become the user",
-            Self::Directory => "cannot change to the working directory",
-            Self::Stdio => "cannot set up its standard streams",
-            Self::NotFound => "command not found",
-            Self::NotExecutable => "command not executable",
-            Self::Interpreter => "the interpreter of the command is missing",
-            Self::Exec => "cannot execute the command",
-        })
     }
 }

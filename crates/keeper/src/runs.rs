@@ -1,10 +1,11 @@
 //! The table of runs: who lives, who ended and was not accounted yet, and the descriptors kept for each worker.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::fstat;
 use rustix::io::fcntl_dupfd_cloexec;
+use rustix::termios::isatty;
 
 use crate::handover::HandedRun;
 use crate::processes::Snapshot;
@@ -102,10 +103,21 @@ impl Run {
     }
 }
 
-/// The descriptors of a worker's output: what it wrote and nobody read lives as long as these.
+/// The descriptors of a worker's output: what it wrote and nobody read lives as long as these. One may be a terminal,
+/// which is hung up when it is closed.
 struct Kept {
     stdout: OwnedFd,
     stderr: Option<OwnedFd>,
+}
+
+impl Kept {
+    fn terminal(&self) -> Option<BorrowedFd<'_>> {
+        [Some(&self.stdout), self.stderr.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|one| isatty(one))
+            .map(AsFd::as_fd)
+    }
 }
 
 /// All runs.
@@ -148,6 +160,17 @@ impl Runs {
             Some(kept) => kept.stderr = Some(output),
             None => drop(self.kept.insert(worker.into(), Kept { stdout: output, stderr: None })),
         }
+    }
+
+    /// The workers that have a terminal.
+    pub(crate) fn terminals(&self) -> Vec<String> {
+        let having = self.kept.iter().filter(|(_, kept)| kept.terminal().is_some());
+        having.map(|(worker, _)| worker.to_string()).collect()
+    }
+
+    /// The terminal that is kept for a worker.
+    pub(crate) fn terminal(&self, worker: &str) -> Option<BorrowedFd<'_>> {
+        self.kept.get(worker).and_then(Kept::terminal)
     }
 
     /// Gives away the descriptors that are kept, by worker.

@@ -3,6 +3,7 @@
 mod copier;
 mod feed;
 mod packer;
+mod relay;
 mod trouble;
 mod turn;
 
@@ -81,9 +82,12 @@ fn place(error: &Error) -> (PathBuf, Errno) {
         Error::Io { path, source, .. } => {
             (path.clone(), source.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
         }
-        Error::Name(_) | Error::Shared { .. } | Error::NoSuchLog(_) | Error::NotAPipe(_) | Error::Ended => {
-            (PathBuf::new(), Errno::IO)
-        }
+        Error::Name(_)
+        | Error::Shared { .. }
+        | Error::NoSuchLog(_)
+        | Error::NotAPipe(_)
+        | Error::Terminal(_)
+        | Error::Ended => (PathBuf::new(), Errno::IO),
     }
 }
 
@@ -115,6 +119,11 @@ enum Command {
     Begin {
         log: String,
         run: u64,
+    },
+    Relay {
+        log: String,
+        terminal: OwnedFd,
+        run: Option<u64>,
     },
     Drain {
         log: String,
@@ -228,7 +237,14 @@ impl Capture {
         self.send(Command::Begin { log: log.to_owned(), run });
     }
 
-    /// Calls `done` with the log's end once all that is in the pipe now is in the store.
+    /// From now on, what a terminal shows comes into the pipe of this log, which is captured; as of `run`, if one is given,
+    /// as with [`Capture::begin`]. What still is in a terminal that it took the place of comes before it.
+    pub fn relay(&self, log: &str, terminal: OwnedFd, run: Option<u64>) {
+        self.send(Command::Relay { log: log.to_owned(), terminal, run });
+    }
+
+    /// Calls `done` with the log's end once all that is in the pipe now is in the store, and all that is in its
+    /// terminal, if it has one.
     ///
     /// It is called in the capture thread and must not wait; at once if the log is not captured.
     pub fn drain(&self, log: &str, done: Box<dyn FnOnce(u64) + Send>) {

@@ -33,6 +33,9 @@ pub enum Error {
     /// A pipe's path is taken by something else.
     #[error("{} is in the way: it is not a named pipe of ours", .0.display())]
     NotAPipe(PathBuf),
+    /// A worker cannot have a terminal.
+    #[error("cannot make a terminal: {0}")]
+    Terminal(io::Error),
     /// The capture thread is gone.
     #[error("the log capture has ended")]
     Ended,
@@ -72,6 +75,15 @@ impl Error {
             }
             Self::NoSuchLog(_) => Some("`ganger ps` lists the workers".to_owned()),
             Self::NotAPipe(path) => Some(format!("remove {} or move it away", path.display())),
+            Self::Terminal(source) => match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+                Some(rustix::io::Errno::NOSPC) => {
+                    Some("the system has no more: `sysctl kernel.pty.max` says how many it has".to_owned())
+                }
+                Some(rustix::io::Errno::MFILE) => {
+                    Some("raise the limit of open files (ulimit -n)".to_owned())
+                }
+                Some(_) | None => Some("terminals need /dev/ptmx and /dev/pts".to_owned()),
+            },
             Self::Ended => None,
         }
     }

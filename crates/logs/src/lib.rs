@@ -1,8 +1,8 @@
 //! Captures, rotates, indexes, replays and follows what workers write.
 //!
-//! Logs go one way: a worker's pipe → [`Capture`] → files → followers of the [`Store`]. Whoever wants
-//! to see output is a follower; nobody but capture reads a pipe, so a slow viewer never slows a worker
-//! (unless it asked to miss nothing: [`Reader::lossless`]).
+//! Logs go one way: a worker's pipe, into which its terminal leads if it has one → [`Capture`] → files → followers of
+//! the [`Store`]. Whoever wants to see output is a follower; nobody but capture reads a pipe or a terminal, so a slow viewer
+//! never slows a worker (unless it asked to miss nothing: [`Reader::lossless`]).
 
 mod capture;
 mod error;
@@ -20,6 +20,7 @@ mod reader;
 mod rotate;
 mod store;
 mod strip;
+mod terminal;
 mod watch;
 mod writer;
 
@@ -35,4 +36,5 @@ pub use merged::{Filter, Line, Merged, Query};
 pub use pipe::{Pipe, create_pipe};
 pub use reader::{From, Read, Reader, Stamp};
 pub use store::Store;
+pub use terminal::{Size, Terminal, create_terminal, resize_terminal};
 pub use watch::{News, Waker, Watch};

@@ -6,7 +6,8 @@ use std::io;
 use std::path::PathBuf;
 
 use ganger_api::{Environment, Place};
-use ganger_logs::{Limits, Store};
+use ganger_keeper::Signals;
+use ganger_logs::{Limits, Size, Store};
 use ganger_spec::{LoadError, Loaded};
 use tokio::sync::mpsc;
 
@@ -34,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// Makes the viewer in the terminal.
     pub viewer: Box<MakeViewer>,
+    /// Where SIGWINCH arrives: the viewer's window may have another size then. It is caught before there are threads.
+    pub resized: Option<Signals>,
 }
 
 /// Who goes on with the runs when the keeper is killed.
@@ -78,6 +81,10 @@ pub trait Viewer {
     fn follow(&self, log: &str, from: Start) -> Result<(), ganger_logs::Error>;
     /// Show a line of ganger's own.
     fn say(&self, line: Line);
+    /// The room that what a worker writes has in the window, if there is one.
+    fn window(&self) -> Option<Size> {
+        None
+    }
     /// Show a line of supervisord's main log.
     fn main_log(&self, _line: &str) {}
     /// Show all that there is and end.

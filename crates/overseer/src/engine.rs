@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use ganger_api::{ApiError, Data, EventKind, Request, Time};
 use ganger_core::{Command, CommandId, Core, Input, RunId, WorkerView};
-use ganger_keeper::{Event, Link};
+use ganger_keeper::{Event, Link, Signals};
 use ganger_logs::Capture;
 use ganger_spec::{LogName, ProbeKind, Signal, Spec, WorkerName};
+use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::commands::Owed;
@@ -36,6 +37,7 @@ use crate::ledger::Ledger;
 use crate::listeners::Listeners;
 use crate::narrator::Narrator;
 use crate::prober::Prober;
+use crate::readiness::Source;
 use crate::sockets::Sockets;
 use crate::supervisor::Reread;
 use crate::upgrade::Upgrades;
@@ -153,7 +155,8 @@ pub(crate) fn begin(
 ) -> Result<(mpsc::Sender<Asked>, impl Future<Output = Result<u8, Error>>), Error> {
     let started = start::start(config, link, keeper_pid, is_kept)?;
     let start::Started { engine, lease, clients, messages } = started;
-    Ok((clients.requests.clone(), engine.oversee(lease, clients, messages)))
+    // It is moved to whoever runs it.
+    Ok((clients.requests.clone(), Box::pin(engine.oversee(lease, clients, messages))))
 }
 
 /// The process that started us.
@@ -168,7 +171,8 @@ impl Engine {
         clients: start::Clients,
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
-        let start::Clients { asked: mut requests, called: mut calls, mut knocks, answered, .. } = clients;
+        let start::Clients { asked: mut requests, called: mut calls, mut knocks, resized, answered, .. } =
+            clients;
         let mut had_clients = false;
         loop {
             self.settle();
@@ -218,6 +222,7 @@ impl Engine {
                 () = sleep_for(probe) => self.probe(),
                 () = self.listeners.overheard(), if self.core.is_connected() => self.tell_overheard(),
                 () = sleep_for(tick) => self.tick(),
+                () = change(resized.as_ref()) => self.fit_terminals(),
             }
         }
     }
@@ -284,6 +289,8 @@ impl Engine {
                 }
             }
             Event::Signal { signal } => self.signalled(signal),
+            // Its descriptor is taken up.
+            Event::Terminal { .. } => {}
             Event::Tried { failure, .. } => {
                 if self.upgrades.tried(failure) {
                     self.make_way();
@@ -359,6 +366,13 @@ impl Engine {
         let is_down = |view: WorkerView| view.run.is_none();
         if self.core.shutting_down().is_some() && self.core.worker(worker).is_none_or(is_down) {
             self.hands.outputs.release(worker, &self.capture);
+        }
+    }
+
+    /// Lets what workers write to their terminals fit into the viewer's window.
+    fn fit_terminals(&mut self) {
+        if let Some(size) = self.narrator.window() {
+            self.hands.outputs.terminals.resize(size);
         }
     }
 
@@ -463,6 +477,18 @@ impl Engine {
             }
             hands.ready().await.map_err(Error::Keeper)?;
         }
+    }
+}
+
+/// Until a signal has come; for ever where none is caught.
+async fn change(signals: Option<&AsyncFd<Source<Signals>>>) {
+    if let Some(signals) = signals
+        && let Ok(mut ready) = signals.readable().await
+    {
+        ready.clear_ready();
+        while signals.get_ref().0.next().is_some() {}
+    } else {
+        std::future::pending::<()>().await;
     }
 }
 

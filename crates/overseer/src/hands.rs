@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::launch::Failure;
-use crate::output::{Kept, Outputs};
+use crate::output::{Kept, Opened, Outputs};
 use crate::readiness::{Source, register};
 use crate::roster::Roster;
 use crate::stdin::Stdins;
@@ -113,7 +113,8 @@ impl Hands {
         !self.spawns.is_empty() || !self.under_way.is_empty()
     }
 
-    /// Captures what this run will write, and opens what it will read: its stdin, stdout and stderr.
+    /// Captures what this run will write, and opens what it will read: the descriptors that its spawn
+    /// needs, and whether they are those of a terminal.
     pub(crate) fn prepare(
         &mut self,
         run: RunId,
@@ -121,16 +122,20 @@ impl Hands {
         launch: &Launch,
         (reads, kept): (Reads, &Kept),
         capture: &Capture,
-    ) -> Result<Vec<Rc<OwnedFd>>, Failure> {
+    ) -> Result<(Vec<Rc<OwnedFd>>, bool), Failure> {
         let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
         let opened = self.outputs.open(worker, run.0, owner, kept, capture);
         let opened = opened.map_err(|error| Failure { hint: error.hint(), ..Failure::transient(error) })?;
+        let pipes = match opened {
+            Opened::Pipes(pipes) => pipes,
+            Opened::Terminal(all) => return Ok((all.into(), true)),
+        };
         let stdin = match reads {
             Reads::Nothing => Rc::clone(&self.null),
             Reads::Pipe => Rc::new(self.stdins.open(worker, owner).map_err(Failure::transient)?),
             Reads::Socket(socket) => socket,
         };
-        Ok([stdin].into_iter().chain(opened).collect())
+        Ok(([stdin].into_iter().chain(pipes).collect(), false))
     }
 
     /// Asks for the run.
@@ -266,12 +271,28 @@ impl Hands {
 
     /// What the keeper says next; none if nothing is there now.
     pub(crate) fn receive(&mut self) -> io::Result<Option<Event>> {
-        let event = self.link.get_mut().0.receive()?.map(|(event, _)| event);
-        self.heard = event.is_none();
+        let received = self.link.get_mut().0.receive()?;
+        self.heard = received.is_none();
+        let event = received.map(|(event, descriptors)| {
+            if let Event::Terminal { worker } = &event {
+                self.take_up(worker, descriptors);
+            }
+            event
+        });
         if let Some(event) = &event {
             self.roster.hear(event);
         }
         Ok(event)
+    }
+
+    /// A worker has a terminal, of which one side came. Where it did not, since this process has too many descriptors, it
+    /// goes on with that of the keeper's, and is taken up by the next overseer.
+    fn take_up(&mut self, worker: &str, descriptors: Vec<OwnedFd>) {
+        if let (Ok(worker), Some(side)) =
+            (WorkerName::try_from(worker.to_owned()), descriptors.into_iter().next())
+        {
+            self.outputs.terminals.adopt(worker, side);
+        }
     }
 
     /// The keeper told all that it knows.

@@ -12,6 +12,11 @@ use ganger_spec::{Command, Compat, Group, Limit, Spec, Worker, WorkerName};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
+/// The variable that names the kind of terminal.
+const TERM: &str = "TERM";
+/// What is said of a terminal where nobody said what kind those are that show it.
+const USUAL_TERM: &str = "xterm-256color";
+
 /// What every run of this overseer has in common.
 #[derive(Debug)]
 pub(crate) struct Launcher {
@@ -92,7 +97,11 @@ impl Launcher {
     fn launch_words(&self, worker: Worker<'_>, tag: String, ignore: Vec<i32>) -> Result<Launch, Failure> {
         let argv = worker.argv.words.into_iter().map(OsString::from).collect();
         let said = worker.env.into_iter().map(|variable| (variable.name, variable.value));
-        let env = environment(self.inherited.clone(), said);
+        let mut inherited = self.inherited.clone();
+        if worker.group.tty {
+            inherited.entry(TERM.into()).or_insert_with(|| USUAL_TERM.into());
+        }
+        let env = environment(inherited, said);
         let launch = launch_of(worker.group, argv, env, tag);
         let launch = launch.map_err(|error| Failure::definite(error.to_string()))?;
         Ok(Launch { dir: worker.dir, ignore, ..launch })
@@ -132,16 +141,8 @@ pub fn launch_of(
     tag: String,
 ) -> Result<Launch, LookupError> {
     let (ids, limits) = (ids(group)?, limits(group));
-    Ok(Launch {
-        argv,
-        env,
-        dir: group.dir.clone(),
-        ids,
-        umask: group.umask,
-        limits,
-        tag,
-        ..Launch::default()
-    })
+    let (dir, umask) = (group.dir.clone(), group.umask);
+    Ok(Launch { argv, env, dir, ids, umask, limits, tag, ..Launch::default() })
 }
 
 /// The user and group to become, if the spec names one.
@@ -207,6 +208,7 @@ pub(crate) fn failure(
         | Step::Groups
         | Step::Group
         | Step::User
+        | Step::Terminal
         | Step::Stdio => (format!("{step}{why}"), 1),
     };
     Failure { reason, transient, status, hint: hint(step, worker, &program) }

@@ -40,6 +40,7 @@ mod stdin;
 mod streams;
 mod supervisor;
 mod survivors;
+mod terminals;
 mod upgrade;
 mod views;
 mod watch;

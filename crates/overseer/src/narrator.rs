@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ganger_api::{EndedUsageInfo, EventKind};
 use ganger_core::{Event, Exit, RunId, State};
 use ganger_keeper::{Process, Usage};
-use ganger_logs::Capture;
+use ganger_logs::{Capture, Size};
 use ganger_spec::{LogLevel, LogName, Signal, WorkerName};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -66,6 +66,11 @@ impl Narrator {
         if let Err(error) = self.viewer.follow(&log.to_string(), from) {
             self.notice(format!("the output of {log} is stored but cannot be shown: {error}"));
         }
+    }
+
+    /// The room that what a worker writes has in the viewer's window, if there is one.
+    pub(crate) fn window(&self) -> Option<Size> {
+        self.viewer.window()
     }
 
     /// Tells an event of the decider. The journal has it, and those who read that after [`Narrator::write_down`].

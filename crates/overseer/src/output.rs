@@ -15,10 +15,17 @@ use ganger_spec::{Group, LogFile, LogName, Logs, Spec, Stderr, WorkerName};
 use tokio::sync::mpsc;
 
 use crate::engine::Message;
+use crate::terminals::Terminals;
 
 /// The pipes and logs of all workers.
 pub(crate) struct Outputs {
     pipes: PathBuf,
+    /// Those that workers have in place of a pipe; what they show comes into the pipe.
+    pub(crate) terminals: Terminals,
+    /// Why a run that was to have a terminal has none.
+    refusal: Option<Error>,
+    /// What was last said of that.
+    refused: String,
     /// What holds where the spec says nothing.
     limits: Limits,
     /// Whose output is captured, and whether stderr has a log of its own.
@@ -34,10 +41,22 @@ pub(crate) struct Outputs {
 impl Outputs {
     pub(crate) fn new(pipes: PathBuf, limits: Limits, messages: mpsc::UnboundedSender<Message>) -> Self {
         let (captured, leaving) = (BTreeMap::new(), BTreeMap::new());
-        Self { pipes, limits, captured, leaving, farewells: 0, forgotten: Vec::new(), messages }
+        Self {
+            pipes,
+            terminals: Terminals::default(),
+            refusal: None,
+            refused: String::new(),
+            limits,
+            captured,
+            leaving,
+            farewells: 0,
+            forgotten: Vec::new(),
+            messages,
+        }
     }
 
-    /// Captures what a new run will write: its stdout and stderr.
+    /// Captures what a new run will write: its stdout and stderr; or its terminal, the other side of that, and the pipe into
+    /// which that leads. Where a terminal cannot be made, the run does without.
     pub(crate) fn open(
         &mut self,
         worker: &WorkerName,
@@ -45,23 +64,43 @@ impl Outputs {
         owner: Option<(u32, u32)>,
         kept: &Kept,
         capture: &Capture,
-    ) -> Result<[Rc<OwnedFd>; 2], Error> {
+    ) -> Result<Opened, Error> {
         let before = self.captured.get(worker).copied();
-        let stdout = self.pipe(&worker.clone().into(), run, owner, kept, before.is_some(), capture)?;
+        let terminal = kept.tty.then(|| self.terminals.open(worker, owner)).transpose();
+        let terminal = terminal.unwrap_or_else(|error| {
+            self.refusal = Some(error);
+            None
+        });
+        let begins = terminal.is_none().then_some(run);
+        let stdout = self.pipe(&worker.clone().into(), begins, owner, kept, before.is_some(), capture)?;
         self.captured.insert(worker.clone(), before.unwrap_or(false));
-        if kept.is_together() {
-            return Ok([Rc::clone(&stdout), stdout]);
+        if let Some([side, screen]) = terminal {
+            let shown = screen.try_clone().map_err(Error::Terminal)?;
+            capture.relay(&worker.to_string(), shown, Some(run));
+            return Ok(Opened::Terminal([side, screen, stdout]));
         }
-        let stderr = self.pipe(&LogName::err(worker), run, owner, kept, before == Some(true), capture)?;
+        self.terminals.forget(worker);
+        if kept.is_together() {
+            return Ok(Opened::Pipes([Rc::clone(&stdout), stdout]));
+        }
+        let begins = Some(run);
+        let stderr = self.pipe(&LogName::err(worker), begins, owner, kept, before == Some(true), capture)?;
         self.captured.insert(worker.clone(), true);
-        Ok([stdout, stderr])
+        Ok(Opened::Pipes([stdout, stderr]))
+    }
+
+    /// Why a run has no terminal that was to have one, once for each reason.
+    pub(crate) fn take_refusal(&mut self) -> Option<Error> {
+        let error = self.refusal.take()?;
+        let before = std::mem::replace(&mut self.refused, error.to_string());
+        (before != self.refused).then_some(error)
     }
 
     /// Makes the pipe of a log, or takes up the one that is there. Gives the worker's end.
     fn pipe(
         &mut self,
         log: &LogName,
-        run: u64,
+        run: Option<u64>,
         owner: Option<(u32, u32)>,
         kept: &Kept,
         is_captured: bool,
@@ -72,10 +111,10 @@ impl Outputs {
         kept.put(log, self.limits, capture)?;
         let log = log.to_string();
         let pipe = create_pipe(&self.pipes.join(&log), owner)?;
-        if is_captured {
-            capture.begin(&log, run);
-        } else {
-            capture.add(&log, pipe.reader, Some(run))?;
+        match run {
+            Some(run) if is_captured => capture.begin(&log, run),
+            None if is_captured => {}
+            run => capture.add(&log, pipe.reader, run)?,
         }
         Ok(Rc::new(pipe.writer))
     }
@@ -98,6 +137,10 @@ impl Outputs {
         let stderr = LogName::err(worker);
         let is_apart = self.pipes.join(stderr.to_string()).exists();
         take(worker.clone().into())?;
+        if let Some(screen) = self.terminals.screen(worker) {
+            let shown = screen.try_clone().map_err(Error::Terminal)?;
+            capture.relay(&worker.to_string(), shown, None);
+        }
         self.captured.insert(worker.clone(), is_apart);
         if is_apart { take(stderr) } else { Ok(()) }
     }
@@ -131,9 +174,12 @@ impl Outputs {
         workers.filter(|worker| !self.captured.contains_key(worker)).collect()
     }
 
-    /// The reading ends of all pipes, by the names of their logs: what is in them lives as long as these.
+    /// The reading ends of all pipes, by the names of their logs, and the terminals of all workers: what is in them lives as
+    /// long as these.
     pub(crate) fn readers(&self) -> Vec<(String, OwnedFd)> {
-        readers_in(&self.pipes)
+        let mut readers = readers_in(&self.pipes);
+        readers.extend(self.terminals.sides());
+        readers
     }
 
     /// Nothing is captured of this worker any more, once what it wrote is stored; then a message says so.
@@ -150,6 +196,7 @@ impl Outputs {
             capture.remove(&name, Box::new(stored));
         }
         self.captured.remove(worker);
+        self.terminals.forget(worker);
     }
 
     /// What a worker wrote that is no more is stored: its pipe may go, unless somebody writes into it again.
@@ -219,18 +266,28 @@ pub(crate) fn drain(worker: &WorkerName, capture: &Capture, done: impl FnOnce(u6
     }
 }
 
+/// What a new run writes into.
+pub(crate) enum Opened {
+    /// Its stdout and stderr.
+    Pipes([Rc<OwnedFd>; 2]),
+    /// Its terminal, the side where the screen and the keyboard are, and the pipe into which that leads.
+    Terminal([Rc<OwnedFd>; 3]),
+}
+
 /// How the output of a worker is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     logs: Logs,
     strip_ansi: bool,
+    /// It goes to a terminal.
+    pub(crate) tty: bool,
 }
 
 impl Kept {
     /// How that of a worker of this group is; `own` is what differs from worker to worker.
     pub(crate) fn of(group: &Group, own: Option<&Logs>) -> Self {
         let strip_ansi = group.supervisor.as_ref().is_some_and(|supervisor| supervisor.strip_ansi);
-        Self { logs: own.unwrap_or(&group.logs).clone(), strip_ansi }
+        Self { logs: own.unwrap_or(&group.logs).clone(), strip_ansi, tty: group.tty }
     }
 
     /// How that of a worker is, if this spec has it.
@@ -315,9 +372,16 @@ mod tests {
 
         /// The worker's end of the pipe of its next run.
         fn open(&mut self, run: u64) -> Rc<OwnedFd> {
-            let [stdout, _] =
-                self.outputs.open(&worker(), run, None, &Kept::default(), &self.capture).unwrap();
+            let [stdout, _] = self.open_as(run, &Kept::default());
             stdout
+        }
+
+        /// The ends of the worker where its output is kept so.
+        fn open_as(&mut self, run: u64, kept: &Kept) -> [Rc<OwnedFd>; 2] {
+            match self.outputs.open(&worker(), run, None, kept, &self.capture).unwrap() {
+                Opened::Pipes(pipes) => pipes,
+                Opened::Terminal([side, screen, _]) => [side, screen],
+            }
         }
 
         /// The next farewell that is complete, and what the log has by then: nothing, if it is not there yet.
@@ -387,8 +451,7 @@ mod tests {
             ..Logs::default()
         };
         let text = "\u{1b}[1m0123456\nabcdefg\n\u{1b}[0mend";
-        let kept = Kept { logs, strip_ansi: true };
-        let [stdout, stderr] = bed.outputs.open(&worker(), 1, None, &kept, &bed.capture).unwrap();
+        let [stdout, stderr] = bed.open_as(1, &Kept { logs, strip_ansi: true, tty: false });
         for pipe in [&stdout, &stderr] {
             write(pipe, text.as_bytes()).unwrap();
         }
@@ -406,7 +469,7 @@ mod tests {
             let file = LogFile::Path(path.into());
             let (out, err) = (file.clone(), file);
             let logs = Logs { stderr: Stderr::Separate, out, err, ..Logs::default() };
-            Kept { logs, strip_ansi: false }.is_together()
+            Kept { logs, ..Kept::default() }.is_together()
         };
         assert!(together("/var/log/web.log") && !together("/dev/stdout"));
     }

@@ -128,6 +128,7 @@ impl Roster {
             | Event::Emptied { .. }
             | Event::Swept { .. }
             | Event::Signal { .. }
+            | Event::Terminal { .. }
             | Event::Rejected { .. } => {}
         }
     }

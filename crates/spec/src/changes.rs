@@ -74,6 +74,8 @@ pub enum Field {
     Autostart,
     /// What a worker reads.
     Stdin,
+    /// Whether a worker has a terminal.
+    Tty,
     /// What differs from worker to worker.
     Each,
     /// The readiness probe, or the liveness probe.
@@ -103,6 +105,7 @@ impl Field {
             | Self::Umask
             | Self::Limits
             | Self::Stdin
+            | Self::Tty
             | Self::Each => true,
             Self::Restart
             | Self::Exits
@@ -142,6 +145,7 @@ impl fmt::Display for Field {
             Self::Priority => "priority",
             Self::Autostart => "autostart",
             Self::Stdin => "stdin",
+            Self::Tty => "tty",
             Self::Each => "names",
             Self::Probes => "probes",
             Self::DependsOn => "depends_on",
@@ -229,6 +233,7 @@ fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group))
         (Field::OnFatal, before.on_fatal != after.on_fatal),
         (Field::MaxMemory, before.max_memory != after.max_memory),
         (Field::Watch, before.watch != after.watch),
+        (Field::Tty, before.tty != after.tty),
         (Field::Each, before.each != after.each),
         (Field::Supervisor, before.supervisor != after.supervisor),
     ];
@@ -299,6 +304,7 @@ mod tests {
             ("umask = '022'", "umask"),
             ("limits.core = 0", "limits"),
             ("stdin = 'pipe'", "stdin"),
+            ("tty = true", "tty"),
         ] {
             assert_eq!(of_web(native), (format!("web: {word} changed, its workers restart"), true));
         }

@@ -17,8 +17,8 @@ use crate::procfile::{Entry, check_name};
 use crate::sources::{Sources, variables};
 use crate::suggest::suggest;
 use crate::{
-    Backoff, Budget, Command, Each, Group, Limit, LimitValue, Logs, OnEnd, OnExit, Port, ProbeKind, Restart,
-    RestartMode, Signal, Stop, USUAL_PRIORITY, logs,
+    Backoff, Budget, Command, Each, Group, Limit, LimitValue, LogFile, Logs, OnEnd, OnExit, Port, ProbeKind,
+    Restart, RestartMode, Signal, Stderr, Stdin, Stop, Terminals, USUAL_PRIORITY, logs,
 };
 
 pub(crate) use probes::{check_dependencies, completed};
@@ -131,6 +131,7 @@ impl Draft<'_> {
         let exits = table.exits.as_ref().map(|exits| exits.0.clone()).unwrap_or_default();
         self.check_text(table, findings);
         let logs = self.logs(app_logs, beside, findings);
+        let tty = self.tty(table, &logs, policy, findings);
         let position = u32::try_from(position).unwrap_or(u32::MAX);
         let env = match &self.table {
             Some((native, ..)) => variables(native, &table.env, findings),
@@ -176,6 +177,7 @@ impl Draft<'_> {
             depends_on: self.depends_on(),
             max_memory: self.max_memory(findings),
             watch: self.watch(beside, findings),
+            tty,
             family: None,
             each: Each::default(),
             supervisor: None,
@@ -190,6 +192,27 @@ impl Draft<'_> {
             logs::check(native, &table.span(), table.get_ref(), &logs, Some(count.unwrap_or(1)), findings);
         }
         logs
+    }
+
+    /// Whether its workers have a terminal. One that is asked for takes the place of stdin, stdout and stderr.
+    fn tty(&self, table: &GroupTable, logs: &Logs, policy: &Policy, findings: &mut Findings) -> bool {
+        let apart = if table.stdin == Some(Stdin::Pipe) {
+            Some("stdin")
+        } else {
+            (logs.stderr == Stderr::Separate).then_some("logs.stderr")
+        };
+        if let (Some((native, ..)), Some(tty), Some(key)) = (&self.table, &table.tty, apart)
+            && *tty.get_ref()
+        {
+            let message = format!("`{}` has a terminal for all that `{key}` would keep apart", self.name);
+            let hint = format!("leave out `tty` or `{key}`");
+            findings.error(native.problem(&tty.span(), message).hinted(hint));
+        }
+        match (policy.terminals, table.tty.as_ref().map(|tty| *tty.get_ref())) {
+            (Terminals::None, _) | (Terminals::AsSaid, None) => false,
+            (Terminals::AsSaid | Terminals::Usual, Some(said)) => said,
+            (Terminals::Usual, None) => apart.is_none() && logs.out == LogFile::Store,
+        }
     }
 
     /// What is given to the kernel as text has no NUL.

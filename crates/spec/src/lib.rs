@@ -49,7 +49,7 @@ pub use load::{MAX_WORKERS, load};
 pub use logs::{Bytes, LOG_FILE_BYTES, LogFile, LogSize, Logs, MAX_KEEP, Stderr};
 pub use model::*;
 pub use native::{parse_duration, reference_page, schema};
-pub use options::{Loaded, Options, Settings};
+pub use options::{Loaded, Options, Settings, Terminals};
 pub use plan::PlannedWorker;
 pub use ports::{DEFAULT_PORT, GROUP_STEP, MAX_COUNT, MAX_PORT, ScaleError};
 pub use probe::{Check, Condition, Probe, ProbeKind};

@@ -156,6 +156,9 @@ pub struct Group {
     /// The files whose changes restart its workers.
     #[serde(default)]
     pub watch: Option<FileWatch>,
+    /// Whether each worker has a terminal of its own, for its input and its output.
+    #[serde(default)]
+    pub tty: bool,
     /// What differs from worker to worker: [`Spec::worker`] tells it. Where it says nothing, all are as this group says.
     #[serde(default)]
     pub each: Each,
@@ -211,6 +214,7 @@ impl Group {
             depends_on: BTreeMap::new(),
             max_memory: None,
             watch: None,
+            tty: false,
             each: Each::default(),
             supervisor: None,
         }

@@ -43,8 +43,22 @@ pub struct Options {
     /// The app runs and its files are read again: a group that the command line names and that is gone is told of, and
     /// is no error.
     pub again: bool,
+    /// Which workers have a terminal.
+    pub terminals: Terminals,
     /// The shell's environment, for expansion in env files and for `PORT`.
     pub inherited: BTreeMap<OsString, OsString>,
+}
+
+/// Which workers have a terminal of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Terminals {
+    /// Those whose group says so.
+    #[default]
+    AsSaid,
+    /// All but those whose group says otherwise.
+    Usual,
+    /// None, whatever is said.
+    None,
 }
 
 /// A spec and what is to be said about it.

@@ -9,7 +9,7 @@ use crate::problem::{Findings, Problem};
 use crate::select::ALL;
 use crate::suggest::hint_for;
 use crate::wishes::Wishes;
-use crate::{Options, RestartMode};
+use crate::{Options, RestartMode, Terminals};
 
 /// How long a stop may take where nothing is said.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +26,8 @@ pub(crate) struct Policy {
     completed: BTreeSet<String>,
     /// How long a stop may take, for groups that do not say it.
     pub(crate) timeout: Option<Duration>,
+    /// Which workers have a terminal.
+    pub(crate) terminals: Terminals,
 }
 
 impl Policy {
@@ -59,6 +61,7 @@ impl Policy {
             auto_restart,
             completed: completed.iter().map(|name| (*name).to_owned()).collect(),
             timeout,
+            terminals: options.terminals,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `ganger logs`: what workers wrote.
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use ganger_api::{Data, Environment, LogLine, LogQuery, Place, Request, Stream};
@@ -9,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::export_logs::Export;
 use super::stored_logs;
 use crate::ask::{End, directory, find_running, follow_at, unexpected};
+use crate::clean::Keep;
 use crate::cli::{LogsArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -69,7 +71,9 @@ impl Sink {
             return Export::open(to).map(Self::Exported);
         }
         let (zone, stamp) = (TimeZone::system(), args.timestamps.clone());
-        let printer = LogPrinter::new(Style::of_stdout(), zone, stamp, !args.no_names);
+        let keep = Keep::suiting(io::stdout().is_terminal(), args.raw);
+        let with_names = !(args.no_names || args.raw);
+        let printer = LogPrinter::new(Style::of_stdout(), zone, stamp, with_names, keep);
         Ok(Self::Shown { output: Output::new(), printer: Box::new(printer), json: args.json })
     }
 

@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ganger_api::{Environment, MAIN_DEPLOYMENT, Place};
-use ganger_keeper::Bereaved;
-use ganger_logs::{From, Limits, Marks, Store};
+use ganger_keeper::{Bereaved, Signals};
+use ganger_logs::{From, Limits, Marks, Size, Store};
 use ganger_overseer::{Config, Heir, Life, Line, Messenger, Office, Reading, Start, Successor, Viewer};
-use ganger_spec::{Group, Loaded, LogName, Options, Settings, Spec, Stderr, WorkerName};
+use ganger_spec::{Group, Loaded, LogName, Options, Settings, Signal, Spec, Stderr, Terminals, WorkerName};
+use rustix::termios::tcgetwinsize;
 
 use super::background::tell_starter;
 use super::daemon::{is_for_all, program};
 use super::supervisord::{self, Echo};
 use crate::ask::directory;
+use crate::clean::Keep;
 use crate::cli::{self, Command, LogFormat, SpecArgs, StartArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::load;
@@ -30,6 +33,9 @@ const UNREAD_BYTES: u64 = 64 << 20;
 /// A terminal that takes no output for this long is not waited for at the end.
 const PRINTED_WITHIN: Duration = Duration::from_secs(5);
 
+/// However long names are, workers have so many columns to write.
+const COLUMNS_MIN: u16 = 20;
+
 /// What a worker gets from nobody but its own manager, and what is ganger's alone.
 const NOT_INHERITED: [&str; 4] =
     [ganger_keeper::DESCRIPTOR_VARIABLE, ganger_keeper::SOCKET_VARIABLE, "WATCHDOG_USEC", "WATCHDOG_PID"];
@@ -40,6 +46,7 @@ struct Task {
     groups: Vec<String>,
     spec: SpecArgs,
     life: Life,
+    terminals: Terminals,
     shown: Shown,
 }
 
@@ -72,14 +79,17 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
     ganger_keeper::ignore_terminal_signals();
     match cli.command {
         Some(Command::Start(args)) if args.daemon => {
+            let terminals = args.terminals(false);
             let StartArgs { names, spec, .. } = args;
             let (groups, shown) = (names, on_stderr()?);
-            let task = Task { place: cli.place, groups, spec, life: Life::Background, shown };
+            let task = Task { place: cli.place, groups, spec, life: Life::Background, terminals, shown };
             oversee(task, Some(heir), successor).inspect_err(tell_starter)
         }
         Some(Command::Start(args)) => {
             let (groups, spec, life) = (args.names.clone(), args.spec.clone(), Life::Foreground);
-            let task = Task { place: cli.place, groups, spec, life, shown: Shown::Output(args) };
+            let suits = std::io::stdout().is_terminal() && args.log_format == LogFormat::Text;
+            let terminals = args.terminals(suits);
+            let task = Task { place: cli.place, groups, spec, life, terminals, shown: Shown::Output(args) };
             oversee(task, None, successor)
         }
         Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => {
@@ -89,11 +99,9 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             let heir = managed_or(heir);
             let place = args.place(&cli.place);
             let shown = if args.output { Shown::Output(StartArgs::default()) } else { on_stderr()? };
-            oversee(
-                Task { place, groups: args.groups, spec: args.spec, life: Life::Background, shown },
-                Some(heir),
-                successor,
-            )
+            let (groups, spec, life) = (args.groups, args.spec, Life::Background);
+            let task = Task { place, groups, spec, life, terminals: Terminals::default(), shown };
+            oversee(task, Some(heir), successor)
         }
         Some(Command::Supervisord(args)) => oversee_programs(supervisord::Task::of(&args.words)?, heir),
         _ => Err(Failure::usage("only `start`, `daemon` and `supervisord` have an overseer")),
@@ -124,13 +132,17 @@ fn bereaved(heir: Option<&Heir>) -> Bereaved {
 }
 
 fn oversee(task: Task, heir: Option<Heir>, successor: Successor) -> Outcome {
-    let Task { place: asked, groups, spec, life, shown } = task;
+    let Task { place: asked, groups, spec, life, terminals, shown } = task;
     let mut options = load::options(&asked, &spec, &groups)?;
     options.background = life == Life::Background;
+    options.terminals = terminals;
     let environment = Environment::of_process();
     let place = Place::of(&directory(&asked)?, &environment)?;
     let successor = Some(Successor { bereaved: bereaved(heir.as_ref()), ..successor });
-    let config = Config { heir, successor, ..config(None, life, place, options, shown) };
+    let is_on_terminal = life == Life::Foreground && std::io::stdout().is_terminal();
+    let resized = is_on_terminal.then(|| Signals::catch(&[Signal::WINCH.number()])).transpose();
+    let resized = resized.map_err(|error| Failure::new(format!("cannot watch the terminal: {error}")))?;
+    let config = Config { heir, successor, resized, ..config(None, life, place, options, shown) };
     Ok(ExitCode::from(ganger_overseer::run(config)?))
 }
 
@@ -217,6 +229,7 @@ fn config(name: Option<String>, life: Life, place: Place, options: Options, show
             Shown::Notes(notes) => Ok(note(notes, loaded)),
             Shown::Main(notes) => Ok(Box::new(Echo(notes.as_ref().map(|notes| notes.named(None))))),
         }),
+        resized: None,
     }
 }
 
@@ -258,8 +271,9 @@ fn view(
     let broken = Box::new(move |error| messenger.output_broken(error));
     let marks = Marks::open(marks)?;
     let left = marks.positions();
+    let window = output.is_terminal().then(|| output.try_clone()).transpose()?;
     let printer = Printer::start(store, options, output, marks, broken)?;
-    let terminal = Terminal { printer, left };
+    let terminal = Terminal { printer, window, left };
     for remark in remarks(loaded) {
         terminal.system(remark);
     }
@@ -271,10 +285,10 @@ fn printing(args: &StartArgs, settings: Settings, name_width: usize, output: &Ow
     let timestamps = args.wants_timestamps().or(settings.timestamps).unwrap_or(false);
     let json = args.log_format == LogFormat::Json;
     let suiting = Printing { json, name_width, ..Printing::suiting(output, args.no_color, timestamps) };
-    match args.wants_color().or(settings.color) {
-        Some(color) => Printing { color, ..suiting },
-        None => suiting,
-    }
+    let color = args.wants_color().or(settings.color).unwrap_or(suiting.color);
+    // Who wants colours where stdout is no terminal wants those of workers, too.
+    let keep = Keep::suiting(suiting.keep == Keep::Colors || args.color, args.raw);
+    Printing { color, keep, ..suiting }
 }
 
 /// The length of the longest name before a line of a worker that is started.
@@ -294,6 +308,8 @@ fn longest_name(spec: &Spec) -> usize {
 /// The foreground's viewer.
 struct Terminal {
     printer: Printer,
+    /// The terminal, if it is one.
+    window: Option<OwnedFd>,
     /// How far the viewer of the overseer before had come.
     left: BTreeMap<String, u64>,
 }
@@ -311,6 +327,13 @@ impl Viewer for Terminal {
             Start::WhereLeft => self.left.get(log).copied(),
         };
         self.printer.add(log, left.map_or(From::End, From::Position))
+    }
+
+    /// The columns behind the names: no line of a worker is longer than the window with its name before it.
+    fn window(&self) -> Option<Size> {
+        let size = tcgetwinsize(self.window.as_ref()?).ok()?;
+        let columns = size.ws_col.saturating_sub(self.printer.prefix_columns()).max(COLUMNS_MIN);
+        (size.ws_col > 0 && size.ws_row > 0).then_some(Size { columns, rows: size.ws_row })
     }
 
     fn say(&self, line: Line) {

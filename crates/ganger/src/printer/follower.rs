@@ -8,15 +8,20 @@ use ganger_logs::{Marks, Read, Reader, Result};
 use super::output::Output;
 use super::prefix::{Prefix, Prefixes};
 use super::{System, json};
+use crate::clean::Cleaner;
 
 /// A line that is longer than this is printed in pieces.
 pub(super) const LINE_BYTES: usize = 256 * 1024;
+/// What a line was before it was written over is let go of when there is so much of it.
+const OVERWRITTEN_BYTES: usize = 16 * 1024;
 
 pub(super) struct Follower {
     reader: Reader,
     prefix: Prefix,
     /// What came after the last newline, and where it begins.
     partial: Vec<u8>,
+    /// Makes of it what is shown.
+    cleaner: Cleaner,
     partial_at: u64,
     /// When the partial line last grew, unless it has been shown as it is.
     pub(super) unshown_since: Option<Instant>,
@@ -34,6 +39,7 @@ impl Follower {
             reader,
             prefix,
             partial: Vec::new(),
+            cleaner: prefixes.cleaner(),
             partial_at,
             unshown_since: None,
             system: VecDeque::new(),
@@ -108,9 +114,16 @@ impl Follower {
         self.end_partial(prefixes, out);
     }
 
-    /// The partial line as a prompt, if there is one.
-    pub(super) fn prompt(&self) -> Option<(&[u8], &[u8])> {
-        (!self.partial.is_empty()).then_some((self.prefix.bytes(), &self.partial))
+    /// Whether there is a partial line.
+    pub(super) fn has_prompt(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
+    /// The partial line as a prompt, if there is one of which something is to be shown.
+    pub(super) fn prompt(&self) -> Option<(&[u8], Vec<u8>)> {
+        let mut text = Vec::new();
+        let is_shown = self.has_prompt() && self.cleaner.clone().line(&self.partial, &mut text);
+        is_shown.then(|| (self.prefix.bytes(), text))
     }
 
     fn print(&mut self, begin: u64, bytes: &[u8], prefixes: &Prefixes, out: &mut Output) -> Result<()> {
@@ -131,12 +144,19 @@ impl Follower {
                 continue;
             }
             stamp(&mut self.reader, &mut self.prefix, prefixes, at)?;
+            let start = lines.len();
             lines.extend_from_slice(self.prefix.bytes());
-            if !self.partial.is_empty() {
-                lines.extend_from_slice(&self.partial);
-                self.partial.clear();
+            let is_shown = if self.partial.is_empty() {
+                self.cleaner.line(&whole[from..end], lines)
+            } else {
+                self.partial.extend_from_slice(&whole[from..end]);
+                self.cleaner.line(&std::mem::take(&mut self.partial), lines)
+            };
+            if is_shown {
+                lines.push(b'\n');
+            } else {
+                lines.truncate(start);
             }
-            lines.extend_from_slice(&whole[from..=end]);
             from = end + 1;
         }
         self.unshown_since = None;
@@ -154,10 +174,25 @@ impl Follower {
         }
         self.partial.extend_from_slice(bytes);
         self.unshown_since.get_or_insert_with(Instant::now);
+        if self.partial.len() >= OVERWRITTEN_BYTES && !prefixes.json() {
+            self.forget_overwritten();
+        }
         if self.partial.len() >= LINE_BYTES {
             self.end_partial(prefixes, out);
         }
         Ok(())
+    }
+
+    /// Lets go of what a line was before it was written over: a progress bar may go on for long.
+    fn forget_overwritten(&mut self) {
+        let length = self.partial.trim_ascii_end().len();
+        if self.cleaner.is_cleaning()
+            && let Some(end) = memchr::memrchr(b'\r', &self.partial[..length])
+        {
+            // The colours stay.
+            self.cleaner.line(&self.partial[..end], &mut Vec::new());
+            self.partial.drain(..end);
+        }
     }
 
     fn end_partial(&mut self, prefixes: &Prefixes, out: &mut Output) {
@@ -172,7 +207,10 @@ impl Follower {
             return json::line(out.lines(), &self.reader.store(), self.reader.log(), stamp, &partial);
         }
         let _ = stamp(&mut self.reader, &mut self.prefix, prefixes, self.partial_at);
-        self.line(&partial, out);
+        let mut text = Vec::new();
+        if self.cleaner.line(&partial, &mut text) {
+            self.line(&text, out);
+        }
     }
 
     fn print_system(&mut self, prefixes: &Prefixes, out: &mut Output) {

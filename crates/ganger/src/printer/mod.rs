@@ -17,12 +17,15 @@ mod tests;
 use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use ganger_logs::{From, Marks, Store, Waker};
 
+use crate::clean::Keep;
 use inbox::{Inbox, Message};
+use prefix::Prefixes;
 
 /// How lines are printed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) timestamps: bool,
     /// Print objects instead of text: their time and name are in them.
     pub(crate) json: bool,
+    /// What of the workers' lines is printed.
+    pub(crate) keep: Keep,
     /// Names are padded to this, or to the longest name that was added.
     pub(crate) name_width: usize,
 }
@@ -41,7 +46,9 @@ impl Options {
     /// What suits an output: colour on a terminal unless `no_color` (the flag) or `NO_COLOR` says otherwise.
     pub(crate) fn suiting(output: &OwnedFd, no_color: bool, timestamps: bool) -> Self {
         let unwanted = no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { color: !unwanted && output.is_terminal(), timestamps, ..Self::default() }
+        let is_terminal = output.is_terminal();
+        let keep = Keep::suiting(is_terminal, false);
+        Self { color: !unwanted && is_terminal, timestamps, keep, ..Self::default() }
     }
 }
 
@@ -63,6 +70,8 @@ pub(crate) struct System {
 pub(crate) struct Printer {
     store: Store,
     inbox: Arc<Inbox>,
+    /// How many columns a prefix takes now.
+    prefix_columns: Arc<AtomicU16>,
     waker: Waker,
     /// Says at the end whether all was printed.
     ended: Receiver<bool>,
@@ -82,12 +91,14 @@ impl Printer {
         let waker = watch.waker();
         let inbox = Arc::new(Inbox::default());
         let (end, ended) = channel();
-        let thread = thread::Thread::new(watch, Arc::clone(&inbox), options, output, marks, on_broken);
+        let prefixes = Prefixes::new(options);
+        let prefix_columns = prefixes.shared_columns();
+        let thread = thread::Thread::new(watch, Arc::clone(&inbox), prefixes, output, marks, on_broken);
         std::thread::Builder::new().name("printer".to_owned()).spawn(move || {
             // Nobody listens any more if `finish` gave up.
             let _ = end.send(thread.run());
         })?;
-        Ok(Self { store, inbox, waker, ended })
+        Ok(Self { store, inbox, prefix_columns, waker, ended })
     }
 
     /// Prints this log too, from a place on; the log must be known to the store.
@@ -100,6 +111,11 @@ impl Printer {
             self.waker.wake();
         }
         Ok(())
+    }
+
+    /// How many columns of each line the time and the name take now.
+    pub(crate) fn prefix_columns(&self) -> u16 {
+        self.prefix_columns.load(Ordering::Relaxed)
     }
 
     /// Prints a line of ganger's own. Never waits.

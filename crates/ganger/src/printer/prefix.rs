@@ -1,9 +1,13 @@
 //! What stands before each line: the time, the name, a bar; in the group's colour.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Options;
+use crate::clean::Cleaner;
 
 /// The colours of groups, in the order in which they are added.
 const PALETTE: [u8; 12] = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94, 91, 31];
@@ -18,6 +22,8 @@ pub(super) struct Prefixes {
     width: usize,
     groups: Vec<String>,
     zone: TimeZone,
+    /// The columns of a prefix, for others.
+    shared: Arc<AtomicU16>,
 }
 
 /// The prefix of one name, ready to be copied.
@@ -33,13 +39,17 @@ pub(super) struct Prefix {
 impl Prefixes {
     pub(super) fn new(options: Options) -> Self {
         let width = options.name_width.max(NARROWEST);
-        Self { options, width, groups: Vec::new(), zone: TimeZone::system() }
+        let (groups, zone, shared) = (Vec::new(), TimeZone::system(), Arc::default());
+        let prefixes = Self { options, width, groups, zone, shared };
+        prefixes.share();
+        prefixes
     }
 
     /// Makes room for a name; says whether that made the prefixes wider.
     pub(super) fn make_room(&mut self, name: &str) -> bool {
         let wider = name.len() > self.width;
         self.width = self.width.max(name.len());
+        self.share();
         wider
     }
 
@@ -59,9 +69,23 @@ impl Prefixes {
         Prefix { bytes, time_at, second: i64::MIN }
     }
 
+    /// Where others find how many columns a prefix takes.
+    pub(super) fn shared_columns(&self) -> Arc<AtomicU16> {
+        Arc::clone(&self.shared)
+    }
+
+    fn share(&self) {
+        self.shared.store(u16::try_from(self.columns()).unwrap_or(u16::MAX), Ordering::Relaxed);
+    }
+
     /// How many columns a prefix takes.
     pub(super) fn columns(&self) -> usize {
         self.width + " | ".len() + if self.options.timestamps { "HH:MM:SS ".len() } else { 0 }
+    }
+
+    /// What of the lines of a log is printed.
+    pub(super) fn cleaner(&self) -> Cleaner {
+        Cleaner::new(self.options.keep)
     }
 
     /// Are lines objects?

@@ -12,7 +12,8 @@ use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
 use super::output::Output;
 use super::prefix::Prefixes;
-use super::{Options, System, json, prompt};
+use super::{System, json, prompt};
+use crate::clean;
 
 /// A partial line is shown on a terminal after this.
 const PROMPT_AFTER: Duration = Duration::from_millis(50);
@@ -46,18 +47,18 @@ impl Thread {
     pub(super) fn new(
         watch: Watch,
         inbox: Arc<Inbox>,
-        options: Options,
+        prefixes: Prefixes,
         output: OwnedFd,
         marks: Marks,
         on_broken: OnBroken,
     ) -> Self {
         let output = Output::new(output);
-        let terminal = output.is_terminal() && !options.json;
+        let terminal = output.is_terminal() && !prefixes.json();
         let buf = vec![0; output.piece()];
         Self {
             watch,
             inbox,
-            prefixes: Prefixes::new(options),
+            prefixes,
             followers: Vec::new(),
             places: HashMap::new(),
             busy: BTreeSet::new(),
@@ -182,7 +183,7 @@ impl Thread {
             if moved {
                 any = true;
                 self.unmarked.insert(number);
-                if follower.prompt().is_some() {
+                if follower.has_prompt() {
                     self.prompting = Some(number);
                 }
             }
@@ -219,18 +220,22 @@ impl Thread {
             return;
         }
         let Some(follower) = self.prompting.and_then(|n| self.followers.get_mut(n)) else { return };
-        let Some((prefix, text)) = follower.prompt() else {
+        if !follower.has_prompt() {
             self.prompting = None;
             return;
-        };
+        }
         let young = follower.unshown_since.is_some_and(|since| since.elapsed() < PROMPT_AFTER);
         if young || (follower.unshown_since.is_none() && self.output.shows_prompt()) {
             return;
         }
+        follower.unshown_since = None;
+        let Some((prefix, text)) = follower.prompt() else { return self.output.erase_prompt() };
         let mut shown = prefix.to_vec();
         let columns = self.output.columns().saturating_sub(self.prefixes.columns() + 1);
-        shown.extend(prompt::fitting(text, columns));
-        follower.unshown_since = None;
+        shown.extend(prompt::fitting(&text, columns));
+        if memchr::memchr(b'\x1b', &text).is_some() {
+            shown.extend(clean::RESET);
+        }
         self.output.show_prompt(&shown);
     }
 

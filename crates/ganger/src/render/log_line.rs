@@ -1,8 +1,11 @@
 //! Lines of logs: `12:30:05 web.1    | text`.
 
+use std::collections::HashMap;
+
 use ganger_api::LogLine;
 use jiff::tz::TimeZone;
 
+use crate::clean::{Cleaner, Keep};
 use crate::stamp::Stamp;
 use crate::style::Style;
 
@@ -12,6 +15,9 @@ pub(crate) struct LogPrinter {
     zone: TimeZone,
     stamp: Option<Stamp>,
     with_names: bool,
+    keep: Keep,
+    /// One for each log that has come.
+    cleaners: HashMap<String, Cleaner>,
     /// The names that have come, in the order of their first line: each has its colour, and the longest one's
     /// width is that of all that follow.
     names: Vec<String>,
@@ -19,14 +25,23 @@ pub(crate) struct LogPrinter {
 }
 
 impl LogPrinter {
-    pub(crate) fn new(style: Style, zone: TimeZone, stamp: Option<Stamp>, with_names: bool) -> Self {
-        Self { style, zone, stamp, with_names, names: Vec::new(), width: 0 }
+    pub(crate) fn new(
+        style: Style,
+        zone: TimeZone,
+        stamp: Option<Stamp>,
+        with_names: bool,
+        keep: Keep,
+    ) -> Self {
+        Self { style, zone, stamp, with_names, keep, cleaners: HashMap::new(), names: Vec::new(), width: 0 }
     }
 
-    /// One line with its end, as bytes: what a worker wrote need not be text.
+    /// One line with its end, as bytes: what a worker wrote need not be text. Nothing, if nothing of it is to be shown.
     pub(crate) fn line(&mut self, line: &LogLine) -> Vec<u8> {
         let mut out = self.prefix(line).into_bytes();
-        out.extend_from_slice(&line.text.to_bytes());
+        let cleaner = self.cleaners.entry(line.log.to_string()).or_insert_with(|| Cleaner::new(self.keep));
+        if !cleaner.line(&line.text.to_bytes(), &mut out) {
+            return Vec::new();
+        }
         out.push(b'\n');
         out
     }
@@ -72,20 +87,22 @@ mod tests {
 
     #[test]
     fn lines_begin_with_the_padded_name() {
-        let mut printer = LogPrinter::new(Style::PLAIN, TimeZone::UTC, None, true);
+        let mut printer = LogPrinter::new(Style::PLAIN, TimeZone::UTC, None, true, Keep::Text);
         let out = shown(&mut printer, &[("worker", b"a"), ("web", b""), ("worker", b"b\xff")]);
         assert_eq!(out, b"worker.1 | a\nweb.1    | \nworker.1 | b\xff\n");
     }
 
     #[test]
     fn times_and_colours_come_on_request_and_lines_without_names_are_bare() {
-        let mut printer = LogPrinter::new(Style { coloured: true }, TimeZone::UTC, Some(Stamp::Clock), true);
+        let mut printer =
+            LogPrinter::new(Style { coloured: true }, TimeZone::UTC, Some(Stamp::Clock), true, Keep::Colors);
         let out = shown(&mut printer, &[("web", b"a"), ("db", b"b"), ("web", b"c")]);
         let expected = "\x1b[36m10:00:05 web.1 |\x1b[0m a\n\x1b[33m10:00:05 db.1  |\x1b[0m b\n\
                         \x1b[36m10:00:05 web.1 |\x1b[0m c\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
         let raw = |stamp| {
-            let mut printer = LogPrinter::new(Style { coloured: true }, TimeZone::UTC, stamp, false);
+            let mut printer =
+                LogPrinter::new(Style { coloured: true }, TimeZone::UTC, stamp, false, Keep::All);
             shown(&mut printer, &[("web", b"\xffa")])
         };
         assert_eq!(raw(None), b"\xffa\n");

@@ -302,6 +302,36 @@ fn a_call_that_fails_while_the_overseer_answers_and_decides_costs_nothing() {
     );
 }
 
+/// Lets one call about the terminal of a new run fail: it has a pipe or, once that is possible, a terminal; and says so.
+fn play_terminal((call, error, at): Fault) {
+    let sandbox = sandbox();
+    sandbox.procfile(&format!("web: test -t 1 && echo tty || echo pipe; {OBEDIENT}"));
+    let running = started_with(&sandbox, ["--auto-restart", "all", "--tty"], 1);
+    running.wait_line("| tty");
+    let (mark, overseer) = (running.mark(), running.child_with("overseer").to_string());
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={at}"));
+    let record = sandbox.root().join("strace").display().to_string();
+    let words =
+        ["strace", "-f", "-o", &record, "-p", &overseer, "-P", "/dev/ptmx", "-e", &trace, "-e", &inject];
+    let mut tracer = sandbox.program(words).start();
+    tracer.wait_error("attached");
+    restart(&sandbox, &running, "web");
+    running.wait_line_after(mark, "| pipe");
+    running.wait_line_after(mark, "cannot make a terminal: ");
+    let mark = running.mark();
+    restart(&sandbox, &running, "web");
+    running.wait_line_after(mark, "| tty");
+    running.signal(Signal::INT);
+    tracer.wait_exit(Deadline::generous());
+    ended(&sandbox, running).expect_code(0);
+    assert_met(&sandbox, (call, error, at));
+}
+
+#[test]
+fn a_terminal_that_cannot_be_made_costs_nothing_but_itself() {
+    play_all(&[("openat", "EMFILE", "1"), ("openat", "ENOSPC", "1"), ("ioctl", "EIO", "1")], play_terminal);
+}
+
 /// Lets one call of the keeper fail while another program takes its place. It does, or the old one goes on; and the
 /// next time it does.
 fn play_upgrade((call, error, at): Fault) {

@@ -39,6 +39,7 @@ mod supervisor_http;
 mod supervisor_logs;
 mod supervisord;
 mod support;
+mod terminals;
 mod transcripts;
 mod trees;
 mod upgrade;

@@ -9,7 +9,7 @@ use std::ptr;
 use rustix::io::Errno;
 
 use super::signals::{self, last_errno};
-use super::spawn::KernelLimit;
+use super::spawn::{KernelLimit, Session};
 use crate::protocol::{Ids, Step};
 
 /// The step that failed, and why.
@@ -32,7 +32,7 @@ pub(super) struct Child<'a> {
     pub(super) ids: Option<&'a Ids>,
     pub(super) umask: Option<u32>,
     pub(super) limits: &'a [KernelLimit],
-    pub(super) session: bool,
+    pub(super) session: Session,
     pub(super) stdio: Option<[RawFd; 3]>,
     pub(super) fourth: Option<RawFd>,
     pub(super) witnesses: RawFd,
@@ -74,7 +74,7 @@ impl Child<'_> {
         self.own_descriptors()?;
         signals::reset(self.changed);
         self.ignore.iter().for_each(|signal| signals::ignore(*signal));
-        if self.session {
+        if self.session != Session::Ours {
             // SAFETY: takes nothing.
             check(unsafe { libc::setsid() }, Step::Session)?;
         }
@@ -120,12 +120,17 @@ impl Child<'_> {
         check(unsafe { libc::write(file, c"0".as_ptr().cast(), 1) } as i64, Step::Cgroup)
     }
 
-    /// Puts descriptors 0 to 3 in their places and marks all others to be closed by the exec. Those that are given
+    /// Puts descriptors 0 to 3 in their places, lets the terminal among them, if there is one, control the session, and
+    /// marks all others to be closed by the exec. Those that are given
     /// are above 3 or already where they belong, except that 3 itself may be one: hence the order.
     fn streams(&self) -> Result<(), Failure> {
         for (place, descriptor) in (0..).zip(self.stdio.into_iter().flatten()) {
             // SAFETY: takes two numbers.
             check(unsafe { libc::dup2(descriptor, place) }, Step::Stdio)?;
+        }
+        if self.session == Session::OnTerminal {
+            // SAFETY: takes numbers; the last is no pointer to this request.
+            check(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) }, Step::Terminal)?;
         }
         if let Some(descriptor) = self.fourth {
             // SAFETY: takes numbers. If it already is in its place, the flag to close it must go.

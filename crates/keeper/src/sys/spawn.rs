@@ -20,11 +20,23 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Runs a program that has neither a known format nor a `#!` line, as every shell does.
 const SHELL: &str = "/bin/sh";
 
+/// Which session a child is in.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// Ours.
+    #[default]
+    Ours,
+    /// One that it leads.
+    Own,
+    /// One that it leads, and that is controlled by the terminal that is its standard input.
+    OnTerminal,
+}
+
 /// What is to become of the child beyond what its launch says.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Setting<'a> {
-    /// It leads a session of its own.
-    pub(crate) session: bool,
+    /// Whose session it is in.
+    pub(crate) session: Session,
     /// Its standard streams; none means ours.
     pub(crate) stdio: Option<[BorrowedFd<'a>; 3]>,
     /// One more descriptor, which it gets under number 3.

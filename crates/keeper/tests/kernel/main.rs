@@ -7,5 +7,6 @@ mod runs;
 mod scarcity;
 mod storms;
 mod support;
+mod terminals;
 mod trees;
 mod upgrade;

@@ -20,6 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 
 /// A wait longer than this fails the test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -52,6 +53,8 @@ pub(crate) struct Keeper {
     pub(crate) cgroup: Option<PathBuf>,
     /// How the latest upgrade ended, once it said so.
     pub(crate) upgraded: Option<Upgraded>,
+    /// The terminals of workers that the last hello was told of.
+    pub(crate) terminals: Vec<(String, OwnedFd)>,
     control: UnixStream,
     listener: UnixListener,
     dir: tempfile::TempDir,
@@ -89,6 +92,7 @@ impl Keeper {
             clone3: false,
             cgroup: None,
             upgraded: None,
+            terminals: Vec::new(),
             control,
             listener,
             dir,
@@ -111,7 +115,8 @@ impl Keeper {
     /// Says hello with descriptors to be kept.
     pub(crate) fn hello_keeping(&mut self, kept: &[BorrowedFd<'_>]) -> Vec<RunReport> {
         self.link.send(&Request::Hello { version: VERSION }, kept).unwrap();
-        match self.event() {
+        self.terminals.clear();
+        match self.after_terminals() {
             Event::Welcome { version, capabilities, runs, upgraded, .. } => {
                 self.upgraded = upgraded;
                 assert_eq!(version, VERSION);
@@ -120,6 +125,20 @@ impl Keeper {
                 runs
             }
             other => panic!("not welcome: {other:?}"),
+        }
+    }
+
+    /// Takes the terminals that are told of; what is told next.
+    fn after_terminals(&mut self) -> Event {
+        let limit = Instant::now() + DEADLINE;
+        loop {
+            match self.link.receive().unwrap() {
+                Some((Event::Terminal { worker }, descriptors)) => {
+                    self.terminals.extend(descriptors.into_iter().map(|one| (worker.clone(), one)));
+                }
+                Some((event, _)) => return event,
+                None => readable(&self.link, limit),
+            }
         }
     }
 
@@ -156,6 +175,7 @@ impl Keeper {
             clone3: false,
             cgroup: None,
             upgraded: None,
+            terminals: Vec::new(),
             control,
             listener,
             dir,
@@ -237,6 +257,33 @@ impl Keeper {
             Event::Spawned { pid, .. } => (pid, reader),
             other => panic!("not spawned: {other:?}"),
         }
+    }
+
+    /// Starts a run with a terminal and gives the side of the screen.
+    pub(crate) fn run_on_terminal(&mut self, run: u64, worker: &str, launch: Launch) -> (u32, File) {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let screen = openpt(flags).unwrap();
+        unlockpt(&screen).unwrap();
+        let terminal = ioctl_tiocgptpeer(&screen, flags).unwrap();
+        match self.spawn_with(run, worker, Launch { terminal: true, ..launch }, [&terminal, &screen]) {
+            Event::Spawned { pid, .. } => (pid, screen.into()),
+            other => panic!("not spawned: {other:?}"),
+        }
+    }
+
+    /// Asks for a run with a terminal, or what is to be one, and its other side.
+    pub(crate) fn spawn_with(
+        &mut self,
+        run: u64,
+        worker: &str,
+        launch: Launch,
+        [terminal, screen]: [&OwnedFd; 2],
+    ) -> Event {
+        let null = open("/dev/null", OFlags::RDWR, Mode::empty()).unwrap();
+        self.next += 1;
+        let request = Request::Spawn { id: self.next, run: RunId(run), worker: worker.into(), launch };
+        self.link.send(&request, &[terminal.as_fd(), screen.as_fd(), null.as_fd()]).unwrap();
+        self.event()
     }
 
     pub(crate) fn signal(&mut self, run: u64, signal: i32, scope: Scope) -> Event {

@@ -12,14 +12,14 @@ use rustix::process::{Signal, kill_process};
 use crate::support::{BOTH, HOST, Keeper, TERM, Tree, argv, exited, gone, pid, sh};
 
 /// A directory with another program, and what asks for it in this keeper's place.
-struct Other {
+pub(crate) struct Other {
     program: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl Other {
     /// The same program under another name.
-    fn copy() -> Self {
+    pub(crate) fn copy() -> Self {
         let other = Self::named();
         std::fs::copy(HOST, &other.program).unwrap();
         other
@@ -51,7 +51,7 @@ impl Other {
     }
 
     /// Asks for it, which is found good, and lets it happen.
-    fn accepted(&self, keeper: &mut Keeper, bereaved: Bereaved) {
+    pub(crate) fn accepted(&self, keeper: &mut Keeper, bereaved: Bereaved) {
         keeper.send(&self.upgrade(keeper, bereaved));
         assert_eq!(keeper.event(), Event::Tried { id: 9, failure: None });
         keeper.send(&Request::Yielded);

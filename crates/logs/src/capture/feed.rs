@@ -6,10 +6,11 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::event::epoll;
-use rustix::io::ioctl_fionread;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
 use super::Done;
+use super::relay::{Late, Relay, Taken};
 use crate::Error;
 use crate::files::RealFiles;
 use crate::log::Log;
@@ -22,10 +23,14 @@ const TURN_BYTES: usize = 1 << 18;
 const PIPE_BYTES: usize = 1 << 20;
 /// A move of this much means that the pipe was as good as full at its usual 64 KiB.
 const FULL_BYTES: usize = 48 * 1024;
+/// So often a terminal fills the pipe before others have their turn.
+pub(super) const ROUNDS_MAX: usize = 16;
 
 pub(super) struct Feed {
     log: Arc<Log>,
     pipe: OwnedFd,
+    /// Where what comes into the pipe is taken from, if not the worker itself writes into it.
+    relay: Option<Box<Relay>>,
     writer: Writer<RealFiles>,
     /// What to call when the log has reached a position.
     drains: Vec<(u64, Done)>,
@@ -53,6 +58,7 @@ impl Feed {
         Self {
             log,
             pipe,
+            relay: None,
             writer,
             drains: Vec::new(),
             leave_at: None,
@@ -88,7 +94,76 @@ impl Feed {
         self.writer.begin(position, run);
     }
 
+    /// What this terminal shows comes into the pipe from now on, as of `run`.
+    pub(super) fn relay(&mut self, terminal: OwnedFd, run: Option<u64>) {
+        if self.relay.get_or_insert_default().add(terminal, run)
+            && let Some(run) = run
+        {
+            self.begin(run);
+        }
+    }
+
+    /// Whether what comes into the pipe is taken from a terminal.
+    pub(super) fn is_relayed(&self) -> bool {
+        self.relay.is_some()
+    }
+
+    /// Takes what is to come into the pipe. Says whether there may be more once what is in it is stored.
+    pub(super) fn take(&mut self, epoll: &OwnedFd) -> bool {
+        let Some(relay) = &mut self.relay else { return false };
+        let Taken { due, begins } = relay.take(epoll, &self.pipe);
+        let is_full = relay.is_full();
+        if let Some(run) = begins {
+            self.begin(run);
+        }
+        self.settle_late(due);
+        is_full
+    }
+
+    /// Lets others have their turn.
+    pub(super) fn pause(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            let due = relay.pause();
+            self.settle_late(due);
+        }
+    }
+
+    /// Whether something waits for the pipe to have room.
+    pub(super) fn is_full(&self) -> bool {
+        self.relay.as_ref().is_some_and(|relay| relay.is_full())
+    }
+
+    /// Wants to be told of what is to come into the pipe.
+    pub(super) fn listen_to_relay(&mut self, epoll: &OwnedFd, token: u64) -> Result<(), Errno> {
+        self.relay.as_mut().map_or(Ok(()), |relay| relay.listen(epoll, token))
+    }
+
+    fn settle_late(&mut self, due: Vec<Late>) {
+        for Late { done, leaves, .. } in due {
+            if leaves {
+                self.leave_pipe(done);
+            } else {
+                self.when_stored(done);
+            }
+        }
+    }
+
     pub(super) fn when_drained(&mut self, done: Done) {
+        match &mut self.relay {
+            Some(relay) => relay.when_taken(done, false),
+            None => self.when_stored(done),
+        }
+    }
+
+    pub(super) fn leave(&mut self, done: Done) {
+        match &mut self.relay {
+            Some(relay) => relay.when_taken(done, true),
+            None => self.leave_pipe(done),
+        }
+    }
+
+    /// Calls `done` once all that is in the pipe is stored.
+    fn when_stored(&mut self, done: Done) {
         let end = self.log.end();
         match self.waiting() {
             0 => done(end),
@@ -96,7 +171,7 @@ impl Feed {
         }
     }
 
-    pub(super) fn leave(&mut self, done: Done) {
+    fn leave_pipe(&mut self, done: Done) {
         let at = self.log.end() + self.waiting();
         self.leave_at = Some(at);
         self.drains.push((at, done));
@@ -106,10 +181,13 @@ impl Feed {
         self.leave_at.is_some_and(|at| at <= self.log.end())
     }
 
-    /// Calls whoever waits for a drain, whether it is complete or not: there is no more to wait for.
-    pub(super) fn settle_drains(self) {
+    /// Lets go of what led here. Calls whoever waits for a drain, whether it is complete or not: there is no more to wait
+    /// for.
+    pub(super) fn end(self, epoll: &OwnedFd) {
         let end = self.log.end();
-        for (_, done) in self.drains {
+        let late = self.relay.map(|relay| relay.end(epoll)).unwrap_or_default();
+        let late = late.into_iter().map(|late| late.done);
+        for done in self.drains.into_iter().map(|(_, done)| done).chain(late) {
             done(end);
         }
     }
@@ -165,21 +243,29 @@ impl Feed {
     }
 
     /// Stores what is there now, for the last time.
-    pub(super) fn finish(mut self, desk: &Desk<'_, RealFiles>) -> Result<(), Error> {
+    pub(super) fn finish(mut self, epoll: &OwnedFd, desk: &Desk<'_, RealFiles>) -> Result<(), Error> {
         let mut finished = Ok(());
-        let mut until = self.log.end() + self.waiting();
-        while self.log.end() < until {
-            match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES) {
-                Ok(Moved { bytes: 0, .. }) => break,
-                Ok(moved) => until = until.saturating_add_signed(-moved.left_out),
-                Err(error) => {
-                    finished = Err(error);
-                    break;
-                }
+        for _ in 0..ROUNDS_MAX {
+            let is_full = self.take(epoll);
+            finished = self.store_rest(desk);
+            if !is_full || finished.is_err() {
+                break;
             }
         }
-        self.settle_drains();
+        self.end(epoll);
         finished
+    }
+
+    /// Stores what is in the pipe now.
+    fn store_rest(&mut self, desk: &Desk<'_, RealFiles>) -> Result<(), Error> {
+        let mut until = self.log.end() + self.waiting();
+        while self.log.end() < until {
+            match self.writer.pour(desk, &self.log, &self.pipe, now(), TURN_BYTES)? {
+                Moved { bytes: 0, .. } => break,
+                moved => until = until.saturating_add_signed(-moved.left_out),
+            }
+        }
+        Ok(())
     }
 
     /// So many bytes that were written will not be stored.

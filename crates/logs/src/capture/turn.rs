@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
+use rustix::io::Errno;
 
-use super::feed::{self, Feed, Poured};
+use super::feed::{self, Feed, Poured, ROUNDS_MAX};
 use super::packer::Packer;
+use super::relay::RELAY;
 use super::trouble::Trouble;
 use super::{Command, Deed, Done, Event};
 use crate::files::RealFiles;
@@ -114,7 +116,8 @@ impl Turns {
             for event in &events {
                 match event.data.u64() {
                     BELL => self.answer(),
-                    place => self.serve(usize::try_from(place).unwrap_or(usize::MAX)),
+                    token if token & RELAY != 0 => self.relay(place_of(token & !RELAY)),
+                    place => self.serve(place_of(place)),
                 }
             }
             if self.retry_at.is_some_and(|at| at <= Instant::now()) {
@@ -161,6 +164,7 @@ impl Turns {
                     }
                 }
                 Command::Begin { log, run } => self.begin(&log, run),
+                Command::Relay { log, terminal, run } => self.lead(&log, terminal, run),
                 Command::Drain { log, done } => self.drain(&log, done),
                 Command::Remove { log, done } => self.remove(&log, done),
                 Command::Do { deed, log, reply } => {
@@ -235,10 +239,7 @@ impl Turns {
         let place = self.feeds.iter().position(Option::is_none).unwrap_or(self.feeds.len());
         let data = epoll::EventData::new_u64(place as u64);
         if let Err(errno) = epoll::add(&self.epoll, &pipe, data, epoll::EventFlags::IN) {
-            let log = log.name.to_string();
-            let path = self.store.dir().join(&log);
-            (self.on_event)(Event::Failed { log, path, errno, since: std::time::SystemTime::now() });
-            return;
+            return self.cannot_listen(&log.name, errno);
         }
         self.places.insert(Arc::clone(&log.name), place);
         let feed = Some(Feed::new(log, pipe));
@@ -249,16 +250,32 @@ impl Turns {
         }
     }
 
+    fn cannot_listen(&mut self, log: &str, errno: Errno) {
+        let path = self.store.dir().join(log);
+        let since = std::time::SystemTime::now();
+        (self.on_event)(Event::Failed { log: log.to_owned(), path, errno, since });
+    }
+
     fn begin(&mut self, log: &str, run: u64) {
         if let Some(feed) = self.feed_of(log) {
             feed.begin(run);
         }
     }
 
+    /// Lets what a terminal shows come into the pipe of a log.
+    fn lead(&mut self, log: &str, terminal: OwnedFd, run: Option<u64>) {
+        let Some(&place) = self.places.get(log) else { return };
+        if let Some(feed) = self.feed_of(log) {
+            feed.relay(terminal, run);
+            self.relay(place);
+        }
+    }
+
     fn drain(&mut self, log: &str, done: Done) {
-        match self.feed_of(log) {
-            Some(feed) => feed.when_drained(done),
-            None => done(self.store.end(log).unwrap_or(0)),
+        let Some(&place) = self.places.get(log) else { return done(self.store.end(log).unwrap_or(0)) };
+        if let Some(feed) = self.feed_of(log) {
+            feed.when_drained(done);
+            self.relay(place);
         }
     }
 
@@ -266,9 +283,10 @@ impl Turns {
         let Some(&place) = self.places.get(log) else { return done(self.store.end(log).unwrap_or(0)) };
         if let Some(feed) = self.feed_of(log) {
             feed.leave(done);
-            if feed.has_left() {
-                self.forget(place);
-            }
+        }
+        self.relay(place);
+        if self.feed_of(log).is_some_and(|feed| feed.has_left()) {
+            self.forget(place);
         }
     }
 
@@ -281,12 +299,51 @@ impl Turns {
         self.failing.retain(|p| *p != place);
         self.stalled.retain(|p| *p != place);
         let recovered = if feed.is_failing() { self.trouble.over() } else { None };
-        feed.settle_drains();
+        feed.end(&self.epoll);
         recovered.into_iter().for_each(&mut self.on_event);
     }
 
-    /// Moves what a pipe holds, up to a turn's worth.
+    /// Moves what a pipe holds, up to a turn's worth, and what waited for room in it.
     fn serve(&mut self, place: usize) {
+        self.store_some(place);
+        if self.feeds.get(place).and_then(Option::as_ref).is_some_and(Feed::is_full) && !self.is_held(place) {
+            self.relay(place);
+        }
+    }
+
+    /// Whether a pipe is left alone now.
+    fn is_held(&self, place: usize) -> bool {
+        self.failing.contains(&place) || self.stalled.contains(&place)
+    }
+
+    /// Takes what is to come into a pipe, and stores it.
+    fn relay(&mut self, place: usize) {
+        for round in 0..=ROUNDS_MAX {
+            let is_held = self.is_held(place);
+            let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
+            if !feed.is_relayed() {
+                return;
+            }
+            if round == ROUNDS_MAX {
+                feed.pause();
+            }
+            let is_full = round < ROUNDS_MAX && feed.take(&self.epoll);
+            if !is_held {
+                self.store_some(place);
+            }
+            if !is_full || self.is_held(place) {
+                break;
+            }
+        }
+        let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
+        if let Err(errno) = feed.listen_to_relay(&self.epoll, place as u64) {
+            let log = feed.log_name();
+            self.cannot_listen(&log, errno);
+        }
+    }
+
+    /// Moves what a pipe holds, up to a turn's worth.
+    fn store_some(&mut self, place: usize) {
         let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
         let desk = Desk { files: &RealFiles, dir: self.store.dir() };
         let was_failing = feed.is_failing();
@@ -333,11 +390,16 @@ impl Turns {
         for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
             let (name, is_new) = (feed.log_name(), !feed.is_failing());
             self.grown.push(Arc::clone(&name));
-            if let Err(error) = feed.finish(&desk) {
+            if let Err(error) = feed.finish(&self.epoll, &desk) {
                 self.trouble.met(&name, &error, is_new).into_iter().for_each(&mut self.on_event);
             }
         }
         self.store.announce(&self.grown);
         self.stopping = true;
     }
+}
+
+/// The place that a token stands for.
+fn place_of(token: u64) -> usize {
+    usize::try_from(token).unwrap_or(usize::MAX)
 }

@@ -58,7 +58,6 @@ pub(crate) enum Way {
     Nowhere,
     /// Its stdin is a pipe.
     Pipe(OwnedFd),
-    #[expect(dead_code, reason = "workers have pipes so far")]
     /// It has a terminal: the side of that where screen and keyboard are.
     Terminal(OwnedFd),
 }

@@ -1,5 +1,7 @@
 //! Viewers of terminals.
 
+use std::os::fd::OwnedFd;
+
 use ganger_api::ApiError;
 use ganger_core::State;
 
@@ -26,7 +28,13 @@ impl Engine {
         let run = view.run.map(|run| (run.0, view.pid));
         let is_ending = view.state == State::Stopping;
         let pipe = || self.hands.stdins.writer(&view.name).map_or(Way::Nowhere, Way::Pipe);
-        let way = if view.pid.is_none() || is_ending { Way::Nowhere } else { pipe() };
+        let terminal = self.hands.outputs.terminals.screen(&view.name).map(OwnedFd::try_clone);
+        let way = match terminal {
+            _ if view.pid.is_none() || is_ending => Way::Nowhere,
+            // What cannot be opened once more now can when the viewer comes again.
+            Some(terminal) => terminal.map_or(Way::Nowhere, Way::Terminal),
+            None => pipe(),
+        };
         Ok(Door { run, why: view.why, way, worker: view.name })
     }
 }

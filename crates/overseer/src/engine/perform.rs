@@ -206,17 +206,21 @@ impl Engine {
     fn start_run(&mut self, run: RunId, worker: &WorkerName) {
         let spec = self.spec();
         let before = self.hands.outputs.logs(worker);
-        let prepared = self.launcher.launch(&spec, worker, run).and_then(|launch| {
+        let prepared = self.launcher.launch(&spec, worker, run).and_then(|mut launch| {
             let reads = self.reads(&spec, worker)?;
             let kept = spec.worker(worker).map(|worker| Kept::of(worker.group, Some(&worker.logs)));
             let kept = kept.unwrap_or_default();
-            let mut stdio = self.hands.prepare(run, worker, &launch, (reads, &kept), &self.capture)?;
+            self.fit_terminals();
+            let prepared = self.hands.prepare(run, worker, &launch, (reads, &kept), &self.capture)?;
+            let mut stdio = prepared.0;
+            launch.terminal = prepared.1;
             let owner = launch.ids.as_ref().map(|ids| (ids.uid, ids.gid));
             if let Some(stdout) = self.listener_stdout(&spec, worker, owner)? {
                 stdio[1] = stdout;
             }
             Ok((launch, stdio))
         });
+        self.tell_refusal(worker);
         match prepared {
             Ok((launch, stdio)) => {
                 for log in self.hands.outputs.logs(worker).iter().filter(|log| !before.contains(log)) {
@@ -226,6 +230,15 @@ impl Engine {
                 self.hands.spawn(run, worker, launch, stdio);
             }
             Err(failure) => self.spawn_failed(run, worker, failure),
+        }
+    }
+
+    /// Says why a worker has no terminal that was to have one.
+    fn tell_refusal(&mut self, worker: &WorkerName) {
+        let Some(error) = self.hands.outputs.take_refusal() else { return };
+        self.narrator.note(EventKind::Notice, Some(worker), format!("{error}; it has a pipe instead"));
+        if let Some(hint) = error.hint() {
+            self.narrator.note(EventKind::Notice, Some(worker), format!("hint: {hint}"));
         }
     }
 

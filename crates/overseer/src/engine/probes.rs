@@ -89,6 +89,7 @@ impl Engine {
             | Event::Swept { .. }
             | Event::Signal { .. }
             | Event::Tried { .. }
+            | Event::Terminal { .. }
             | Event::Rejected { .. } => return Some(event),
         }
         None

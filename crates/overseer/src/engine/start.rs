@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
 use ganger_core::{Core, Input, KnownRun, Record};
-use ganger_keeper::{Link, RunReport, raise_descriptor_limit};
+use ganger_keeper::{Link, RunReport, Signals, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits, Store};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::daemon::Outside;
@@ -29,6 +31,7 @@ use crate::listeners::Listeners;
 use crate::narrator::Narrator;
 use crate::output::{Kept, Outputs};
 use crate::prober::Prober;
+use crate::readiness::{Source, register};
 use crate::roster::Roster;
 use crate::sockets::Sockets;
 use crate::stdin::Stdins;
@@ -53,12 +56,14 @@ pub(super) struct Started {
     pub(super) messages: mpsc::UnboundedReceiver<Message>,
 }
 
-/// What clients ask, of the control API and of supervisord's interface.
+/// What clients ask, of the control API and of supervisord's interface, and what the terminal tells.
 pub(super) struct Clients {
     pub(super) requests: mpsc::Sender<Asked>,
     pub(super) asked: mpsc::Receiver<Asked>,
     pub(super) called: mpsc::Receiver<Called>,
     pub(super) knocks: mpsc::Receiver<Knock>,
+    /// Tells that the viewer's window may have another size.
+    pub(super) resized: Option<AsyncFd<Source<Signals>>>,
     /// Comes when everybody has been answered, after the receivers are gone.
     pub(super) answered: oneshot::Receiver<()>,
 }
@@ -70,7 +75,8 @@ pub(super) fn start(
     keeper_pid: u32,
     is_kept: bool,
 ) -> Result<Started, Error> {
-    let Config { name, life, heir, successor, place, environment, load, inherited, limits, viewer } = config;
+    let Config { name, life, heir, successor, place, environment, load, inherited, limits, viewer, resized } =
+        config;
     place.create(&environment)?;
     let mut kept = link.take_kept().into_iter();
     let (is_ours, lease) = (is_kept || kept.len() > 0, Lease::take(&place, kept.next())?);
@@ -89,8 +95,7 @@ pub(super) fn start(
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
-    let (clients, main_news) = clients(&place, &loaded.spec, &journal, capture.store())?;
-    let started = announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?;
+    let (clients, main_news) = clients(&place, &loaded.spec, &journal, capture.store(), resized)?;
     let listeners = listeners(&place, is_fresh, message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
@@ -124,7 +129,7 @@ pub(super) fn start(
         logs_dir: place.logs(),
         app_id: place.id,
         keeper_pid,
-        started,
+        started: announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?,
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
         outside: Outside { pid_file: None, main_news },
@@ -233,8 +238,11 @@ fn clients(
     spec: &Spec,
     journal: &Arc<Journal>,
     store: Store,
+    resized: Option<Signals>,
 ) -> Result<(Clients, watch::Sender<()>), Error> {
     let (main_news, heard) = watch::channel(());
+    let resized = resized.map(|signals| register(signals, Interest::READABLE)).transpose();
+    let resized = resized.map_err(|source| Error::System { action: "watch the window", source })?;
     let (requests, asked) = mpsc::channel(REQUESTS_MAX);
     let (calls, called) = mpsc::channel(REQUESTS_MAX);
     let servers = spec.supervisor.as_ref();
@@ -242,7 +250,7 @@ fn clients(
     let (doors, knocks) = mpsc::channel(REQUESTS_MAX);
     let engine = (requests.clone(), Some(doors));
     let answered = server::start(place, engine, journal.clone(), store, servers)?;
-    Ok((Clients { requests, asked, called, knocks, answered }, main_news))
+    Ok((Clients { requests, asked, called, knocks, resized, answered }, main_news))
 }
 
 /// What asks the keeper for things.

@@ -506,6 +506,7 @@ impl Desk {
             let runs = survivors::look(&place).runs;
             handover.runs.extend(runs.into_iter().map(|run| handed_run(entry.slot, run)));
         }
+        handover.outputs.extend(self.board.screens());
         handover.cgroup = roster::cgroup_of(&handover.runs);
         handover
     }

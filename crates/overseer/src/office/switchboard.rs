@@ -50,6 +50,8 @@ pub(crate) struct Switchboard {
     /// Something that waited for the keeper has gone out.
     room: Notify,
     office: mpsc::UnboundedSender<Told>,
+    /// The terminals of workers, as the keeper names them: they are handed on should it be killed.
+    screens: RefCell<BTreeMap<String, OwnedFd>>,
     welcome: Welcome,
 }
 
@@ -69,7 +71,7 @@ struct Engine {
     partner: RefCell<Partner>,
     /// The same socket, to wait on.
     line: AsyncFd<Source<OwnedFd>>,
-    events: RefCell<VecDeque<Event>>,
+    events: RefCell<VecDeque<(Event, Option<OwnedFd>)>>,
     changed: Notify,
 }
 
@@ -82,8 +84,12 @@ impl Switchboard {
     ) -> io::Result<Rc<Self>> {
         let line = waited(&link)?;
         link.send(&Request::Hello { version: ganger_keeper::VERSION }, &[lock.as_fd()])?;
+        let mut screens = BTreeMap::new();
         let welcome = loop {
-            let received = link.receive()?;
+            let mut received = link.receive()?;
+            if let Some((Event::Terminal { worker }, descriptors)) = &mut received {
+                screens.extend(descriptors.pop().map(|screen| (std::mem::take(worker), screen)));
+            }
             if let Some((Event::Welcome { version, keeper_pid, capabilities, runs, upgraded }, _)) = received
             {
                 let (runs, upgraded) = (RefCell::new(runs), RefCell::new(upgraded));
@@ -101,6 +107,7 @@ impl Switchboard {
             changed: Notify::new(),
             room: Notify::new(),
             office,
+            screens: RefCell::new(screens),
             welcome,
         }))
     }
@@ -124,7 +131,9 @@ impl Switchboard {
             // The office says it.
             upgraded: None,
         };
-        let events = RefCell::new(VecDeque::from([welcome]));
+        let mut events: VecDeque<(Event, Option<OwnedFd>)> = self.screens_of(slot).collect();
+        events.push_back((welcome, None));
+        let events = RefCell::new(events);
         let engine = Rc::new(Engine { partner: RefCell::new(partner), line, events, changed: Notify::new() });
         self.engines.borrow_mut().insert(slot, engine.clone());
         let board = self.clone();
@@ -134,6 +143,47 @@ impl Switchboard {
             board.engines.borrow_mut().remove(&slot);
         });
         Ok((link, is_kept))
+    }
+
+    /// What an engine is told of the terminals that its workers have.
+    fn screens_of(&self, slot: u32) -> impl Iterator<Item = (Event, Option<OwnedFd>)> {
+        let prefix = worker_of(slot, "");
+        self.screens().into_iter().filter_map(move |(worker, screen)| {
+            let worker = worker.strip_prefix(&prefix)?.to_owned();
+            Some((Event::Terminal { worker }, Some(screen)))
+        })
+    }
+
+    /// The terminals of all workers, as the keeper names them. One that there is no room for is left out.
+    pub(crate) fn screens(&self) -> Vec<(String, OwnedFd)> {
+        let screens = self.screens.borrow();
+        let copies = screens.iter().map(|(worker, screen)| Some((worker.clone(), screen.try_clone().ok()?)));
+        copies.flatten().collect()
+    }
+
+    /// Notes which terminal a worker has from now on.
+    fn note_screen(&self, request: &Request, descriptors: &[OwnedFd]) {
+        match request {
+            Request::Spawn { worker, launch, .. } => {
+                let screen = descriptors.get(1).filter(|_| launch.terminal);
+                let copy = screen.and_then(|screen| screen.try_clone().ok());
+                match copy {
+                    Some(screen) => drop(self.screens.borrow_mut().insert(worker.clone(), screen)),
+                    None => drop(self.screens.borrow_mut().remove(worker)),
+                }
+            }
+            Request::Release { worker } => drop(self.screens.borrow_mut().remove(worker)),
+            Request::Signal { .. }
+            | Request::Acknowledge { .. }
+            | Request::Sweep { .. }
+            | Request::Notify { .. }
+            | Request::Hello { .. }
+            | Request::Taken { .. }
+            | Request::Upgrade { .. }
+            | Request::Yielded
+            | Request::Settled
+            | Request::Quit { .. } => {}
+        }
     }
 
     /// How the latest upgrade ended.
@@ -262,7 +312,10 @@ impl Switchboard {
                 return Ok(false);
             };
             match to_keeper(slot, request) {
-                Asked::Keeper(request) => self.forward(request, descriptors),
+                Asked::Keeper(request) => {
+                    self.note_screen(&request, &descriptors);
+                    self.forward(request, descriptors);
+                }
                 Asked::Office(state) => drop(self.office.send(Told::State(slot, state))),
                 Asked::Nobody => {}
             }
@@ -273,7 +326,7 @@ impl Switchboard {
 
 impl Engine {
     fn tell(&self, event: Event) {
-        self.events.borrow_mut().push_back(event);
+        self.events.borrow_mut().push_back((event, None));
         // An error shows again where the line is read.
         if !self.flush().unwrap_or(false) {
             self.changed.notify_one();
@@ -283,8 +336,9 @@ impl Engine {
     /// Sends what waits, as far as it is taken; whether that is all.
     fn flush(&self) -> io::Result<bool> {
         let mut events = self.events.borrow_mut();
-        while let Some(event) = events.front() {
-            match self.partner.borrow().send(event) {
+        while let Some((event, descriptor)) = events.front() {
+            let descriptors: Vec<BorrowedFd<'_>> = descriptor.iter().map(AsFd::as_fd).collect();
+            match self.partner.borrow().send(event, &descriptors) {
                 Ok(()) => drop(events.pop_front()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
@@ -361,7 +415,7 @@ fn to_engine(event: Event) -> Routed {
         Event::Rejected { id, errno } => (slot_of(id), Event::Rejected { id: local(id), errno }),
         Event::Signal { signal } => return Routed::Office(Told::Signal(signal)),
         Event::Tried { failure, .. } => return Routed::Office(Told::Tried(failure)),
-        Event::Welcome { .. } => return Routed::Nobody,
+        Event::Welcome { .. } | Event::Terminal { .. } => return Routed::Nobody,
     };
     Routed::Engine(slot, event)
 }

@@ -156,6 +156,11 @@ pub(crate) struct GroupTable {
     pub(crate) priority: Option<i32>,
     /// What a worker reads from its standard input: `"null"` for nothing, `"pipe"` for what commands send. Default: `"null"`.
     pub(crate) stdin: Option<Stdin>,
+    /// Whether each worker has a terminal of its own: it writes colours and progress bars as to a person, and
+    /// `ganger attach` types to it. Default: true for `ganger start` in a terminal, false in the background, where the
+    /// output goes elsewhere, and where `stdin`, `logs.stderr` or `logs.out` says what a terminal cannot do.
+    #[schemars(with = "Option<bool>")]
+    pub(crate) tty: Option<Spanned<bool>>,
     /// How the output of its workers is kept.
     #[schemars(with = "Option<LogsTable>")]
     pub(crate) logs: Option<Spanned<LogsTable>>,

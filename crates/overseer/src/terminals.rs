@@ -1,0 +1,95 @@
+//! What workers have that write and read as if a person sat there: a terminal for each run whose group says so.
+//!
+//! The keeper holds the side where the screen and the keyboard are, too, so that a run is hung up by nobody's death but its
+//! keeper's. What appears there is captured like what comes out of a pipe.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use ganger_logs::{Error, Size, Terminal, create_terminal, resize_terminal};
+use ganger_spec::WorkerName;
+
+/// The terminals of the workers that have one.
+#[derive(Debug, Default)]
+pub(crate) struct Terminals {
+    size: Size,
+    /// The sides where the screen and the keyboard are.
+    screens: BTreeMap<WorkerName, Rc<OwnedFd>>,
+}
+
+impl Terminals {
+    /// Makes the terminal of a new run; the run's side, and the other.
+    pub(crate) fn open(
+        &mut self,
+        worker: &WorkerName,
+        owner: Option<(u32, u32)>,
+    ) -> Result<[Rc<OwnedFd>; 2], Error> {
+        let Terminal { screen, worker: side } = create_terminal(self.size, owner)?;
+        let screen = Rc::new(screen);
+        self.screens.insert(worker.clone(), Rc::clone(&screen));
+        Ok([Rc::new(side), screen])
+    }
+
+    /// Takes up the terminal of a worker that was there before this overseer.
+    pub(crate) fn adopt(&mut self, worker: WorkerName, screen: OwnedFd) {
+        self.screens.insert(worker, Rc::new(screen));
+    }
+
+    /// The side where the screen and the keyboard are, if the worker's latest run has a terminal. It never blocks.
+    pub(crate) fn screen(&self, worker: &WorkerName) -> Option<&OwnedFd> {
+        self.screens.get(worker).map(|screen| &**screen)
+    }
+
+    /// Lets all terminals have this size.
+    pub(crate) fn resize(&mut self, size: Size) {
+        if std::mem::replace(&mut self.size, size) != size {
+            for screen in self.screens.values() {
+                // One whose worker is gone needs no size.
+                let _ = resize_terminal(screen, size);
+            }
+        }
+    }
+
+    /// The worker's next run has none, or there is no next one.
+    pub(crate) fn forget(&mut self, worker: &WorkerName) {
+        self.screens.remove(worker);
+    }
+
+    /// The sides of all screens, by worker: what nobody read of them lives as long as these.
+    pub(crate) fn sides(&self) -> Vec<(String, OwnedFd)> {
+        // One that there is no room for is hung up.
+        let copies =
+            self.screens.iter().map(|(worker, screen)| Some((worker.to_string(), screen.try_clone().ok()?)));
+        copies.flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use rustix::termios::tcgetwinsize;
+
+    fn web() -> WorkerName {
+        WorkerName::new("web", 1)
+    }
+
+    fn size(side: &OwnedFd) -> Size {
+        let size = tcgetwinsize(side).unwrap();
+        Size { columns: size.ws_col, rows: size.ws_row }
+    }
+
+    #[test]
+    fn terminals_have_the_size_of_the_window_whenever_they_are_made() {
+        let mut terminals = Terminals::default();
+        let [side, _] = terminals.open(&web(), None).unwrap();
+        assert_eq!(size(&side), Size::default());
+        let window = Size { columns: 70, rows: 20 };
+        terminals.resize(window);
+        let [next, _] = terminals.open(&WorkerName::new("job", 1), None).unwrap();
+        assert_eq!([size(&side), size(&next)], [window; 2]);
+        terminals.forget(&web());
+        assert_eq!(terminals.sides().len(), 1);
+    }
+}
