@@ -8,7 +8,7 @@ use crate::check;
 use crate::command::{self, cargo, find};
 
 /// What the tests start besides cargo: the program and the Debian package that has it.
-const NEEDED: [(&str, &str); 11] = [
+const NEEDED: [(&str, &str); 14] = [
     ("python3", "python3"),
     ("pip3", "python3-pip"),
     ("setsid", "util-linux"),
@@ -20,6 +20,9 @@ const NEEDED: [(&str, &str); 11] = [
     ("strace", "strace"),
     ("php", "php-cli"),
     ("beanstalkd", "beanstalkd"),
+    ("less", "less"),
+    ("vim", "vim"),
+    ("top", "procps"),
 ];
 
 /// Modules of Python that Debian has in packages of their own.

@@ -7,6 +7,7 @@ mod about;
 mod adoption;
 mod apps;
 mod attach;
+mod attach_terminal;
 mod background;
 mod bad_input;
 mod daemon;

@@ -1,0 +1,248 @@
+//! A worker with a terminal of its own, seen and typed to in another one.
+
+use ganger_testkit::{Deadline, Running, Sandbox, Screen, Terminal, kill_nine, wait_gone};
+
+use crate::support::*;
+
+/// The size of a terminal of the test kit: columns and rows.
+const SIZE: (u16, u16) = (100, 30);
+
+/// An app in which `web` has this command and a terminal.
+fn app(command: &str) -> (Sandbox, Running) {
+    let sandbox = sandbox_with(&format!("web: {command}\nother: {OBEDIENT}"));
+    sandbox.file("ganger.toml", "[groups.web]\ntty = true\n");
+    let running = started(&sandbox, 1);
+    (sandbox, running)
+}
+
+fn attach<const N: usize>(sandbox: &Sandbox, words: [&str; N]) -> (Running, Terminal) {
+    let words: Vec<&str> = ["attach", "web.1"].into_iter().chain(words).collect();
+    let (viewer, terminal) = sandbox.ganger_with(&words).env("TERM", "xterm-256color").start_on_terminal();
+    viewer.wait_line("attached to web.1");
+    (viewer, terminal)
+}
+
+/// Blocks until the screen shows this.
+#[track_caller]
+fn shows(viewer: &Running, text: &str) -> String {
+    viewer.wait_screen(SIZE, |screen| screen.contents().contains(text))
+}
+
+/// Lets go; the terminal is as it was.
+fn detach(mut viewer: Running, terminal: &Terminal) {
+    terminal.press("\x1d");
+    viewer.wait_line("detached from web.1");
+    viewer.wait_exit(Deadline::generous());
+    assert!(terminal.is_in_lines(), "the terminal is given back");
+    viewer.finish(Deadline::generous()).expect_code(0);
+}
+
+/// Ends the app while a viewer looks.
+fn ended_before(sandbox: &Sandbox, running: Running, mut viewer: Running) {
+    sandbox.run(["quit", "--now"]).expect_code(0);
+    viewer.wait_exit(Deadline::generous());
+    ended(sandbox, running);
+}
+
+/// Kills the process that decides, and waits for the next.
+fn kill_overseer(sandbox: &Sandbox, running: &Running) {
+    kill_nine(running.child_with("overseer"), Deadline::generous());
+    sandbox.run(["ps"]).expect_code(0);
+}
+
+#[test]
+fn python_is_typed_to_and_is_the_same_after_the_death_of_the_overseer() {
+    let (sandbox, running) = app("TERM=dumb exec python3 -q -i");
+    let python = pid(&sandbox, "web.1");
+    let (viewer, terminal) = attach(&sandbox, []);
+    shows(&viewer, ">>>");
+    terminal.press("answer = 6 * 7\r");
+    shows(&viewer, "answer = 6 * 7\n>>>");
+    terminal.press("print('is', answer)\r");
+    shows(&viewer, "is 42");
+    kill_overseer(&sandbox, &running);
+    terminal.press("print('still', answer)\r");
+    shows(&viewer, "still 42");
+    detach(viewer, &terminal);
+    let (viewer, terminal) = attach(&sandbox, []);
+    let screen = shows(&viewer, "still 42");
+    assert!(screen.contains("is 42"), "{screen}");
+    // Ctrl-C is the worker's.
+    terminal.press("\x03");
+    shows(&viewer, "KeyboardInterrupt");
+    terminal.press("print('after', answer)\r");
+    shows(&viewer, "after 42");
+    assert_eq!(pid(&sandbox, "web.1"), python);
+    detach(viewer, &terminal);
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn a_full_screen_is_drawn_again_as_it_was_and_follows_the_size_of_the_window() {
+    let (sandbox, running) = app("seq -f 'line %g' 1000 > text; exec less text");
+    let less = pid(&sandbox, "web.1");
+    let (viewer, terminal) = attach(&sandbox, []);
+    viewer.wait_screen(SIZE, |screen| screen.contents().contains("line 29") && screen.alternate_screen());
+    terminal.press("500g");
+    let before = shows(&viewer, "line 528");
+    assert!(before.starts_with("line 500\n"), "{before}");
+    detach(viewer, &terminal);
+    kill_overseer(&sandbox, &running);
+    let (viewer, terminal) = attach(&sandbox, []);
+    let wanted = |screen: &Screen| screen.alternate_screen() && screen.contents().contains("line 528");
+    let after = viewer.wait_screen(SIZE, wanted);
+    // The first line is under ganger's own words until something is typed.
+    assert_eq!(after.lines().skip(1).collect::<Vec<_>>(), before.lines().skip(1).collect::<Vec<_>>());
+    terminal.press("\x0c");
+    viewer.wait_screen(SIZE, |screen| screen.contents() == before);
+    let mark = viewer.mark();
+    terminal.resize(60, 12);
+    viewer.wait_screen_after(mark, (60, 12), |screen| screen.contents().starts_with("line 500\n"));
+    terminal.press("G");
+    viewer.wait_screen_after(mark, (60, 12), |screen| screen.contents().starts_with("line 990\n"));
+    assert_eq!(pid(&sandbox, "web.1"), less);
+    detach(viewer, &terminal);
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn an_editor_writes_what_was_typed_and_letting_go_leaves_the_usual_screen() {
+    let (sandbox, running) = app("exec vim -u NONE -n text");
+    let (viewer, terminal) = attach(&sandbox, []);
+    shows(&viewer, "\"text\"");
+    terminal.press("iwritten in ");
+    shows(&viewer, "written in ");
+    kill_overseer(&sandbox, &running);
+    terminal.press("vim\x1b:w\r");
+    viewer.wait_screen(SIZE, |screen| {
+        ["15 bytes written", "15B written"].iter().any(|said| screen.contents().contains(said))
+    });
+    assert_eq!(std::fs::read_to_string(sandbox.path("text")).unwrap(), "written in vim\n");
+    terminal.press("\x1d");
+    viewer.wait_screen(SIZE, |screen| {
+        !screen.alternate_screen() && screen.contents().contains("detached from web.1")
+    });
+    viewer.finish(Deadline::generous()).expect_code(0);
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn top_is_drawn_again_and_its_keys_work() {
+    let (sandbox, running) = app("TERM=xterm exec top -d 1");
+    let (viewer, terminal) = attach(&sandbox, []);
+    shows(&viewer, "load average");
+    detach(viewer, &terminal);
+    let (mut viewer, terminal) = attach(&sandbox, ["--once"]);
+    viewer.wait_screen(SIZE, |screen| screen.contents().starts_with("top - "));
+    terminal.press("q");
+    viewer.wait_line("web.1 exited");
+    viewer.wait_exit(Deadline::generous());
+    viewer.finish(Deadline::generous());
+    ended(&sandbox, running);
+}
+
+#[test]
+fn a_shell_has_job_control_and_a_debugger_stops_where_it_is_told() {
+    let (sandbox, running) = app("PS1='prompt> ' exec bash --norc --noprofile");
+    sandbox.file("sum.py", "import pdb\nx = 1\npdb.set_trace()\nx = x + 1\nprint('sum', x)\n");
+    let (viewer, terminal) = attach(&sandbox, []);
+    shows(&viewer, "prompt>");
+    terminal.press("sh -c 'echo job $((40+1)); exec cat'\r");
+    shows(&viewer, "job 41");
+    terminal.press("\x1a");
+    shows(&viewer, "Stopped");
+    terminal.press("jobs; kill %1; echo job $((40+2))\r");
+    shows(&viewer, "job 42");
+    terminal.press("python3 sum.py\r");
+    shows(&viewer, "(Pdb)");
+    terminal.press("x = 41\r");
+    shows(&viewer, "x = 41\n(Pdb)");
+    terminal.press("c\r");
+    shows(&viewer, "sum 42");
+    detach(viewer, &terminal);
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn two_viewers_see_the_same_and_the_smaller_one_decides_the_size() {
+    let (sandbox, running) =
+        app("exec bash --norc --noprofile -c 'while read w; do stty size; echo heard $w; done'");
+    let (first, typist) = attach(&sandbox, []);
+    let (second, small) = attach(&sandbox, []);
+    let (watcher, watching) = attach(&sandbox, ["--read-only"]);
+    typist.press("one\r");
+    for viewer in [&first, &second, &watcher] {
+        shows(viewer, "heard one");
+    }
+    small.resize(40, 10);
+    second.wait_screen((40, 10), |screen| screen.contents().contains("heard one"));
+    watching.resize(20, 5);
+    watching.press("unheard\r");
+    typist.press("two\r");
+    shows(&first, "10 40");
+    shows(&first, "heard two");
+    watcher.wait_screen((20, 5), |screen| screen.contents().contains("heard two"));
+    detach(second, &small);
+    typist.press("three\r");
+    shows(&first, "30 100");
+    let screen = shows(&first, "heard three");
+    assert!(!screen.contains("unheard"), "{screen}");
+    detach(watcher, &watching);
+    ended_before(&sandbox, running, first);
+}
+
+#[test]
+fn what_is_typed_comes_byte_for_byte() {
+    let (sandbox, running) = app("stty raw -echo; echo raw; exec head -c 1000 > typed");
+    let (viewer, terminal) = attach(&sandbox, []);
+    shows(&viewer, "raw");
+    let head = pid(&sandbox, "web.1");
+    // Control characters but for the one that detaches, escape sequences of keys, mouse and pasted text, letters.
+    let all: String = (0..128_u8).filter(|byte| *byte != 0x1d).map(char::from).collect();
+    let mut typed = format!("{all}\x1b[A\x1b[<0;3;4M\x1b[200~pasted\r\n\x1b[201~é日本𝄞");
+    typed.push_str(&"x".repeat(1000 - typed.len()));
+    terminal.press(&typed);
+    assert!(wait_gone(head, Deadline::generous()));
+    assert_eq!(std::fs::read(sandbox.path("typed")).unwrap(), typed.as_bytes());
+    drop(viewer);
+    ended(&sandbox, running);
+}
+
+#[test]
+fn a_worker_that_writes_100_megabytes_freezes_no_viewer_and_no_other_worker() {
+    let loud = "read go; yes 'a line of the loud one' | head -c 100000000; echo all written; exec cat";
+    let (sandbox, running) = app(loud);
+    let (slow, stuck) = attach(&sandbox, []);
+    let (viewer, terminal) = attach(&sandbox, []);
+    // Nobody reads what this one shows any more.
+    let mut stuck = stuck;
+    stuck.hang_up();
+    drop(slow);
+    terminal.press("go\r");
+    viewer.wait_line("a line of the loud one");
+    sandbox.run(["restart", "other"]).expect_code(0);
+    detach(viewer, &terminal);
+    let (viewer, terminal) = attach(&sandbox, []);
+    shows(&viewer, "all written");
+    terminal.press("echoed\r");
+    shows(&viewer, "echoed\nechoed");
+    detach(viewer, &terminal);
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn the_next_run_is_gone_on_with_in_order_also_after_a_full_screen() {
+    let command =
+        "if test -e second; then echo second run; exec cat; fi; touch second; echo text > t; exec less t";
+    let (sandbox, running) = app(command);
+    let (viewer, terminal) = attach(&sandbox, []);
+    viewer.wait_screen(SIZE, |screen| screen.alternate_screen() && screen.contents().contains("text"));
+    sandbox.run(["restart", "web"]).expect_code(0);
+    let screen = viewer
+        .wait_screen(SIZE, |screen| !screen.alternate_screen() && screen.contents().contains("second run"));
+    assert!(screen.contains("[web.1 started with pid"), "{screen}");
+    terminal.press("typed\r");
+    shows(&viewer, "typed\ntyped");
+    detach(viewer, &terminal);
+    interrupted(&sandbox, running);
+}
