@@ -2,6 +2,7 @@
 
 mod attach;
 mod top;
+mod ui;
 mod upgrade;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use ganger_spec::Terminals;
 pub(crate) use top::{Column, TopArgs};
+pub(crate) use ui::UiArgs;
 pub(crate) use upgrade::UpgradeArgs;
 
 use crate::commands::ImportArgs;
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Ps(ListArgs),
     /// Show what workers use, again and again: CPU, memory, processes, descriptors, I/O
     Top(TopArgs),
+    /// Show workers and what they write on the whole terminal, and act on them by keys
+    Ui(UiArgs),
     /// Bring workers down and keep them down
     Stop(NamesArgs),
     /// End the present run of workers and start new ones
@@ -174,6 +178,9 @@ pub(crate) struct StartArgs {
     /// With --wait: how long that may take
     #[arg(long, value_name = "TIME", requires = "wait", default_value = "5m", value_parser = ganger_spec::parse_duration)]
     pub(crate) wait_timeout: std::time::Duration,
+    /// Show it on the whole terminal, as `ganger ui` does; it ends with the screen
+    #[arg(long, conflicts_with = "daemon")]
+    pub(crate) ui: bool,
     /// Go on with the workers that survived when all of ganger was killed
     #[arg(long, conflicts_with = "end_survivors")]
     pub(crate) adopt: bool,

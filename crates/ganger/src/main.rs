@@ -14,6 +14,7 @@ mod printer;
 mod render;
 mod stamp;
 mod style;
+mod terminal;
 mod when;
 
 use std::process::ExitCode;

@@ -49,6 +49,7 @@ pub use protocol::{
 };
 pub use survivors::{Survivor, cgroups_of, survivors};
 pub use sys::descriptors::raise_descriptor_limit;
+pub use sys::program::end_with_parent;
 pub use sys::program::take_own_name;
 pub use sys::signals::{Signals, ignore_terminal_signals};
 pub use sys::sockets::outstanding;

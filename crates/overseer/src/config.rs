@@ -55,6 +55,9 @@ pub enum Life {
     /// It belongs to a terminal: it starts as its files say, and ends with its workers, with the terminal, with its
     /// output.
     Foreground,
+    /// It belongs to a screen: it starts as its files say, and stays, whatever its workers do, until the screen ends it or
+    /// is gone.
+    Screen,
     /// It belongs to the machine: it starts as operators left it, and ends when it is told to. A hang-up is a request
     /// to read its files again.
     Background,

@@ -356,7 +356,7 @@ impl Engine {
                 Life::Foreground if self.core.shutting_down().is_none() => {
                     self.shut_down(false, format!("the output is closed ({error})"));
                 }
-                Life::Foreground | Life::Background => {}
+                Life::Foreground | Life::Screen | Life::Background => {}
             },
         }
     }

@@ -16,6 +16,7 @@ mod collector;
 mod deadline;
 mod events;
 mod launch;
+mod picture;
 mod ports;
 mod running;
 mod sandbox;
@@ -29,6 +30,7 @@ pub use census::{Process, children_of, command_line, is_alive, kill_nine, parent
 pub use deadline::Deadline;
 pub use events::{Watched, wait_for_file, wait_readable};
 pub use launch::Launch;
+pub use picture::Picture;
 pub use ports::{free_port, free_port_run};
 pub use running::{Exit, Finished, Running};
 pub use sandbox::Sandbox;

@@ -72,6 +72,10 @@ impl Running {
         i32::try_from(self.child.id()).expect("a PID fits")
     }
 
+    pub(crate) fn collected(&self) -> &Collector {
+        &self.output
+    }
+
     /// What it wrote to its standard output so far (or to its terminal).
     pub fn output(&self) -> String {
         self.output.text()

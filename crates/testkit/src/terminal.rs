@@ -12,6 +12,9 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use crate::collector::Collector;
 use crate::{Deadline, wait_readable};
 
+/// The columns and rows of a new one.
+pub(crate) const SIZE: (u16, u16) = (100, 30);
+
 /// The side of the terminal where the screen and the keyboard are.
 pub struct Terminal {
     /// Gone once the terminal was closed.
@@ -23,7 +26,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// A new one of 100 columns and 30 rows.
+    /// A new one.
     pub(crate) fn open() -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let side = openpt(flags).expect("a pseudo terminal");
@@ -32,7 +35,7 @@ impl Terminal {
         let path = ptsname(&side, Vec::new()).expect("the terminal has a name");
         let (bell, alarm) = io::pipe().expect("a pipe");
         let terminal = Self { side: Arc::new(Mutex::new(Some(side))), alarm: Some(alarm), bell, path };
-        terminal.resize(100, 30);
+        terminal.resize(SIZE.0, SIZE.1);
         terminal
     }
 

@@ -44,10 +44,7 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     let environment = Environment::of_process();
     let here = Place::of(&directory(place)?, &environment)?;
     here.create(&environment)?;
-    let starter = Starter::listen(&here)?;
-    let launch = launch(&starter.path, std::env::args_os().skip(1), current_dir()?)?;
-    let detached = detach(&launch).map_err(Failure::new)?;
-    starter.wait(&detached)?;
+    let (starter, detached) = begin(&here, std::env::args_os().skip(1))?;
     if args.wait {
         let ready = readiness::wait(&here, &loaded.spec, args.wait_timeout)?;
         let (app, plural) = (&loaded.spec.app, if ready == 1 { "worker" } else { "workers" });
@@ -74,7 +71,18 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// Starts a keeper with these words in the background, in this directory and with this umask; returns when the app is up.
+/// Starts a keeper with these words in a session of its own; returns when the app is up.
+pub(crate) fn begin(
+    place: &Place,
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<(Starter, Detached), Failure> {
+    let starter = Starter::listen(place)?;
+    let detached = detach(&launch(&starter.path, words, current_dir()?)?).map_err(Failure::new)?;
+    starter.wait(&detached)?;
+    Ok((starter, detached))
+}
+
+/// The same in this directory and with this umask.
 pub(crate) fn detach_with(
     place: &Where,
     words: Vec<OsString>,
@@ -115,7 +123,7 @@ fn launch(socket: &Path, words: impl IntoIterator<Item = OsString>, dir: PathBuf
 }
 
 /// Where the keeper tells how far it is. Nobody else can get there.
-struct Starter {
+pub(crate) struct Starter {
     socket: UnixDatagram,
     path: PathBuf,
 }
@@ -163,6 +171,14 @@ impl Starter {
                 }
                 Ok(Happened::Ended(_) | Happened::Overdue) | Err(_) => return failure,
             }
+        }
+    }
+
+    /// Waits until all of it is gone, but not for ever.
+    pub(crate) fn wait_end(&self, detached: &Detached) {
+        let deadline = Instant::now() + GONE_WITHIN;
+        while let Ok(Happened::Readable) = detached.watch(&self.socket, deadline) {
+            self.next();
         }
     }
 

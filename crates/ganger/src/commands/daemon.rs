@@ -34,6 +34,10 @@ pub(crate) fn keep_detached(words: Vec<OsString>) -> Outcome {
         Ok(cli) => cli,
         Err(shown) => return Ok(shown),
     };
+    if matches!(&cli.command, Some(Command::Start(args)) if args.ui) {
+        // Who holds the screen is not there for ever, and nothing of the app outlives it.
+        ganger_keeper::end_with_parent();
+    }
     let is_background = !matches!(&cli.command, Some(Command::Start(args)) if !args.daemon);
     let found = match cli.command {
         // Who is handed the runs need not look for them.

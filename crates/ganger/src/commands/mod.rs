@@ -26,6 +26,7 @@ mod stored_logs;
 pub(crate) mod supervisorctl;
 pub(crate) mod supervisord;
 mod top;
+mod ui;
 mod upgrade;
 mod version;
 mod welcome;
@@ -50,6 +51,7 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Import(args) => import::run(place, &args),
         Command::Ps(args) => ps::run(place, args),
         Command::Top(args) => top::run(place, args),
+        Command::Ui(args) => ui::run(place, &args),
         Command::Stop(args) => act::stop(place, args),
         Command::Restart(args) => act::restart(place, args),
         Command::Scale(args) => act::scale(place, args),

@@ -85,6 +85,14 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             let task = Task { place: cli.place, groups, spec, life: Life::Background, terminals, shown };
             oversee(task, Some(heir), successor).inspect_err(tell_starter)
         }
+        Some(Command::Start(args)) if args.ui => {
+            let StartArgs { names, spec, .. } = args;
+            // On a screen it is seen what ended, and started again by a key.
+            let spec = SpecArgs { any_can_die: spec.can_die.is_none(), ..spec };
+            let task =
+                Task { place: cli.place, groups: names, spec, life: Life::Screen, shown: on_stderr()? };
+            oversee(task, None, successor).inspect_err(tell_starter)
+        }
         Some(Command::Start(args)) => {
             let (groups, spec, life) = (args.names.clone(), args.spec.clone(), Life::Foreground);
             let suits = std::io::stdout().is_terminal() && args.log_format == LogFormat::Text;

@@ -10,11 +10,12 @@ use ganger_overseer::Survivors;
 use ganger_spec::Signal;
 
 use super::act::act;
-use super::background;
 use super::daemon::{find, keep};
+use super::{background, ui};
 use crate::ask::{directory, find_running};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{Failure, Outcome};
+use crate::load;
 use crate::render::Verb;
 
 /// Survivors that have not ended by then are killed.
@@ -26,31 +27,56 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
         Some((_, app)) if args.names.is_empty() => {
             let (name, pid) = (app.name, app.keeper_pid);
             let failure = Failure::new(format!("{name} is already running (pid {pid})"));
+            if args.ui {
+                return Err(failure.hinted("`ganger ui` shows it"));
+            }
             Err(failure
                 .hinted("`ganger ps` lists its workers; `ganger start all` brings up those that are down"))
         }
         Some((running, _)) => {
             act(&running, Verb::Start, &Request::Start { names: args.names.clone() }, args.json)
         }
+        None if args.ui => screened(place, args),
         None if args.daemon => background::run(place, args),
         None => foreground(place, args),
     }
 }
 
-/// Workers that survived the death of all of ganger belong to no terminal: what becomes of them is to be said.
 fn foreground(place: &Where, args: &StartArgs) -> Outcome {
-    let words = std::env::args_os().skip(1);
+    let found = survivors(place, args)?;
+    keep(std::env::args_os().skip(1), false, found)
+}
+
+/// The app has a keeper of its own, since a terminal that shows a screen takes no other output.
+fn screened(place: &Where, args: &StartArgs) -> Outcome {
+    ui::demand_terminal()?;
+    // Its keeper finds those that are to go on.
+    drop(survivors(place, args)?);
+    let loaded = load::load(place, &args.spec, &args.names)?;
+    for warning in &loaded.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    let environment = Environment::of_process();
+    let here = Place::of(&directory(place)?, &environment)?;
+    here.create(&environment)?;
+    let (starter, keeper) = background::begin(&here, std::env::args_os().skip(1))?;
+    let shown = ui::show(&here, &loaded.spec.app, true);
+    starter.wait_end(&keeper);
+    shown
+}
+
+/// Workers that survived the death of all of ganger belong to no terminal: what becomes of them is to be said.
+fn survivors(place: &Where, args: &StartArgs) -> Result<Option<Survivors>, Failure> {
     match find(place)? {
         Some(survivors) if args.end_survivors => {
             let killed = end_orphans(&survivors.prefix(), |_| Signal::TERM.number(), ENDED_WITHIN);
             for process in &killed {
                 say(&format!("had to kill {process}"));
             }
-            drop(survivors);
-            keep(words, false, None)
+            Ok(None)
         }
         Some(survivors) if !args.adopt => Err(refusal(&survivors)),
-        found => keep(words, false, found),
+        found => Ok(found),
     }
 }
 

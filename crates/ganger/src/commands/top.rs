@@ -1,7 +1,6 @@
 //! `ganger top`: what workers use, looked at again and again, by a client that does nothing else.
 
 mod keys;
-mod screen;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -18,8 +17,8 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{show, terminal_width};
 use crate::render::{View, top, top_frame, top_title};
 use crate::style::Style;
+use crate::terminal::{Screen, Told};
 use keys::Wish;
-use screen::{Screen, Told};
 
 /// Shows what workers use: in a terminal until it is told to end, elsewhere once.
 pub(crate) fn run(place: &Where, args: TopArgs) -> Outcome {
@@ -72,9 +71,9 @@ async fn live(looker: Looker, app: &str, mut view: View) -> Outcome {
                 next = Box::pin(looker.look(asked + interval));
             }
             told = screen.told() => match told? {
-                Told::Keys(pressed) => {
+                Told::Typed(bytes) => {
                     let page = screen.size().1;
-                    if pressed.into_iter().any(|key| keys::press(key, &mut view, page) == Wish::Leave) {
+                    if keys::parse(&bytes).into_iter().any(|key| keys::press(key, &mut view, page) == Wish::Leave) {
                         return Ok(ExitCode::SUCCESS);
                     }
                 }

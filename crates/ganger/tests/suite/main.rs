@@ -33,6 +33,7 @@ mod readiness;
 mod reload;
 mod run;
 mod scarcity;
+mod screen;
 mod second_terminal;
 mod secrets;
 mod stdin;

@@ -36,6 +36,13 @@ pub(crate) fn execute(program: &Path, argv: &[OsString], env: &[OsString]) -> io
     io::Error::last_os_error()
 }
 
+/// Lets the end of the process that started this one be a request to end, however it ends. Call it in a process that has
+/// just been started.
+pub fn end_with_parent() {
+    // It can fail only for a number that is no signal.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+}
+
 /// The environment of this process without these variables.
 pub(crate) fn environment(without: &[&str]) -> Vec<OsString> {
     let kept = std::env::vars_os().filter(|(name, _)| without.iter().all(|one| name != *one));

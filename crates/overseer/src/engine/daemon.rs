@@ -26,7 +26,7 @@ impl Engine {
         else {
             return Ok(());
         };
-        if self.life == Life::Foreground {
+        if self.life != Life::Background {
             return Ok(());
         }
         if is_fresh && !daemon.nocleanup {

@@ -11,28 +11,31 @@ use rustix::termios::{
 };
 use tokio::io::unix::AsyncFd;
 
-use super::keys::{self, Key};
 use crate::failure::Failure;
 use crate::listen::listen;
 
 /// Another screen, without a cursor, where long lines are cut.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
-/// The screen that was there before, with all that belongs to it.
-const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+/// Nothing is held back; the mouse is free; the screen that was there before, with all that belongs to it.
+const LEAVE: &str = "\x1b[?2026l\x1b[?1000l\x1b[?1006l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/// Buttons and the wheel are told, in numbers of any size.
+const TAKE_MOUSE: &str = "\x1b[?1000h\x1b[?1006h";
+const LEAVE_MOUSE: &str = "\x1b[?1000l\x1b[?1006l";
 /// So much of what was typed is read at once.
 const KEYS_BYTES: usize = 256;
 /// Where the terminal does not tell its size.
 const USUAL_SIZE: (usize, usize) = (80, 24);
 
 /// What comes from the terminal and from others.
-pub(super) enum Told {
-    Keys(Vec<Key>),
+pub(crate) enum Told {
+    /// Keys were pressed: so they come from the terminal.
+    Typed(Vec<u8>),
     Resized,
     End(Signal),
 }
 
 /// The terminal while it is ours.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     signals: AsyncFd<Signals>,
     /// None where stdin is no terminal: then there are no keys.
     keyboard: Option<AsyncFd<OwnedFd>>,
@@ -42,7 +45,7 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Takes the terminal.
-    pub(super) fn enter() -> Result<Self, Failure> {
+    pub(crate) fn enter() -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::new(format!("cannot take the terminal: {error}"));
         let ends = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::WINCH].map(Signal::number);
         let signals = Signals::catch(&ends).map_err(failed)?;
@@ -56,7 +59,7 @@ impl Screen {
     }
 
     /// Columns and rows.
-    pub(super) fn size(&self) -> (usize, usize) {
+    pub(crate) fn size(&self) -> (usize, usize) {
         match tcgetwinsize(&self.output) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
             Ok(_) | Err(_) => USUAL_SIZE,
@@ -64,14 +67,24 @@ impl Screen {
     }
 
     /// Shows these lines in place of those before, in one write: nothing flickers.
-    pub(super) fn show(&self, lines: &[String]) -> Result<(), Failure> {
+    pub(crate) fn show(&self, lines: &[String]) -> Result<(), Failure> {
         // Each line is cleared behind its text, then all below the last.
         let text = lines.join("\x1b[K\r\n");
-        Ok((&self.output).write_all(format!("\x1b[H{text}\x1b[K\x1b[J").as_bytes())?)
+        self.write(format!("\x1b[H{text}\x1b[K\x1b[J").as_bytes())
+    }
+
+    /// Writes what changes the screen.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok((&self.output).write_all(bytes)?)
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(crate) fn take_mouse(&self, take: bool) -> Result<(), Failure> {
+        self.write(if take { TAKE_MOUSE } else { LEAVE_MOUSE }.as_bytes())
     }
 
     /// Waits for keys and signals.
-    pub(super) async fn told(&self) -> Result<Told, Failure> {
+    pub(crate) async fn told(&self) -> Result<Told, Failure> {
         let failed = |error: io::Error| Failure::new(format!("cannot listen to the terminal: {error}"));
         loop {
             tokio::select! {
@@ -82,7 +95,7 @@ impl Screen {
                 },
                 bytes = typed(self.keyboard.as_ref()) => match bytes.map_err(failed)? {
                     bytes if bytes.is_empty() => return Ok(Told::End(Signal::HUP)),
-                    bytes => return Ok(Told::Keys(keys::parse(&bytes))),
+                    bytes => return Ok(Told::Typed(bytes)),
                 },
             }
         }
@@ -96,7 +109,10 @@ async fn typed(keyboard: Option<&AsyncFd<OwnedFd>>) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; KEYS_BYTES];
     let length = rustix::io::read(keyboard.get_ref(), &mut bytes).unwrap_or(0);
     bytes.truncate(length);
-    ready.clear_ready();
+    // What did not fit is read without being told of again.
+    if !rustix::io::ioctl_fionread(keyboard.get_ref()).is_ok_and(|left| left > 0) {
+        ready.clear_ready();
+    }
     Ok(bytes)
 }
 

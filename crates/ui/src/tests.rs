@@ -1,0 +1,7 @@
+//! The screen as people see it, without a terminal.
+
+mod fixture;
+mod pictures;
+mod story;
+
+pub(crate) use fixture::line;
