@@ -86,11 +86,12 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             oversee(task, Some(heir), successor).inspect_err(tell_starter)
         }
         Some(Command::Start(args)) if args.ui => {
+            let terminals = args.terminals(true);
             let StartArgs { names, spec, .. } = args;
             // On a screen it is seen what ended, and started again by a key.
             let spec = SpecArgs { any_can_die: spec.can_die.is_none(), ..spec };
-            let task =
-                Task { place: cli.place, groups: names, spec, life: Life::Screen, shown: on_stderr()? };
+            let (groups, life, shown) = (names, Life::Screen, on_stderr()?);
+            let task = Task { place: cli.place, groups, spec, life, terminals, shown };
             oversee(task, None, successor).inspect_err(tell_starter)
         }
         Some(Command::Start(args)) => {
