@@ -8,7 +8,7 @@ use crate::check;
 use crate::command::{self, cargo, find};
 
 /// What the tests start besides cargo: the program and the Debian package that has it.
-const NEEDED: [(&str, &str); 14] = [
+const NEEDED: [(&str, &str); 17] = [
     ("python3", "python3"),
     ("pip3", "python3-pip"),
     ("setsid", "util-linux"),
@@ -23,10 +23,16 @@ const NEEDED: [(&str, &str); 14] = [
     ("less", "less"),
     ("vim", "vim"),
     ("top", "procps"),
+    ("make", "make"),
+    ("setpriv", "util-linux"),
+    ("pg_ctlcluster", "postgresql"),
 ];
 
-/// Modules of Python that Debian has in packages of their own.
-const NEEDED_OF_PYTHON: [(&str, &str); 1] = [("ensurepip", "python3-venv")];
+/// Modules of a Python that Debian has in packages of their own.
+const NEEDED_OF_PYTHON: [(&str, &str, &str); 2] =
+    [("python3", "ensurepip", "python3-venv"), (DEBIANS_PYTHON, "psycopg2", "python3-psycopg2")];
+/// The Python whose modules are Debian's packages, whatever else is called so.
+const DEBIANS_PYTHON: &str = "/usr/bin/python3";
 
 /// The quick loop, then the whole program against the kernel.
 pub(crate) fn run() -> Result<()> {
@@ -40,12 +46,13 @@ pub(crate) fn run() -> Result<()> {
 
 fn install_what_is_missing() -> Result<()> {
     let programs = NEEDED.iter().filter(|(program, _)| find(program).is_none());
-    let lacks = |module: &str| {
+    let lacks = |python: &str, module: &str| {
         let import = format!("import {module}");
-        command::run("python3", &["-c", &import]).is_err()
+        command::run(python, &["-c", &import]).is_err()
     };
-    let modules = NEEDED_OF_PYTHON.iter().filter(|(module, _)| lacks(module));
-    let mut packages: Vec<&str> = programs.chain(modules).map(|(_, package)| *package).collect();
+    let modules = NEEDED_OF_PYTHON.iter().filter(|(python, module, _)| lacks(python, module));
+    let programs = programs.map(|(_, package)| *package);
+    let mut packages: Vec<&str> = programs.chain(modules.map(|(.., package)| *package)).collect();
     packages.dedup();
     if packages.is_empty() {
         return Ok(());

@@ -16,6 +16,7 @@ mod http;
 pub mod limits;
 mod log_line;
 mod openapi;
+pub mod overmind;
 mod place;
 mod query;
 mod request;

@@ -93,3 +93,7 @@ pub const MAX_XMLRPC_MULTICALL: usize = 10_000;
 /// How long a client of supervisord's interface waits for an answer: a start may take as long as its `startsecs`, a
 /// stop as long as its `stopwaitsecs`.
 pub const SUPERVISOR_TIMEOUT: Duration = Duration::from_hours(24);
+/// The words of a line of Overmind's client, as many names as anybody types.
+pub const MAX_OVERMIND_WORDS: usize = 1024;
+/// The longest line of Overmind's client.
+pub const MAX_OVERMIND_LINE: usize = 64 << 10;

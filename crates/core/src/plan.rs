@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ganger_spec::{Command, Group, Limit, LimitValue, Logs, Port, Spec, Stdin};
+use ganger_spec::{Command, Group, Limit, LimitValue, Logs, Port, Spec, Stdin, USUAL_PORT_STEP};
 
 /// What a reload would do, a sentence each; none if it would do nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         command,
         count: _,
         port,
+        port_step,
         env: _,
         dir,
         user,
@@ -68,11 +69,7 @@ pub(crate) fn made_of(spec: &Spec, group: &Group) -> u64 {
         Command::Line(line) => print.number(0).text(line),
         Command::Words(words) => words.iter().fold(print.number(1), |print, word| print.text(word)),
     };
-    match port {
-        Port::Auto(port) => print.number(0).number(u64::from(*port)),
-        Port::Fixed(port) => print.number(1).number(u64::from(*port)),
-        Port::None => print.number(2),
-    };
+    print.port(*port, *port_step);
     let environment = environment(spec, group);
     print.number(environment.len() as u64);
     for (name, value) in environment {
@@ -242,6 +239,17 @@ impl Fingerprint {
 
     fn text(&mut self, text: &str) -> &mut Self {
         self.number(text.len() as u64).bytes(text.as_bytes())
+    }
+
+    fn port(&mut self, port: Port, step: u32) {
+        match port {
+            Port::Auto(port) => self.number(0).number(u64::from(port)),
+            Port::Fixed(port) => self.number(1).number(u64::from(port)),
+            Port::None => self.number(2),
+        };
+        if step != USUAL_PORT_STEP {
+            self.number(5).number(u64::from(step));
+        }
     }
 
     fn limits(&mut self, limits: &BTreeMap<Limit, LimitValue>) {

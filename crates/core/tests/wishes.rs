@@ -15,6 +15,7 @@ fn spec(counts: [(&str, u32); 2]) -> Spec {
     Spec {
         forwards: Vec::new(),
         supervisor: None,
+        overmind: None,
         app: "shop".to_owned(),
         root: "/srv".into(),
         sources: Vec::new(),

@@ -116,6 +116,12 @@ pub(crate) enum Command {
     /// Talk to a supervisord, as its supervisorctl does; also when called by that name
     #[command(disable_help_flag = true)]
     Supervisorctl(InnerArgs),
+    /// Do what overmind does, with its flags and variables; also when called by that name
+    #[command(disable_help_flag = true)]
+    Overmind(InnerArgs),
+    /// Do what foreman does, with its flags; also when called by that name
+    #[command(disable_help_flag = true)]
+    Foreman(InnerArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
     /// Print the version
@@ -312,7 +318,7 @@ pub(crate) struct AppRemoveArgs {
     pub(crate) json: bool,
 }
 
-/// `ganger overseer`, `ganger keeper`, `ganger supervisord` and `ganger supervisorctl`, which read their words themselves.
+/// `ganger overseer`, `ganger keeper` and the names of other programs, which read their words themselves.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InnerArgs {
     /// The words that the user typed

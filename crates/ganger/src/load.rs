@@ -33,6 +33,7 @@ pub(crate) fn to_options(
         without_groups: false,
         again: false,
         terminals: Terminals::default(),
+        overmind: None,
         inherited: environment.into_iter().collect(),
     }
 }

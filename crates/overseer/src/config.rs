@@ -19,6 +19,8 @@ pub struct Config {
     pub name: Option<String>,
     /// How the app lives.
     pub life: Life,
+    /// Whether an app in the background starts as operators left it; if not, as its files say.
+    pub recalls: bool,
     /// Who goes on with the runs when the keeper is killed. None for an app that ends with its keeper.
     pub heir: Option<Heir>,
     /// How another program takes the place of this one. None for one of several apps.

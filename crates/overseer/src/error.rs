@@ -70,6 +70,28 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// Somebody answers on a socket that is to be ours.
+    #[error("{} is answered by {holder}", path.display())]
+    Answered {
+        /// Which.
+        path: PathBuf,
+        /// By whom.
+        holder: String,
+    },
+    /// A file is where a socket of ours is to be.
+    #[error("{} is there and is no socket", path.display())]
+    NoSocket {
+        /// Which.
+        path: PathBuf,
+    },
+    /// An address of ours cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Address {
+        /// Which.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// The keeper is gone or does not answer.
     #[error("the keeper is gone or does not answer: {0}")]
     Keeper(io::Error),
@@ -109,6 +131,14 @@ impl Error {
             Self::File { source, .. } | Self::System { source, .. } | Self::Port { source, .. } => {
                 hint_of(source)
             }
+            Self::Answered { .. } => {
+                Some("end that one first, or name another socket with --socket".to_owned())
+            }
+            Self::NoSocket { .. } => Some("name another path with --socket, or remove the file".to_owned()),
+            Self::Address { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                Some("another program listens there: name another address with --socket".to_owned())
+            }
+            Self::Address { .. } => Some("an address is HOST:PORT, such as 127.0.0.1:4321".to_owned()),
             Self::Keeper(_) => None,
         }
     }

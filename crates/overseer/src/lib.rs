@@ -30,6 +30,7 @@ mod matrix;
 mod narrator;
 mod office;
 mod output;
+mod overmind;
 mod prober;
 mod readiness;
 mod roster;

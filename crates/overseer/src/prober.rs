@@ -262,6 +262,7 @@ mod tests {
             logs_max_total: None,
             forwards: Vec::new(),
             supervisor: None,
+            overmind: None,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::Error;
 use crate::attach::{self, Knock, Sizes, VIEWERS_MAX};
 use crate::engine::Asked;
 use crate::journal::Journal;
+use crate::overmind::{self, Counter};
 use crate::stats::{self, Sampler};
 use crate::streams;
 use crate::supervisor::Servers;
@@ -68,12 +69,13 @@ pub(crate) fn start(
     journal: Arc<Journal>,
     store: Store,
     supervisor: Option<Servers>,
+    counter: Option<Counter>,
 ) -> Result<oneshot::Receiver<()>, Error> {
     let path = place.socket();
     let failed = |source| Error::File { action: "listen on", path: path.clone(), source };
     let listener = listen(&path).map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
-    let (closing, closed) = (engine.clone(), engine.clone());
+    let (closing, closed, app_id) = (engine.clone(), engine.clone(), place.id.clone());
     let (sizes, sampler) = (Sizes::new(), Sampler::new(&place.id));
     let viewers = Arc::new(Semaphore::new(VIEWERS_MAX as usize));
     let leaving = viewers.clone();
@@ -90,6 +92,7 @@ pub(crate) fn start(
             if let Some(servers) = supervisor {
                 servers.serve();
             }
+            let mut attended = overmind::serve(counter, &server, app_id);
             let app = Router::new().fallback(handle).with_state(server);
             let serving = axum::serve(listener, app.into_make_service_with_connect_info::<Peer>());
             let serving = serving.with_graceful_shutdown(async move { closing.closed().await });
@@ -105,6 +108,8 @@ pub(crate) fn start(
                     let _ = tokio::time::timeout(ANSWERED_WITHIN, serving).await;
                 }
             }
+            // So do Overmind's clients: nothing comes here but the end, when nobody is attended any more.
+            let _ = tokio::time::timeout(ANSWERED_WITHIN, attended.recv()).await;
         });
     };
     std::thread::Builder::new().name("api".to_owned()).spawn(serve).map_err(failed)?;
@@ -164,10 +169,15 @@ async fn handle(
 }
 
 impl Server {
+    /// The owner of the app, or root.
+    pub(crate) fn is_owner(&self, uid: u32) -> bool {
+        uid == self.uid || uid == 0
+    }
+
     /// Only the owner of the app and root may ask.
     fn admit(&self, peer: Peer) -> Result<(), ApiError> {
         match peer.uid {
-            Some(uid) if uid == self.uid || uid == 0 => Ok(()),
+            Some(uid) if self.is_owner(uid) => Ok(()),
             Some(_) | None => Err(ApiError::new(ErrorCode::Forbidden, "the app belongs to another user")),
         }
     }

@@ -286,6 +286,7 @@ mod tests {
             logs_max_total: None,
             forwards: vec![],
             supervisor: None,
+            overmind: None,
         }
     }
 

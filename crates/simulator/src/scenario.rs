@@ -25,6 +25,7 @@ pub(crate) fn spec(random: &mut Random) -> Spec {
         logs_max_total: None,
         forwards: Vec::new(),
         supervisor: None,
+        overmind: None,
     }
 }
 

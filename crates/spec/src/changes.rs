@@ -213,7 +213,7 @@ fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group))
     let compared = [
         (Field::Command, before.command.argv() != after.command.argv()),
         (Field::Env, values(&old.env, &before.env) != values(&new.env, &after.env)),
-        (Field::Port, first_port(before.port) != first_port(after.port)),
+        (Field::Port, ports(before) != ports(after)),
         (Field::Dir, before.dir != after.dir),
         (Field::User, before.user != after.user),
         (Field::Group, before.group != after.group),
@@ -245,10 +245,11 @@ fn values<'a>(app: &'a [Variable], group: &'a [Variable]) -> BTreeMap<&'a str, &
     app.iter().chain(group).map(|variable| (variable.name.as_str(), variable.value.as_str())).collect()
 }
 
-fn first_port(port: Port) -> Option<u32> {
-    match port {
-        Port::Auto(first) => Some(first),
-        Port::Fixed(first) => Some(u32::from(first)),
+/// The first port and the step to the next.
+fn ports(group: &Group) -> Option<(u32, u32)> {
+    match group.port {
+        Port::Auto(first) => Some((first, group.port_step)),
+        Port::Fixed(first) => Some((u32::from(first), group.port_step)),
         Port::None => None,
     }
 }

@@ -206,6 +206,7 @@ mod tests {
             logs_max_total: None,
             forwards: Vec::new(),
             supervisor: None,
+            overmind: None,
         };
         let depths = |of: &[(&str, &[&str])]| -> Vec<i32> {
             let spec = spec(of);

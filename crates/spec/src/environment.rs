@@ -56,6 +56,9 @@ impl Spec {
         said.extend(self.env.iter().chain(own.unwrap_or(&group.env)).cloned());
         said.extend(group.port_of(number).map(|port| by_ganger(PORT, port.to_string())));
         said.extend([by_ganger(PS, name.to_string()), by_ganger(GANGER_WORKER, name.to_string())]);
+        if let Some(overmind) = &self.overmind {
+            said.extend(overmind.variables(&self.groups, &name));
+        }
         said
     }
 
@@ -74,7 +77,7 @@ pub(crate) fn each_once(said: Vec<Variable>) -> Vec<Variable> {
     explain(said.into_iter()).into_iter().map(|explained| explained.variable).collect()
 }
 
-fn by_ganger(name: &str, value: String) -> Variable {
+pub(crate) fn by_ganger(name: &str, value: String) -> Variable {
     Variable { name: name.to_owned(), value, origin: Origin::Ganger }
 }
 

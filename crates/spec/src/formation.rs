@@ -68,14 +68,19 @@ impl Formation {
         self.named.iter().find(|(name, _)| name == group).map(|(_, count)| *count)
     }
 
+    /// The count that the formation gives this group, by name or to all.
+    pub(crate) fn said_of(&self, group: &str) -> Option<u32> {
+        self.named(group).or(self.all)
+    }
+
     /// The count of a group by Foreman's rule: what is not named has none, unless there is `all=`.
     pub(crate) fn count(&self, group: &str) -> u32 {
-        self.named(group).or(self.all).unwrap_or(0)
+        self.said_of(group).unwrap_or(0)
     }
 
     /// Whether this group stays down because the formation says nothing of it.
     pub(crate) fn leaves_out(&self, group: &str) -> bool {
-        self.named(group).is_none() && self.all.is_none()
+        self.said_of(group).is_none()
     }
 
     /// The first name that is no group.

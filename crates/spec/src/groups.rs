@@ -18,7 +18,7 @@ use crate::sources::{Sources, variables};
 use crate::suggest::suggest;
 use crate::{
     Backoff, Budget, Command, Each, Group, Limit, LimitValue, LogFile, Logs, OnEnd, OnExit, Port, ProbeKind,
-    Restart, RestartMode, Signal, Stderr, Stdin, Stop, Terminals, USUAL_PRIORITY, logs,
+    Restart, RestartMode, Signal, Stderr, Stdin, Stop, Terminals, USUAL_PORT_STEP, USUAL_PRIORITY, logs,
 };
 
 pub(crate) use probes::{check_dependencies, completed};
@@ -148,6 +148,7 @@ impl Draft<'_> {
                 PortRule::Fixed(port) => Port::Fixed(port),
                 PortRule::None => Port::None,
             },
+            port_step: USUAL_PORT_STEP,
             env,
             dir: table.dir.as_ref().map_or_else(|| root.to_owned(), |dir| absolute(beside, dir)),
             user: table.user.clone(),

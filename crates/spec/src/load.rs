@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::depends::with_dependencies;
 use crate::environment::{GANGER_WORKER, PORT, PS};
+use crate::foreman::Defaults;
 use crate::formation::{BadFormation, Formation};
 use crate::forward::forwards;
 use crate::groups::{check_dependencies, completed, drafts};
@@ -16,7 +17,9 @@ use crate::select::{ALL, matches};
 use crate::sources::{Sources, read_foreman};
 use crate::suggest::hint_for;
 use crate::wishes::{Place, Wish, Wishes};
-use crate::{Group, Loaded, Logs, Options, Origin, Port, SourceKind, Spec, Variable, logs, supervisor};
+use crate::{
+    Group, Loaded, Logs, Options, Origin, Port, SourceKind, Spec, Variable, logs, overmind, supervisor,
+};
 
 /// The most workers of an app at its start.
 pub const MAX_WORKERS: u64 = 100_000;
@@ -26,7 +29,10 @@ pub fn load(options: &Options) -> Result<Loaded, LoadError> {
     let mut findings = Findings::default();
     let mut list = Vec::new();
     let foreman = options.dir.join(".foreman");
-    let defaults = read_foreman(&foreman, &mut list, &mut findings);
+    let defaults = match options.overmind {
+        None => read_foreman(&foreman, &mut list, &mut findings),
+        Some(_) => Defaults::default(),
+    };
     let wishes = Wishes::of(options, &foreman, defaults);
     let settings = wishes.settings;
     let loaded = match wishes.file.as_ref().filter(|file| supervisor::is_one(&file.value)) {
@@ -67,7 +73,15 @@ fn assemble(
         })
         .collect();
     check_dependencies(&groups, &drafts, findings);
-    let left_out = count(&mut groups, &names, options, wishes, findings);
+    let (left_out, overmind) = match &options.overmind {
+        None => (count(&mut groups, &names, options, wishes, findings), None),
+        Some(overmind) => {
+            let is_plain = sources.native.is_none();
+            let overmind = overmind::apply(overmind, &mut groups, (base, is_plain), wishes, findings);
+            bound(&groups, findings);
+            (Vec::new(), Some(Box::new(overmind)))
+        }
+    };
     let app = sources.native.as_ref().and_then(|native| native.table.app.clone());
     let app = app.unwrap_or_else(|| {
         sources.root.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned())
@@ -82,6 +96,7 @@ fn assemble(
         logs_max_total,
         forwards,
         supervisor: None,
+        overmind,
     };
     check_reserved(&spec, findings);
     if !findings.has_errors() {
@@ -116,6 +131,7 @@ fn of_supervisor(
         logs_max_total: None,
         forwards,
         supervisor: Some(Box::new(file.daemon)),
+        overmind: None,
     };
     check_reserved(&spec, findings);
     Some((spec, left_out))
@@ -206,6 +222,12 @@ fn count(
             }
         }
     }
+    bound(groups, findings);
+    left_out
+}
+
+/// Tells of more workers than there can be, and of none.
+fn bound(groups: &[Group], findings: &mut Findings) {
     let total: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
     if total > MAX_WORKERS {
         let message = format!("{total} workers are more than the {MAX_WORKERS} that an app can have");
@@ -217,7 +239,6 @@ fn count(
                 .hinted("`-m all=1` starts one of each"),
         );
     }
-    left_out
 }
 
 /// Tells of variables that ganger itself sets.
@@ -257,6 +278,10 @@ fn check_ports(spec: &Spec, findings: &mut Findings) {
         if let Err(error) = group.check_count(group.count) {
             findings.error(Problem::new(error.to_string()).maybe_hinted(error.hint()));
         }
+    }
+    if spec.overmind.is_some() {
+        // Their steps are as the command line asks for, equal ports as well.
+        return;
     }
     for (first, second, port) in spec.shared_ports() {
         let problem = Problem::new(format!("{first} and {second} have the same port, {port}"));

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::STOP_TIMEOUT;
-use crate::{Condition, Daemon, Each, FileWatch, Forward, Logs, Probe, Signal, SupervisorGroup};
+use crate::{Condition, Daemon, Each, FileWatch, Forward, Logs, Overmind, Probe, Signal, SupervisorGroup};
 
 /// What should run of one app. One numbered version of it is a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Spec {
     /// What a file of supervisord's says of supervisord itself.
     #[serde(default)]
     pub supervisor: Option<Box<Daemon>>,
+    /// What clients of Overmind's know of it, where it was started by that name.
+    #[serde(default)]
+    pub overmind: Option<Box<Overmind>>,
 }
 
 /// A file that was looked for while a spec was loaded.
@@ -103,6 +106,9 @@ pub struct Group {
     pub count: u32,
     /// Which port its workers get.
     pub port: Port,
+    /// From the port of one of its workers to that of the next.
+    #[serde(default = "usual_port_step")]
+    pub port_step: u32,
     /// Variables beside the app's, in the order of rising precedence.
     pub env: Vec<Variable>,
     /// Where its workers start. Absolute.
@@ -167,8 +173,14 @@ pub struct Group {
     pub supervisor: Option<Box<SupervisorGroup>>,
 }
 
+/// The port step of a group where nothing is said.
+pub const USUAL_PORT_STEP: u32 = 1;
 /// The priority of a group and of a family where nothing is said.
 pub const USUAL_PRIORITY: i32 = 999;
+
+fn usual_port_step() -> u32 {
+    USUAL_PORT_STEP
+}
 
 fn usual_priority() -> i32 {
     USUAL_PRIORITY
@@ -186,6 +198,7 @@ impl Group {
             command,
             count: 1,
             port: Port::None,
+            port_step: USUAL_PORT_STEP,
             env: Vec::new(),
             dir: dir.into(),
             user: None,
@@ -288,10 +301,10 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Port {
-    /// The port of worker 1, numbered by position; worker n gets n - 1 more. A group far down a long file has one
+    /// The port of worker 1, numbered by position; worker n gets n - 1 steps more. A group far down a long file has one
     /// beyond the last port; it can be declared, but not run.
     Auto(u32),
-    /// The port of worker 1 as the group fixed it; worker n gets n - 1 more.
+    /// The port of worker 1 as the group fixed it; worker n gets n - 1 steps more.
     Fixed(u16),
     /// No `PORT` is set.
     None,

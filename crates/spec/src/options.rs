@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::{Spec, Warning};
+use crate::{OvermindOptions, Spec, Warning};
 
 /// What the command line says. Plain data: nothing is read from the process's own environment or directory.
 /// Relative paths are relative to `dir`.
@@ -45,6 +45,8 @@ pub struct Options {
     pub again: bool,
     /// Which workers have a terminal.
     pub terminals: Terminals,
+    /// What `overmind start` says beside all this. Then no `.foreman` is read, and an env file that is not there is no error.
+    pub overmind: Option<Box<OvermindOptions>>,
     /// The shell's environment, for expansion in env files and for `PORT`.
     pub inherited: BTreeMap<OsString, OsString>,
 }

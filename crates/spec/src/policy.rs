@@ -39,7 +39,7 @@ impl Policy {
         findings: &mut Findings,
     ) -> Self {
         let mut names = |flag, text: &Option<String>| match text {
-            Some(text) => list(flag, text, groups, options.again, findings),
+            Some(text) => list(flag, text, groups, options.again || options.overmind.is_some(), findings),
             None => Vec::new(),
         };
         let can_die = names("--can-die", &options.can_die);

@@ -66,7 +66,7 @@ impl Group {
             Port::Fixed(first) => u32::from(first),
             Port::None => return None,
         };
-        Some(first.saturating_add(number.saturating_sub(1)))
+        Some(first.saturating_add(number.saturating_sub(1).saturating_mul(self.port_step)))
     }
 
     /// The port of worker `number`; none if it gets none, or if there is no such port.

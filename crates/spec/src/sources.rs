@@ -1,7 +1,7 @@
 //! Finds and reads the files of an app.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::dotenv;
@@ -60,7 +60,7 @@ impl Sources {
             let file = wishes.file.as_ref().and_then(|file| file.value.parent());
             sources.root = file.map_or(base.clone(), Path::to_owned);
         }
-        sources.read_env(&base, wishes, &options.inherited, findings);
+        sources.read_env(&base, wishes, options, findings);
         found.then_some(sources)
     }
 
@@ -162,13 +162,8 @@ impl Sources {
     }
 
     /// The app's variables: `[env]`, then the env files.
-    fn read_env(
-        &mut self,
-        base: &Path,
-        wishes: &Wishes,
-        inherited: &BTreeMap<OsString, OsString>,
-        findings: &mut Findings,
-    ) {
+    fn read_env(&mut self, base: &Path, wishes: &Wishes, options: &Options, findings: &mut Findings) {
+        let inherited = &options.inherited;
         if let Some(native) = &self.native {
             self.env = variables(native, &native.table.env, findings);
         }
@@ -177,7 +172,7 @@ impl Sources {
             let text = findings.take(read(&path)).flatten();
             self.list.push(Source { path: path.clone(), kind: SourceKind::Env, found: text.is_some() });
             let Some(text) = text else {
-                if let Some(place) = place.as_ref().filter(|_| !path.exists()) {
+                if let Some(place) = place.as_ref().filter(|_| !path.exists() && options.overmind.is_none()) {
                     let problem = place.problem(&format!("no file {}", path.display()));
                     findings.error(problem.hinted("an env file that is named must exist"));
                 }

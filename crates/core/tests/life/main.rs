@@ -120,6 +120,7 @@ fn spec(count: u32) -> Spec {
         logs_max_total: None,
         forwards: Vec::new(),
         supervisor: None,
+        overmind: None,
     }
 }
 

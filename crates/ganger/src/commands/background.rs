@@ -82,18 +82,18 @@ pub(crate) fn begin(
     Ok((starter, detached))
 }
 
-/// The same in this directory and with this umask.
+/// Starts a keeper with these words in the background, in this directory and with this umask, if any; returns when the app is up.
 pub(crate) fn detach_with(
     place: &Where,
     words: Vec<OsString>,
     dir: PathBuf,
-    umask: u32,
+    umask: Option<u32>,
 ) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let here = Place::of(&directory(place)?, &environment)?;
     here.create(&environment)?;
     let starter = Starter::listen(&here)?;
-    let launch = Launch { umask: Some(umask), ..launch(&starter.path, words, dir)? };
+    let launch = Launch { umask, ..launch(&starter.path, words, dir)? };
     let detached = detach(&launch).map_err(Failure::new)?;
     starter.wait(&detached)
 }

@@ -8,7 +8,7 @@ use ganger_keeper::OverseerCommand;
 use ganger_overseer::Survivors;
 
 use super::app::none_added;
-use super::supervisord;
+use super::{overmind, supervisord};
 use crate::ask::{current_dir, directory};
 use crate::cli::{self, Command, DaemonArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -38,12 +38,17 @@ pub(crate) fn keep_detached(words: Vec<OsString>) -> Outcome {
         // Who holds the screen is not there for ever, and nothing of the app outlives it.
         ganger_keeper::end_with_parent();
     }
-    let is_background = !matches!(&cli.command, Some(Command::Start(args)) if !args.daemon);
+    let is_background = match &cli.command {
+        Some(Command::Start(args)) => args.daemon,
+        Some(Command::Overmind(args)) => overmind::Task::of(&args.words)?.is_daemon(),
+        _ => true,
+    };
     let found = match cli.command {
         // Who is handed the runs need not look for them.
         _ if ganger_keeper::is_handed_over() => None,
         Some(Command::Daemon(args)) => survivors_for(&cli.place, &args)?,
         Some(Command::Supervisord(args)) => supervisord::survivors(&args.words)?,
+        Some(Command::Overmind(args)) => find(&overmind::Task::of(&args.words)?.place())?,
         _ => find(&cli.place)?,
     };
     keep(words, is_background, found)

@@ -11,9 +11,13 @@ mod doctor;
 mod env;
 mod events;
 mod export_logs;
+mod flags;
+pub(crate) mod foreman;
 mod forwards;
 mod import;
 mod logs;
+
+pub(crate) mod overmind;
 mod overseer;
 mod ports;
 mod ps;
@@ -69,6 +73,8 @@ pub(crate) fn dispatch(cli: Cli) -> Outcome {
         Command::Doctor(args) => doctor::run(&args),
         Command::Supervisord(_) => supervisord::run_inner(),
         Command::Supervisorctl(args) => supervisorctl::run_inner(args.words),
+        Command::Overmind(_) => overmind::run_inner(),
+        Command::Foreman(_) => foreman::run_inner(),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Overseer(args) => overseer::run(args.words),

@@ -6,17 +6,21 @@ use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ganger_api::{Environment, MAIN_DEPLOYMENT, Place};
 use ganger_keeper::{Bereaved, Signals};
 use ganger_logs::{From, Limits, Marks, Size, Store};
 use ganger_overseer::{Config, Heir, Life, Line, Messenger, Office, Reading, Start, Successor, Viewer};
-use ganger_spec::{Group, Loaded, LogName, Options, Settings, Signal, Spec, Stderr, Terminals, WorkerName};
+use ganger_spec::{
+    Group, Loaded, LogName, Options, Overmind, Settings, Signal, Spec, Stderr, Terminals, WorkerName,
+};
 use rustix::termios::tcgetwinsize;
 
 use super::background::tell_starter;
 use super::daemon::{is_for_all, program};
+use super::overmind::{self, Voice};
 use super::supervisord::{self, Echo};
 use crate::ask::directory;
 use crate::clean::Keep;
@@ -113,7 +117,10 @@ pub(crate) fn run(words: Vec<OsString>) -> Outcome {
             oversee(task, Some(heir), successor)
         }
         Some(Command::Supervisord(args)) => oversee_programs(supervisord::Task::of(&args.words)?, heir),
-        _ => Err(Failure::usage("only `start`, `daemon` and `supervisord` have an overseer")),
+        Some(Command::Overmind(args)) => {
+            oversee_as_overmind(&overmind::Task::of(&args.words)?, heir, successor)
+        }
+        _ => Err(Failure::usage("only `start`, `daemon` and other managers have an overseer")),
     }
 }
 
@@ -185,6 +192,25 @@ fn oversee_programs(task: supervisord::Task, heir: Heir) -> Outcome {
     }
 }
 
+/// Oversees what Overmind was to: in the background too it ends with its workers, and no stop outlives it.
+fn oversee_as_overmind(task: &overmind::Task, heir: Heir, successor: Successor) -> Outcome {
+    let is_daemon = task.is_daemon();
+    let (life, heir) = if is_daemon { (Life::Background, Some(heir)) } else { (Life::Foreground, None) };
+    let shown = if is_daemon { on_stderr()? } else { Shown::Output(StartArgs::default()) };
+    let place = Place::of(&directory(&task.place())?, &Environment::of_process())?;
+    let successor = Some(Successor { bereaved: bereaved(heir.as_ref()), ..successor });
+    let config =
+        Config { heir, successor, recalls: false, ..config(None, life, place, task.options(), shown) };
+    match ganger_overseer::run(config).map_err(Failure::from) {
+        Ok(status) => Ok(ExitCode::from(status)),
+        Err(failure) if is_daemon => {
+            tell_starter(&failure);
+            Err(failure)
+        }
+        Err(failure) => Ok(overmind::refuse(&failure)),
+    }
+}
+
 /// Oversees all apps that were added, each as if it had been started in its directory.
 fn oversee_all(heir: Heir, successor: Successor) -> Outcome {
     let environment = Environment::of_process();
@@ -219,6 +245,7 @@ fn config(name: Option<String>, life: Life, place: Place, options: Options, show
     Config {
         name,
         life,
+        recalls: true,
         heir: None,
         successor: None,
         place,
@@ -276,17 +303,33 @@ fn view(
     messenger: Messenger,
 ) -> std::io::Result<Box<dyn Viewer>> {
     let output = std::io::stdout().as_fd().try_clone_to_owned()?;
+    let overmind = loaded.spec.overmind.as_deref().cloned().map(Arc::new);
     let options = printing(args, loaded.settings, longest_name(&loaded.spec), &output);
+    let options = match &overmind {
+        Some(looks) => as_overminds(&options, looks),
+        None => options,
+    };
+    let is_bold = options.color;
     let broken = Box::new(move |error| messenger.output_broken(error));
     let marks = Marks::open(marks)?;
     let left = marks.positions();
     let window = output.is_terminal().then(|| output.try_clone()).transpose()?;
     let printer = Printer::start(store, options, output, marks, broken)?;
-    let terminal = Terminal { printer, window, left };
+    let voice = overmind.map(|looks| Voice::new(&looks, is_bold));
+    let terminal = Terminal { printer, window, left, voice };
+    if let Some(voice) = terminal.voice.as_ref().filter(|_| terminal.left.is_empty()) {
+        terminal.system(format!("Listening at {}", voice.listens_at));
+    }
     for remark in remarks(loaded) {
         terminal.system(remark);
     }
     Ok(Box::new(terminal))
+}
+
+/// With names, colours and times as Overmind has them.
+fn as_overminds(options: &Printing, looks: &Arc<Overmind>) -> Printing {
+    let (timestamps, name_width) = (looks.timestamps, looks.width());
+    Printing { timestamps, name_width, overmind: Some(Arc::clone(looks)), ..*options }
 }
 
 /// The command line counts before `.foreman`, and that before what suits the output.
@@ -321,6 +364,8 @@ struct Terminal {
     window: Option<OwnedFd>,
     /// How far the viewer of the overseer before had come.
     left: BTreeMap<String, u64>,
+    /// How Overmind says things, if it is to be as that.
+    voice: Option<Voice>,
 }
 
 impl Terminal {
@@ -347,6 +392,10 @@ impl Viewer for Terminal {
 
     fn say(&self, line: Line) {
         let Line { log, at, text, ends_run } = line;
+        let text = match &self.voice {
+            Some(voice) => voice.say(log.as_deref(), &text, ends_run),
+            None => text,
+        };
         let log = log.unwrap_or_else(|| "system".to_owned());
         self.printer.system(System { log, at, text, ends_run });
     }

@@ -69,15 +69,30 @@ fn screened(place: &Where, args: &StartArgs) -> Outcome {
 fn survivors(place: &Where, args: &StartArgs) -> Result<Option<Survivors>, Failure> {
     match find(place)? {
         Some(survivors) if args.end_survivors => {
-            let killed = end_orphans(&survivors.prefix(), |_| Signal::TERM.number(), ENDED_WITHIN);
-            for process in &killed {
-                say(&format!("had to kill {process}"));
-            }
+            end(&survivors);
             Ok(None)
         }
         Some(survivors) if !args.adopt => Err(refusal(&survivors)),
         found => Ok(found),
     }
+}
+
+/// Ends them; what had to be killed is named.
+fn end(survivors: &Survivors) {
+    let killed = end_orphans(&survivors.prefix(), |_| Signal::TERM.number(), ENDED_WITHIN);
+    for process in &killed {
+        say(&format!("had to kill {process}"));
+    }
+}
+
+/// For a name that knows no survivors: ends those that there are, and says so.
+pub(super) fn clear(place: &Where) -> Result<(), Failure> {
+    if let Some(survivors) = find(place)? {
+        let names: Vec<String> = survivors.runs().map(named).collect();
+        say(&format!("ending what survives an earlier ganger that was killed: {}", names.join("; ")));
+        end(&survivors);
+    }
+    Ok(())
 }
 
 /// Names them all.
@@ -114,7 +129,7 @@ fn say(text: &str) {
 }
 
 /// The app of this directory, if it runs; one of a directory above is another app.
-fn running_here(place: &Where) -> Result<Option<(Place, AppFile)>, Failure> {
+pub(super) fn running_here(place: &Where) -> Result<Option<(Place, AppFile)>, Failure> {
     let here = Place::of(&directory(place)?, &Environment::of_process())?;
     let found = find_running(place)?;
     Ok(found.filter(|(running, _)| place.app.is_some() || running.id == here.id))

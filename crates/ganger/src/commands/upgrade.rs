@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use ganger_api::{AppFile, Client, ClientError, Data, Environment, ErrorCode, Place, Request, UpgradeInfo};
 
 use super::daemon::{is_for_all, program};
+use super::overmind;
 use crate::ask::{block_on, current_dir, directory, find, unexpected};
 use crate::cli::{self, Command, UpgradeArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -132,6 +133,7 @@ pub(crate) fn attempt(words: Vec<OsString>) -> Outcome {
         }
         Some(Command::Daemon(args)) => of_app(&args.place(&cli.place))?,
         Some(Command::Start(_)) => of_app(&cli.place)?,
+        Some(Command::Overmind(args)) => of_app(&overmind::Task::of(&args.words)?.place())?,
         _ => return Err(Failure::usage("only `start` and `daemon` have a keeper")),
     }
     writeln!(io::stdout(), "{}", ganger_keeper::ACCEPTS)?;

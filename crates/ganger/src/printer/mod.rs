@@ -22,13 +22,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use ganger_logs::{From, Marks, Store, Waker};
+use ganger_spec::Overmind;
 
 use crate::clean::Keep;
 use inbox::{Inbox, Message};
 use prefix::Prefixes;
 
 /// How lines are printed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// Colour the prefixes.
     pub(crate) color: bool,
@@ -40,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) keep: Keep,
     /// Names are padded to this, or to the longest name that was added.
     pub(crate) name_width: usize,
+    /// Names and colours as Overmind has them.
+    pub(crate) overmind: Option<Arc<Overmind>>,
 }
 
 impl Options {

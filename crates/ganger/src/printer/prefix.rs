@@ -1,8 +1,11 @@
 //! What stands before each line: the time, the name, a bar; in the group's colour.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use ganger_api::overmind;
+use ganger_spec::{LogName, Overmind, SYSTEM_COLOR};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -13,6 +16,8 @@ use crate::clean::Cleaner;
 const PALETTE: [u8; 12] = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94, 91, 31];
 /// The colour of ganger's own lines.
 const SYSTEM: u8 = 37;
+/// Stands where a time will.
+const NO_TIME: &str = "--:--:--";
 /// Names are padded to at least this.
 const NARROWEST: usize = 6;
 
@@ -47,20 +52,25 @@ impl Prefixes {
 
     /// Makes room for a name; says whether that made the prefixes wider.
     pub(super) fn make_room(&mut self, name: &str) -> bool {
-        let wider = name.len() > self.width;
-        self.width = self.width.max(name.len());
+        let length = self.shown(name).chars().count();
+        let wider = length > self.width;
+        self.width = self.width.max(length);
         self.share();
         wider
     }
 
     pub(super) fn of(&mut self, name: &str) -> Prefix {
+        if let Some(overmind) = &self.options.overmind {
+            return self.as_overminds(name, overmind);
+        }
         let mut bytes = Vec::new();
         if self.options.color {
             bytes.extend(format!("\x1b[0;{}m", self.color(name)).bytes());
         }
         let time_at = bytes.len();
         if self.options.timestamps {
-            bytes.extend(b"--:--:-- ");
+            bytes.extend(NO_TIME.bytes());
+            bytes.push(b' ');
         }
         bytes.extend(format!("{name:0$} | ", self.width).bytes());
         if self.options.color {
@@ -76,6 +86,24 @@ impl Prefixes {
 
     fn share(&self) {
         self.shared.store(u16::try_from(self.columns()).unwrap_or(u16::MAX), Ordering::Relaxed);
+    }
+
+    /// A name as people see it.
+    fn shown<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        match (&self.options.overmind, LogName::try_from(name.to_owned())) {
+            (Some(overmind), Ok(log)) => Cow::Owned(overmind.name(&log.worker)),
+            (Some(_), Err(_)) | (None, _) => Cow::Borrowed(name),
+        }
+    }
+
+    fn as_overminds(&self, name: &str, overmind: &Overmind) -> Prefix {
+        let worker = LogName::try_from(name.to_owned()).map(|log| log.worker);
+        let color = worker.map_or(SYSTEM_COLOR, |worker| overmind.color(&worker.group));
+        let color = self.options.color.then_some(color);
+        let time = self.options.timestamps.then_some(NO_TIME);
+        let text = overmind::prefix(&self.shown(name), self.width, color, time);
+        let time_at = time.and_then(|time| text.find(time)).unwrap_or(0);
+        Prefix { bytes: text.into_bytes(), time_at, second: i64::MIN }
     }
 
     /// How many columns a prefix takes.

@@ -1,5 +1,6 @@
 //! However ganger ends, nothing of the app is left, and what had to be killed is named.
 
+use ganger_testkit::{Deadline, Sandbox, wait_gone};
 use rustix::process::Signal;
 
 use crate::support::*;
@@ -99,4 +100,40 @@ fn quit_from_a_second_terminal_replies_when_all_is_gone() {
     sandbox.run(["quit"]).expect_code(0);
     assert!(pids.iter().all(|pid| !ganger_testkit::is_alive(*pid)), "quit replied before the effect");
     ended(&sandbox, running).expect_code(0);
+}
+
+#[test]
+fn term_to_the_whole_process_group_stops_all_once() {
+    let sandbox = sandbox_with(&format!("web: trap 'echo bye; exit' TERM; echo ready; {WAITING}"));
+    // `setsid` makes a group of ganger and what it starts beside its workers, as `timeout` and service managers do.
+    let running = sandbox.ganger(["start"]).through(["setsid"]).start();
+    running.wait_line("| ready");
+    let group = rustix::process::Pid::from_raw(running.pid());
+    assert!(group.is_some_and(|group| rustix::process::kill_process_group(group, Signal::TERM).is_ok()));
+    let finished = ended(&sandbox, running);
+    finished.expect_code(0);
+    assert_eq!(finished.output.matches("| bye").count(), 1, "{finished}");
+}
+
+/// The app's socket is there no more, and the next start finds nothing in its way.
+fn is_free(sandbox: &Sandbox) {
+    sandbox.assert_nothing_left();
+    let running = started(sandbox, 1);
+    interrupted(sandbox, running);
+}
+
+#[test]
+fn whatever_ended_it_the_next_start_is_free() {
+    let sandbox = sandbox_with(&format!("web: (setsid tail -f /dev/null &); {OBEDIENT}"));
+    for how in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::KILL] {
+        let mut running = started(&sandbox, 1);
+        let [keeper, overseer] = parts(&sandbox);
+        running.signal(how);
+        running.wait_exit(Deadline::generous());
+        // After a kill of the keeper it is the overseer that ends the app.
+        for part in [keeper, overseer] {
+            assert!(wait_gone(part, Deadline::generous()), "{how:?}");
+        }
+        is_free(&sandbox);
+    }
 }

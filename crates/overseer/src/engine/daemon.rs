@@ -7,8 +7,7 @@ use tokio::sync::watch;
 
 use super::Engine;
 use crate::mainlog::{MainLog, PidFile, greeting};
-use crate::supervisor;
-use crate::{Error, Life};
+use crate::{Error, Life, overmind, supervisor};
 
 /// What others see of the daemon beside its servers.
 pub(super) struct Outside {
@@ -92,13 +91,16 @@ impl Engine {
         true
     }
 
-    /// The process that the file names is no more, nor does anybody answer on the sockets.
+    /// The process that the file names is no more, nor does anybody answer clients of other managers.
     pub(super) fn forget_daemon(&self) {
         if let Some(file) = &self.outside.pid_file {
             file.remove();
         }
         if let Some(daemon) = self.core.spec().and_then(|spec| spec.supervisor.as_ref()) {
             supervisor::forget(&daemon.servers);
+        }
+        if let Some(overmind) = self.core.spec().and_then(|spec| spec.overmind.as_ref()) {
+            overmind::forget(overmind);
         }
     }
 }

@@ -157,7 +157,8 @@ impl Engine {
 
     /// Gives the decider a release.
     pub(super) fn apply(&mut self, command: CommandId, spec: ganger_spec::Spec) {
-        let finish_when_idle = self.life == Life::Foreground;
+        // Overmind goes on when all that may die have died: they can be started again.
+        let finish_when_idle = self.life == Life::Foreground && spec.overmind.is_none();
         self.decide(Input::Apply { command, spec: Arc::new(spec), finish_when_idle });
     }
 

@@ -30,6 +30,7 @@ use crate::ledger::{Found, Ledger, Owner};
 use crate::listeners::Listeners;
 use crate::narrator::Narrator;
 use crate::output::{Kept, Outputs};
+use crate::overmind::Counter;
 use crate::prober::Prober;
 use crate::readiness::{Source, register};
 use crate::roster::Roster;
@@ -66,6 +67,8 @@ pub(super) struct Clients {
     pub(super) resized: Option<AsyncFd<Source<Signals>>>,
     /// Comes when everybody has been answered, after the receivers are gone.
     pub(super) answered: oneshot::Receiver<()>,
+    /// Why Overmind's clients are not answered, if they were to be.
+    pub(super) deaf: Option<Error>,
 }
 
 /// Takes the app, and makes an engine that only has to be run.
@@ -75,16 +78,27 @@ pub(super) fn start(
     keeper_pid: u32,
     is_kept: bool,
 ) -> Result<Started, Error> {
-    let Config { name, life, heir, successor, place, environment, load, inherited, limits, viewer, resized } =
-        config;
+    let Config {
+        name,
+        life,
+        recalls,
+        heir,
+        successor,
+        place,
+        environment,
+        load,
+        inherited,
+        limits,
+        viewer,
+        resized,
+    } = config;
     place.create(&environment)?;
     let mut kept = link.take_kept().into_iter();
     let (is_ours, lease) = (is_kept || kept.len() > 0, Lease::take(&place, kept.next())?);
     refuse_doubles(&place, is_ours)?;
-    let mut past = Past::recall(life, &place, keeper_pid, is_ours)?;
-    let is_fresh = past.records.is_empty();
+    let mut past = Past::recall(recalls && life == Life::Background, &place, keeper_pid, is_ours)?;
     // A ledger that was damaged may name workers and not say what is to run: the files do.
-    let is_unreleased = past.spec.is_none();
+    let (is_fresh, is_unreleased) = (past.records.is_empty(), past.spec.is_none());
     let loaded =
         past.spec.take().map_or_else(|| load(Reading::First).map(drawn), |spec| Ok(as_loaded(spec)))?;
     make_room(&loaded.spec, life, is_fresh)?;
@@ -95,7 +109,7 @@ pub(super) fn start(
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
-    let (clients, main_news) = clients(&place, &loaded.spec, &journal, capture.store(), resized)?;
+    let (clients, main_news) = clients(&place, &loaded.spec, &journal, capture.store(), (is_fresh, resized))?;
     let listeners = listeners(&place, is_fresh, message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
@@ -231,14 +245,14 @@ fn refuse_doubles(place: &Place, is_kept: bool) -> Result<(), Error> {
     if alive == 0 { Ok(()) } else { Err(Error::Survivors { workers: alive }) }
 }
 
-/// Answers clients from now on: on the socket of the app, and on the servers that a supervisord.conf asks for.
-/// News of the main log reach those of the servers.
+/// Answers clients from now on: on the socket of the app, on the servers that a supervisord.conf asks for, and on
+/// Overmind's; what runs is not given up because of that one. News of the main log reach those of the servers.
 fn clients(
     place: &Place,
     spec: &Spec,
     journal: &Arc<Journal>,
     store: Store,
-    resized: Option<Signals>,
+    (is_fresh, resized): (bool, Option<Signals>),
 ) -> Result<(Clients, watch::Sender<()>), Error> {
     let (main_news, heard) = watch::channel(());
     let resized = resized.map(|signals| register(signals, Interest::READABLE)).transpose();
@@ -247,10 +261,15 @@ fn clients(
     let (calls, called) = mpsc::channel(REQUESTS_MAX);
     let servers = spec.supervisor.as_ref();
     let servers = servers.map(|daemon| Servers::listen(daemon, &calls, &store, &heard)).transpose()?;
+    let (overmind, deaf) = match spec.overmind.as_deref().map(Counter::open).transpose() {
+        Ok(counter) => (counter, None),
+        Err(error) if is_fresh => return Err(error),
+        Err(error) => (None, Some(error)),
+    };
     let (doors, knocks) = mpsc::channel(REQUESTS_MAX);
     let engine = (requests.clone(), Some(doors));
-    let answered = server::start(place, engine, journal.clone(), store, servers)?;
-    Ok((Clients { requests, asked, called, knocks, resized, answered }, main_news))
+    let answered = server::start(place, engine, journal.clone(), store, servers, overmind)?;
+    Ok((Clients { requests, asked, called, knocks, resized, answered, deaf }, main_news))
 }
 
 /// What asks the keeper for things.
@@ -360,14 +379,14 @@ struct Past {
     events: Vec<EventInfo>,
     /// What is in force, if the ledger says so.
     spec: Option<Spec>,
-    /// None in the foreground.
+    /// None where they are not recalled.
     wishes: Option<WishFile>,
     damaged: Vec<Damaged>,
 }
 
 impl Past {
     /// Whoever got the app's lock from the keeper goes on with the ledger of this boot, whichever keeper it began under.
-    fn recall(life: Life, place: &Place, keeper_pid: u32, is_ours: bool) -> Result<Self, Error> {
+    fn recall(recalls: bool, place: &Place, keeper_pid: u32, is_ours: bool) -> Result<Self, Error> {
         let (path, boot) = (place.ledger(), clock::boot_id());
         let before = ledger::owner(&path).filter(|before| is_ours && before.boot == boot);
         let keeper_started = stats::started(keeper_pid).unwrap_or(0);
@@ -376,7 +395,7 @@ impl Past {
         let (ledger, Found { records, events, damaged, .. }) =
             opened.map_err(|source| Error::File { action: "open", path, source })?;
         let mut damaged: Vec<Damaged> = damaged.into_iter().collect();
-        let wishes = (life == Life::Background).then(|| WishFile::open(&place.wishes()));
+        let wishes = recalls.then(|| WishFile::open(&place.wishes()));
         let wishes = wishes.map(|(file, damage)| {
             damaged.extend(damage);
             file

@@ -187,7 +187,7 @@ impl Desk {
         let board = Switchboard::connect(link, lock, sender).await.map_err(Error::Keeper)?;
         tokio::task::spawn_local(board.clone().attend_keeper());
         let (requests, asked) = mpsc::channel(REQUESTS_MAX);
-        server::start(&place, (requests, None), journal.clone(), Store::open(&place.logs())?, None)?;
+        server::start(&place, (requests, None), journal.clone(), Store::open(&place.logs())?, None, None)?;
         let started = lease.announced().unwrap_or(Time(jiff::Timestamp::now()));
         lease.announce(&AppFile { name: place.id, root: place.state, keeper_pid, started })?;
         let ended = mpsc::unbounded_channel();

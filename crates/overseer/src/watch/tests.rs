@@ -227,6 +227,7 @@ fn spec(base: &Path, groups: &[(&str, &[&str])]) -> Spec {
         logs_max_total: None,
         forwards: Vec::new(),
         supervisor: None,
+        overmind: None,
     }
 }
 

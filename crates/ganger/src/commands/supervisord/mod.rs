@@ -94,7 +94,7 @@ fn begin(program: &str, words: Vec<OsString>, given: Given) -> Outcome {
     }
     drop(found);
     let dir = daemon.directory.clone().unwrap_or_else(|| task.at.clone());
-    background::detach_with(&task.place(), words, dir, daemon.umask)?;
+    background::detach_with(&task.place(), words, dir, Some(daemon.umask))?;
     Ok(ExitCode::SUCCESS)
 }
 
