@@ -314,7 +314,7 @@ impl Switchboard {
             match to_keeper(slot, request) {
                 Asked::Keeper(request) => {
                     self.note_screen(&request, &descriptors);
-                    self.forward(request, descriptors);
+                    self.forward(*request, descriptors);
                 }
                 Asked::Office(state) => drop(self.office.send(Told::State(slot, state))),
                 Asked::Nobody => {}
@@ -369,7 +369,7 @@ enum Routed {
 /// Where a request of an engine goes.
 #[derive(Debug, PartialEq)]
 enum Asked {
-    Keeper(Request),
+    Keeper(Box<Request>),
     Office(String),
     Nobody,
 }
@@ -422,7 +422,7 @@ fn to_engine(event: Event) -> Routed {
 
 fn to_keeper(slot: u32, request: Request) -> Asked {
     let run_of = |run: RunId| RunId(global(slot, run.0));
-    Asked::Keeper(match request {
+    Asked::Keeper(Box::new(match request {
         Request::Spawn { id, run, worker, launch } => {
             let (id, run, worker) = (global(slot, id), run_of(run), worker_of(slot, &worker));
             Request::Spawn { id, run, worker, launch }
@@ -441,7 +441,7 @@ fn to_keeper(slot: u32, request: Request) -> Asked {
         | Request::Yielded
         | Request::Settled
         | Request::Quit { .. } => return Asked::Nobody,
-    })
+    }))
 }
 
 /// A run as the keeper has it.
@@ -470,7 +470,10 @@ mod tests {
         let asked: Vec<(u64, RunId, String)> = [1, 2]
             .into_iter()
             .filter_map(|slot| match to_keeper(slot, spawn()) {
-                Asked::Keeper(Request::Spawn { id, run, worker, .. }) => Some((id, run, worker)),
+                Asked::Keeper(request) => match *request {
+                    Request::Spawn { id, run, worker, .. } => Some((id, run, worker)),
+                    _ => None,
+                },
                 _ => None,
             })
             .collect();
