@@ -292,7 +292,9 @@ fn a_search_finds_what_is_seen_what_is_kept_and_what_is_stored() {
 fn a_match_is_found_among_thousands_of_lines_of_one_time() {
     let mut store = numbered(1..=6_000);
     let now = store[0].time;
-    store.iter_mut().for_each(|line| line.time = now);
+    for line in &mut store {
+        line.time = now;
+    }
     let mut played = Played::new(SIZE);
     played.serve(&store).letters("/line 4\\.").press(Press::Enter).serve(&store).shows("line 4.");
     played
