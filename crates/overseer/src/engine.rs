@@ -171,18 +171,8 @@ impl Engine {
         clients: start::Clients,
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
-        let start::Clients {
-            asked: mut requests,
-            called: mut calls,
-            mut knocks,
-            resized,
-            answered,
-            deaf,
-            ..
-        } = clients;
-        if let Some(error) = deaf {
-            self.narrator.notice(format!("commands of Overmind's are not answered: {error}"));
-        }
+        let start::Clients { asked: mut requests, called: mut calls, mut knocks, resized, answered, .. } =
+            clients;
         let mut had_clients = false;
         loop {
             self.settle();

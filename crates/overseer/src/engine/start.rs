@@ -78,25 +78,12 @@ pub(super) fn start(
     keeper_pid: u32,
     is_kept: bool,
 ) -> Result<Started, Error> {
-    let Config {
-        name,
-        life,
-        recalls,
-        heir,
-        successor,
-        place,
-        environment,
-        load,
-        inherited,
-        limits,
-        viewer,
-        resized,
-    } = config;
-    place.create(&environment)?;
+    let Config { name, life, heir, successor, place, load, inherited, limits, viewer, .. } = config;
+    place.create(&config.environment)?;
     let mut kept = link.take_kept().into_iter();
     let (is_ours, lease) = (is_kept || kept.len() > 0, Lease::take(&place, kept.next())?);
     refuse_doubles(&place, is_ours)?;
-    let mut past = Past::recall(recalls && life == Life::Background, &place, keeper_pid, is_ours)?;
+    let mut past = Past::recall(config.recalls && life == Life::Background, &place, keeper_pid, is_ours)?;
     // A ledger that was damaged may name workers and not say what is to run: the files do.
     let (is_fresh, is_unreleased) = (past.records.is_empty(), past.spec.is_none());
     let loaded =
@@ -109,7 +96,8 @@ pub(super) fn start(
     let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
-    let (clients, main_news) = clients(&place, &loaded.spec, &journal, capture.store(), (is_fresh, resized))?;
+    let outside = (is_fresh, config.resized);
+    let (clients, main_news) = clients(&place, &loaded.spec, &journal, capture.store(), outside)?;
     let listeners = listeners(&place, is_fresh, message_sender.clone())?;
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
@@ -148,17 +136,26 @@ pub(super) fn start(
         end: End::NotYet,
         outside: Outside { pid_file: None, main_news },
     };
-    engine.greet(&lease, &damaged, is_fresh && !is_ours)?;
+    engine.greet(&lease, &damaged, clients.deaf.as_ref(), is_fresh && !is_ours)?;
     Ok(Started { engine, lease, clients, messages })
 }
 
 impl Engine {
-    /// Says hello to the keeper, and what is wrong with the files of ours.
-    fn greet(&mut self, lease: &Lease, damaged: &[Damaged], is_new: bool) -> Result<(), Error> {
+    /// Says hello to the keeper, what is wrong with the files of ours, and why Overmind's clients hear nothing.
+    fn greet(
+        &mut self,
+        lease: &Lease,
+        damaged: &[Damaged],
+        deaf: Option<&Error>,
+        is_new: bool,
+    ) -> Result<(), Error> {
         let lock = lease.descriptor().map_err(|source| Error::System { action: "hold the lock", source })?;
         self.hands.greet(lock, self.sockets.descriptors());
         for damaged in damaged {
             self.narrator.notice(damaged.to_string());
+        }
+        if let Some(error) = deaf {
+            self.narrator.notice(format!("commands of Overmind's are not answered: {error}"));
         }
         self.begin_daemon(is_new)
     }
