@@ -329,7 +329,9 @@ fn play_terminal((call, error, at): Fault) {
 
 #[test]
 fn a_terminal_that_cannot_be_made_costs_nothing_but_itself() {
-    play_all(&[("openat", "EMFILE", "1"), ("openat", "ENOSPC", "1"), ("ioctl", "EIO", "1")], play_terminal);
+    // By which of its calls a file is opened differs from machine to machine.
+    let open = "/^open(at)?$";
+    play_all(&[(open, "EMFILE", "1"), (open, "ENOSPC", "1"), ("ioctl", "EIO", "1")], play_terminal);
 }
 
 /// Lets one call of the keeper fail while another program takes its place. It does, or the old one goes on; and the
