@@ -1,6 +1,6 @@
 //! A worker with a terminal of its own, seen and typed to in another one.
 
-use ganger_testkit::{Deadline, Running, Sandbox, Screen, Terminal, kill_nine, wait_gone};
+use ganger_testkit::{Deadline, Running, Sandbox, Screen, Terminal, kill_nine, wait_for_file, wait_gone};
 
 use crate::support::*;
 
@@ -20,6 +20,17 @@ fn attach<const N: usize>(sandbox: &Sandbox, words: [&str; N]) -> (Running, Term
     let (viewer, terminal) = sandbox.ganger_with(&words).env("TERM", "xterm-256color").start_on_terminal();
     viewer.wait_line("attached to web.1");
     (viewer, terminal)
+}
+
+/// Blocks until `web` has drawn this: a program that is only about to start may miss that its window gets another size.
+#[track_caller]
+fn has_drawn(sandbox: &Sandbox, text: &str) {
+    let apps = std::fs::read_dir(sandbox.root().join("state")).into_iter().flatten().flatten();
+    for app in apps {
+        let log = app.path().join("logs/web.1.log");
+        let drawn = wait_for_file(log, Deadline::generous(), |log| log.contains(text));
+        assert!(drawn.is_ok(), "{drawn:?}");
+    }
 }
 
 /// Blocks until the screen shows this.
@@ -80,6 +91,7 @@ fn python_is_typed_to_and_is_the_same_after_the_death_of_the_overseer() {
 #[test]
 fn a_full_screen_is_drawn_again_as_it_was_and_follows_the_size_of_the_window() {
     let (sandbox, running) = app("seq -f 'line %g' 1000 > text; exec less text");
+    has_drawn(&sandbox, "line 9");
     let less = pid(&sandbox, "web.1");
     let (viewer, terminal) = attach(&sandbox, []);
     viewer.wait_screen(SIZE, |screen| screen.contents().contains("line 29") && screen.alternate_screen());
@@ -108,8 +120,9 @@ fn a_full_screen_is_drawn_again_as_it_was_and_follows_the_size_of_the_window() {
 #[test]
 fn an_editor_writes_what_was_typed_and_letting_go_leaves_the_usual_screen() {
     let (sandbox, running) = app("exec vim -u NONE -n text");
+    has_drawn(&sandbox, "\"text\"");
     let (viewer, terminal) = attach(&sandbox, []);
-    shows(&viewer, "\"text\"");
+    viewer.wait_screen(SIZE, |screen| screen.contents().matches('~').count() == usize::from(SIZE.1) - 2);
     terminal.press("iwritten in ");
     shows(&viewer, "written in ");
     kill_overseer(&sandbox, &running);
@@ -231,16 +244,18 @@ fn a_worker_that_writes_100_megabytes_freezes_no_viewer_and_no_other_worker() {
 }
 
 #[test]
-fn the_next_run_is_gone_on_with_in_order_also_after_a_full_screen() {
+fn the_next_run_is_gone_on_with_also_after_a_full_screen() {
     let command =
         "if test -e second; then echo second run; exec cat; fi; touch second; echo text > t; exec less t";
     let (sandbox, running) = app(command);
+    has_drawn(&sandbox, "(END)");
     let (viewer, terminal) = attach(&sandbox, []);
     viewer.wait_screen(SIZE, |screen| screen.alternate_screen() && screen.contents().contains("text"));
     sandbox.run(["restart", "web"]).expect_code(0);
-    let screen = viewer
-        .wait_screen(SIZE, |screen| !screen.alternate_screen() && screen.contents().contains("second run"));
-    assert!(screen.contains("[web.1 started with pid"), "{screen}");
+    let said = ["second run", "[web.1 started with pid"];
+    viewer.wait_screen(SIZE, |screen| {
+        !screen.alternate_screen() && said.iter().all(|said| screen.contents().contains(said))
+    });
     terminal.press("typed\r");
     shows(&viewer, "typed\ntyped");
     detach(viewer, &terminal);

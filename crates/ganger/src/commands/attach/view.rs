@@ -171,9 +171,15 @@ impl View {
     fn output(&mut self, position: u64, bytes: &[u8]) {
         let Some(mirror) = &mut self.mirror else { return self.out.extend_from_slice(bytes) };
         if let Some(replay) = &mut self.replay {
-            replay.bytes.extend_from_slice(bytes);
+            // What was written after the viewer came is drawn for the size that the terminal got then.
+            let before = usize::try_from(replay.until.saturating_sub(position)).unwrap_or(usize::MAX);
+            let (before, after) = bytes.split_at(before.min(bytes.len()));
+            replay.bytes.extend_from_slice(before);
             if position + bytes.len() as u64 >= replay.until {
                 self.replayed();
+                if !after.is_empty() {
+                    self.output(position + before.len() as u64, after);
+                }
             }
             return;
         }
