@@ -176,10 +176,22 @@ fn a_shell_has_job_control_and_a_debugger_stops_where_it_is_told() {
     interrupted(&sandbox, running);
 }
 
+/// A worker that says what it hears, and how large its terminal is now whenever that changes.
+const SIZES: &str = "\
+import os, signal
+signal.signal(signal.SIGWINCH, lambda *_: print('now', *os.get_terminal_size(), flush=True))
+print('up', flush=True)
+while True:
+    print('heard', input(), flush=True)
+";
+
 #[test]
 fn two_viewers_see_the_same_and_the_smaller_one_decides_the_size() {
-    let (sandbox, running) =
-        app("exec bash --norc --noprofile -c 'while read w; do stty size; echo heard $w; done'");
+    let sandbox = sandbox_with(&format!("web: exec python3 sizes.py\nother: {OBEDIENT}"));
+    sandbox.file("ganger.toml", "[groups.web]\ntty = true\n");
+    sandbox.file("sizes.py", SIZES);
+    let running = started(&sandbox, 1);
+    has_drawn(&sandbox, "up");
     let (first, typist) = attach(&sandbox, []);
     let (second, small) = attach(&sandbox, []);
     let (watcher, watching) = attach(&sandbox, ["--read-only"]);
@@ -188,16 +200,16 @@ fn two_viewers_see_the_same_and_the_smaller_one_decides_the_size() {
         shows(viewer, "heard one");
     }
     small.resize(40, 10);
+    shows(&first, "now 40 10");
     second.wait_screen((40, 10), |screen| screen.contents().contains("heard one"));
     watching.resize(20, 5);
     watching.press("unheard\r");
     typist.press("two\r");
-    shows(&first, "10 40");
     shows(&first, "heard two");
     watcher.wait_screen((20, 5), |screen| screen.contents().contains("heard two"));
     detach(second, &small);
+    shows(&first, "now 100 30");
     typist.press("three\r");
-    shows(&first, "30 100");
     let screen = shows(&first, "heard three");
     assert!(!screen.contains("unheard"), "{screen}");
     detach(watcher, &watching);
