@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use ganger_keeper::Signals;
 use ganger_spec::Signal;
@@ -53,7 +54,7 @@ impl Screen {
         let stdin = isatty(io::stdin()).then(|| io::stdin().as_fd().try_clone_to_owned());
         let keyboard = stdin.transpose().and_then(|stdin| stdin.map(listen).transpose()).map_err(failed)?;
         let output = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(failed)?);
-        let restored = Restored::prepare().map_err(failed)?;
+        let restored = take_keys().map_err(failed)?;
         (&output).write_all(ENTER.as_bytes()).map_err(failed)?;
         Ok(Self { signals, keyboard, output, _restored: restored })
     }
@@ -116,29 +117,30 @@ async fn typed(keyboard: Option<&AsyncFd<OwnedFd>>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Gives the terminal back when it is dropped. Who panics says so where it can be read.
-struct Restored {
-    modes: Option<Termios>,
+/// Gives a terminal back when it is dropped, or when somebody panics, before that is said.
+pub(crate) struct Restored {
+    restore: Arc<dyn Fn(Leave) + Send + Sync>,
+}
+
+/// How a terminal is left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// As it was meant to.
+    AtEnd,
+    /// Somebody panicked: it cannot be known what is shown.
+    ByPanic,
 }
 
 impl Restored {
-    /// Switches to single keys that are not shown; signals of the keyboard stay signals, but nothing suspends us.
-    fn prepare() -> io::Result<Self> {
-        let modes = tcgetattr(io::stdin()).ok();
-        if let Some(modes) = &modes {
-            let mut keys = modes.clone();
-            keys.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
-            keys.special_codes[SpecialCodeIndex::VSUSP] = 0;
-            keys.special_codes[SpecialCodeIndex::VMIN] = 1;
-            keys.special_codes[SpecialCodeIndex::VTIME] = 0;
-            tcsetattr(io::stdin(), OptionalActions::Now, &keys)?;
-        }
-        let (before, told) = (modes.clone(), std::panic::take_hook());
+    /// This gives it back.
+    pub(crate) fn by(restore: impl Fn(Leave) + Send + Sync + 'static) -> Self {
+        let restore: Arc<dyn Fn(Leave) + Send + Sync> = Arc::new(restore);
+        let (again, told) = (Arc::clone(&restore), std::panic::take_hook());
         std::panic::set_hook(Box::new(move |panic| {
-            restore(before.as_ref());
+            again(Leave::ByPanic);
             told(panic);
         }));
-        Ok(Self { modes })
+        Self { restore }
     }
 }
 
@@ -146,9 +148,23 @@ impl Drop for Restored {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             drop(std::panic::take_hook());
-            restore(self.modes.as_ref());
+            (self.restore)(Leave::AtEnd);
         }
     }
+}
+
+/// Switches to single keys that are not shown; signals of the keyboard stay signals, but nothing suspends us.
+fn take_keys() -> io::Result<Restored> {
+    let modes = tcgetattr(io::stdin()).ok();
+    if let Some(modes) = &modes {
+        let mut keys = modes.clone();
+        keys.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+        keys.special_codes[SpecialCodeIndex::VSUSP] = 0;
+        keys.special_codes[SpecialCodeIndex::VMIN] = 1;
+        keys.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Now, &keys)?;
+    }
+    Ok(Restored::by(move |_| restore(modes.as_ref())))
 }
 
 fn restore(modes: Option<&Termios>) {

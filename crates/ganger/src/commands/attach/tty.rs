@@ -17,6 +17,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::failure::Failure;
 use crate::listen::listen;
+use crate::terminal::{Leave, Restored};
 
 /// So much of what was typed or pasted is read at once.
 const KEYS_BYTES: usize = 64 * 1024;
@@ -40,7 +41,9 @@ pub(super) enum Keyboard {
 pub(super) struct Tty {
     own: AsyncFd<Own>,
     signals: AsyncFd<Signals>,
-    restored: Restored,
+    /// As they were before.
+    modes: Termios,
+    _restored: Restored,
 }
 
 /// A description of the terminal that nobody else has: only here nothing waits for it.
@@ -64,8 +67,8 @@ impl Tty {
             [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::WINCH].map(Signal::number);
         let signals = Signals::catch(&caught).and_then(listen).map_err(failed)?;
         let own = both_ways(own).map_err(failed)?;
-        let restored = Restored::prepare().map_err(failed)?;
-        Ok(Self { own, signals, restored })
+        let modes = tcgetattr(io::stdin()).map_err(|errno| failed(errno.into()))?;
+        Ok(Self { own, signals, _restored: restored(modes.clone()), modes })
     }
 
     pub(super) fn size(&self) -> TerminalSize {
@@ -75,7 +78,7 @@ impl Tty {
 
     /// Lets the keyboard do this from now on.
     pub(super) fn set(&self, keyboard: Keyboard) -> Result<(), Failure> {
-        let mut modes = self.restored.modes.clone();
+        let mut modes = self.modes.clone();
         match keyboard {
             Keyboard::Raw => modes.make_raw(),
             Keyboard::Keys => {
@@ -137,36 +140,15 @@ fn both_ways(own: OwnedFd) -> io::Result<AsyncFd<Own>> {
     AsyncFd::with_interest(Own(own), Interest::READABLE | Interest::WRITABLE)
 }
 
-/// Gives the terminal its modes back when it is dropped, or when somebody panics, before that is said.
-struct Restored {
-    modes: Termios,
-}
-
-impl Restored {
-    fn prepare() -> io::Result<Self> {
-        let modes = tcgetattr(io::stdin())?;
-        let (before, told) = (modes.clone(), std::panic::take_hook());
-        std::panic::set_hook(Box::new(move |panic| {
-            // It cannot be known what is shown: the other screen, if it is there, goes with the rest.
+/// Gives the terminal these modes back at the end.
+fn restored(modes: Termios) -> Restored {
+    Restored::by(move |leave| {
+        if leave == Leave::ByPanic {
+            // The other screen, if it is there, goes with the rest.
             let _ = rustix::io::write(io::stdout().as_fd(), b"\x1b[?1049l\x1b[?25h\x1b[m\r\n");
-            restore(&before);
-            told(panic);
-        }));
-        Ok(Self { modes })
-    }
-}
-
-impl Drop for Restored {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            drop(std::panic::take_hook());
-            restore(&self.modes);
         }
-    }
-}
-
-fn restore(modes: &Termios) {
-    // What was typed and nobody read was not meant for whoever reads next.
-    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-    let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
+        // What was typed and nobody read was not meant for whoever reads next.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+    })
 }
