@@ -125,11 +125,16 @@ impl Viewer {
         self.fit();
     }
 
-    /// Gives the terminal the size that suits all, and tells of it.
-    fn fit(&mut self) {
+    /// Gives the terminal the size that suits all.
+    fn suit(&self) {
         if let Some(size) = self.server.sizes.common(&self.worker) {
             self.input.resize(size);
         }
+    }
+
+    /// The same, and tells of it.
+    fn fit(&mut self) {
+        self.suit();
         let now = self.input.size();
         if let (Some(run), Some(size)) = (&mut self.run, now)
             && run.terminal.replace(size) != Some(size)
@@ -346,9 +351,7 @@ impl Viewer {
         if run.map(|(run, _)| run) == known || self.enter(run, way).is_err() {
             return;
         }
-        if let Some(size) = self.server.sizes.common(&self.worker) {
-            self.input.resize(size);
-        }
+        self.suit();
         if let Some(run) = &mut self.run {
             run.terminal = self.input.size();
             let at = self.ahead.back().map_or(0, |(at, _)| *at);
