@@ -13,12 +13,6 @@ fn logs(sandbox: &Sandbox) -> PathBuf {
     logs.next().unwrap_or_else(|| panic!("no app has logs\n{}", sandbox.report()))
 }
 
-/// What `ganger logs` prints of these logs, without names.
-fn raw(sandbox: &Sandbox, names: &[&str]) -> Vec<String> {
-    let words: Vec<&str> = ["logs", "--raw"].iter().chain(names).copied().collect();
-    sandbox.ganger_with(&words).run().success().lines().map(str::to_owned).collect()
-}
-
 #[test]
 fn stderr_that_is_kept_apart_is_shown_with_stdout_and_chosen_by_its_name() {
     let sandbox = sandbox_with(

@@ -2,15 +2,9 @@
 
 use std::path::Path;
 
-use ganger_testkit::{Deadline, Sandbox, kill_nine, wait_for_file};
+use ganger_testkit::{Deadline, kill_nine, wait_for_file};
 
 use crate::support::*;
-
-/// What `ganger logs` prints of these logs, without names.
-fn raw(sandbox: &Sandbox, names: &[&str]) -> Vec<String> {
-    let words: Vec<&str> = ["logs", "--raw"].iter().chain(names).copied().collect();
-    sandbox.ganger_with(&words).run().success().lines().map(str::to_owned).collect()
-}
 
 fn wait_for(path: &Path, wanted: &str) {
     let whole = wait_for_file(path, Deadline::generous(), |text| text == wanted);

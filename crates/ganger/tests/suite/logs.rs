@@ -11,12 +11,6 @@ const APP: &str =
     "web: seq -f 'line %.0f' 1 20; echo ready; read x < gate; echo after; exec tail -f /dev/null
      job: echo from job; echo ready; exec tail -f /dev/null";
 
-/// What `ganger logs --raw` prints with these words.
-fn raw(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
-    let words: Vec<&str> = ["logs", "--raw"].iter().chain(words).copied().collect();
-    sandbox.ganger_with(&words).run().success().lines().map(str::to_owned).collect()
-}
-
 /// The time and text of each line of `web`.
 fn timed(sandbox: &Sandbox) -> Vec<(Timestamp, String)> {
     let text = sandbox.run(["logs", "web", "--json"]).success();

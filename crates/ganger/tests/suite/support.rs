@@ -135,6 +135,12 @@ pub(crate) fn open_gate(sandbox: &Sandbox, name: &str) {
     assert!(opened.is_ok(), "{opened:?}");
 }
 
+/// What `ganger logs --raw` prints with these words.
+pub(crate) fn raw(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let words: Vec<&str> = ["logs", "--raw"].iter().chain(words).copied().collect();
+    sandbox.ganger_with(&words).run().success().lines().map(str::to_owned).collect()
+}
+
 /// Whether the tests run as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
