@@ -179,12 +179,25 @@ fn a_log_that_is_let_go_has_all_that_its_terminal_showed() {
     assert_eq!(stored(dir.path()), "last words\r\n");
 }
 
-/// The state of the capture thread of this process, of which there is one.
-fn state() -> char {
+/// What the capture thread of this process, of which there is one, does, and how often it was at work so far.
+fn activity() -> String {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let stats = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
-    let mut captures = stats.filter(|stat| stat.contains("(capture)"));
-    captures.find_map(|stat| stat.rsplit_once(") ")?.1.chars().next()).unwrap()
+    let mut told =
+        tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
+    let capture = told.find(|status| status.starts_with("Name:\tcapture\n")).unwrap();
+    capture.lines().filter(|line| line.starts_with("State") || line.contains("ctxt_switches")).collect()
+}
+
+/// Returns when it sleeps, and goes on sleeping while it is looked at many times.
+fn wait_until_idle() {
+    let limit = Instant::now() + DEADLINE;
+    let (mut seen, mut times) = (activity(), 0);
+    while times < 2000 {
+        assert!(Instant::now() < limit, "it is busy with nothing: {seen}");
+        let now = activity();
+        times = if now == seen && now.contains("(sleeping)") { times + 1 } else { 0 };
+        seen = now;
+    }
 }
 
 /// The other tests of this process have capture threads, too: this plays in one of its own.
@@ -204,9 +217,7 @@ fn a_terminal_that_nobody_has_any_more_costs_nothing_and_is_heard_again_when_som
     web.write_all(b"one\n").unwrap();
     drop(web);
     drain(&capture);
-    let limit = Instant::now() + DEADLINE;
-    let asleep = (0..).map(|_| state() == 'S').take_while(|_| Instant::now() < limit);
-    assert!(asleep.take(1000).filter(|asleep| *asleep).count() > 900, "it is busy with nothing");
+    wait_until_idle();
     let name = rustix::pty::ptsname(screen.as_fd(), Vec::new()).unwrap();
     let watch = capture.store().watch().unwrap();
     watch.arm();
