@@ -31,7 +31,7 @@ pub use deadline::Deadline;
 pub use events::{Watched, wait_for_file, wait_readable};
 pub use launch::Launch;
 pub use picture::Picture;
-pub use ports::{free_port, free_port_run};
+pub use ports::{connect, free_port, free_port_run};
 pub use running::{Exit, Finished, Running};
 pub use sandbox::Sandbox;
 pub use terminal::Terminal;

@@ -1,7 +1,9 @@
-//! Ports that nobody holds.
+//! Ports of the loopback.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
+
+use crate::Deadline;
 
 /// Below the range that the kernel hands out to outgoing connections, so that only tests compete for it.
 const FIRST: u16 = 21_000;
@@ -28,6 +30,17 @@ pub fn free_port_run(count: u16, step: u16) -> u16 {
         }
     }
     panic!("no {count} free ports in {FIRST}..{LAST}");
+}
+
+/// Connects to a server of the loopback that says nothing when it has begun to listen.
+pub fn connect(port: u16, deadline: Deadline) -> TcpStream {
+    loop {
+        match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(deadline.left().is_some(), "nobody listens on port {port}: {error}"),
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn is_free(port: u16) -> bool {

@@ -5,9 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 
-use ganger_testkit::{Deadline, Sandbox, free_port, signal, wait_for_file};
+use ganger_testkit::{Deadline, Sandbox, connect, free_port, signal, wait_for_file};
 use rustix::process::Signal;
 
 use crate::support::*;
@@ -40,7 +39,7 @@ for ($run = 0; $run < 20; $run++) {
 
 /// Puts the jobs into the queue.
 fn fill(port: u16) {
-    let mut queue = BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap());
+    let mut queue = BufReader::new(connect(port, Deadline::generous()));
     for job in 0..JOBS {
         let job = format!("job-{job}");
         write!(queue.get_mut(), "put 1 0 600 {}\r\n{job}\r\n", job.len()).unwrap();
@@ -61,10 +60,7 @@ fn wait_lines(sandbox: &Sandbox, name: &str, count: usize) {
 fn no_job_of_a_queue_is_lost_though_workers_are_recycled_and_killed_and_never_is_one_too_many() {
     let sandbox = sandbox();
     let port = free_port();
-    let queue = sandbox
-        .program(["stdbuf", "-oL", "beanstalkd", "-l", "127.0.0.1", "-p", &port.to_string(), "-VV"])
-        .start();
-    queue.wait_line("bind");
+    let queue = sandbox.program(["beanstalkd", "-l", "127.0.0.1", "-p", &port.to_string()]).start();
     fill(port);
     sandbox.file("worker.php", WORKER);
     for name in ["done", "pids"] {
