@@ -8,7 +8,7 @@ use crate::check;
 use crate::command::{self, cargo, find};
 
 /// What the tests start besides cargo: the program and the Debian package that has it.
-const NEEDED: [(&str, &str); 17] = [
+const NEEDED: [(&str, &str); 18] = [
     ("python3", "python3"),
     ("pip3", "python3-pip"),
     ("setsid", "util-linux"),
@@ -26,11 +26,15 @@ const NEEDED: [(&str, &str); 17] = [
     ("make", "make"),
     ("setpriv", "util-linux"),
     ("pg_ctlcluster", "postgresql"),
+    ("ruby", "ruby"),
 ];
 
-/// Modules of a Python that Debian has in packages of their own.
-const NEEDED_OF_PYTHON: [(&str, &str, &str); 2] =
-    [("python3", "ensurepip", "python3-venv"), (DEBIANS_PYTHON, "psycopg2", "python3-psycopg2")];
+/// What these programs must be able to load: the words that try it, and the Debian package that has it.
+const NEEDED_INSIDE: [(&str, &[&str], &str); 3] = [
+    ("python3", &["-c", "import ensurepip"], "python3-venv"),
+    (DEBIANS_PYTHON, &["-c", "import psycopg2"], "python3-psycopg2"),
+    ("ruby", &["-e", "require 'xmlrpc/client'"], "ruby-xmlrpc"),
+];
 /// The Python whose modules are Debian's packages, whatever else is called so.
 const DEBIANS_PYTHON: &str = "/usr/bin/python3";
 
@@ -46,13 +50,9 @@ pub(crate) fn run() -> Result<()> {
 
 fn install_what_is_missing() -> Result<()> {
     let programs = NEEDED.iter().filter(|(program, _)| find(program).is_none());
-    let lacks = |python: &str, module: &str| {
-        let import = format!("import {module}");
-        command::run(python, &["-c", &import]).is_err()
-    };
-    let modules = NEEDED_OF_PYTHON.iter().filter(|(python, module, _)| lacks(python, module));
+    let inside = NEEDED_INSIDE.iter().filter(|(program, words, _)| command::run(program, words).is_err());
     let programs = programs.map(|(_, package)| *package);
-    let mut packages: Vec<&str> = programs.chain(modules.map(|(.., package)| *package)).collect();
+    let mut packages: Vec<&str> = programs.chain(inside.map(|(.., package)| *package)).collect();
     packages.dedup();
     if packages.is_empty() {
         return Ok(());

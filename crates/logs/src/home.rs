@@ -111,7 +111,10 @@ impl Place {
         });
         let real = real.unwrap_or_else(|_| path.to_owned());
         let target = std::fs::read_link(path).unwrap_or_default();
-        let is_device = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
+        // Memory that is used as a disk is a place for files.
+        let is_memory = |path: &Path| path.starts_with("/dev/shm");
+        let is_device =
+            |path: &Path| (path.starts_with("/dev") && !is_memory(path)) || path.starts_with("/proc");
         if real == Path::new("/dev/null") {
             return Self::Dropped;
         }
@@ -169,5 +172,7 @@ mod tests {
             assert_eq!(Place::of(special), Place::Copied(special.to_owned()));
         }
         assert_eq!(Place::of(Path::new("/dev/null")), Place::Dropped);
+        let in_memory = PathBuf::from("/dev/shm/no-such.log");
+        assert_eq!(Place::of(&in_memory), Place::File(in_memory));
     }
 }

@@ -35,6 +35,6 @@ pub use ports::{connect, free_port, free_port_run};
 pub use running::{Exit, Finished, Running};
 pub use sandbox::Sandbox;
 pub use terminal::Terminal;
-pub use tools::python_environment;
+pub use tools::{file_of_python_package, python_environment};
 /// What a terminal shows: see [`Running::wait_screen`].
 pub use vt100::Screen;

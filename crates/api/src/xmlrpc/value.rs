@@ -34,6 +34,20 @@ impl Value {
         }
     }
 
+    /// About how many bytes it is of, without its markup.
+    pub fn weight(&self) -> usize {
+        const SIMPLE: usize = 8;
+        match self {
+            Self::Int(_) | Self::Bool(_) | Self::Double(_) | Self::Nil => SIMPLE,
+            Self::String(text) | Self::DateTime(text) => SIMPLE + text.len(),
+            Self::Base64(bytes) => SIMPLE + bytes.len(),
+            Self::Array(values) => SIMPLE + values.iter().map(Self::weight).sum::<usize>(),
+            Self::Struct(members) => {
+                SIMPLE + members.iter().map(|(name, value)| name.len() + value.weight()).sum::<usize>()
+            }
+        }
+    }
+
     /// A string of these bytes; what is not UTF-8 is replaced.
     pub fn text(bytes: &[u8]) -> Self {
         Self::String(String::from_utf8_lossy(bytes).into_owned())

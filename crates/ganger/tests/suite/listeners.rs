@@ -55,7 +55,7 @@ fn daemon(sandbox: &Sandbox, events: &str, programs: &str) -> Running {
 /// A program that goes on until it is stopped.
 const OBEDIENT_PROGRAM: &str = "[program:web]\ncommand=tail -f /dev/null\nstartsecs=0\n";
 
-fn quit(sandbox: &Sandbox, mut running: Running) {
+pub(crate) fn quit(sandbox: &Sandbox, mut running: Running) {
     sandbox.run(["quit", "-f", "supervisord.conf"]).expect_code(0);
     running.wait_exit(Deadline::generous());
     sandbox.assert_nothing_left();
@@ -206,40 +206,5 @@ fn what_a_program_writes_is_heard_and_what_is_between_marks_as_one() {
     let told = logs.lines().filter(|line| line.contains("PROCESS_LOG_STDOUT"));
     let said: String = told.filter_map(|line| line.split("channel:stdout\\n").nth(1)).collect();
     assert_eq!(said.replace(['\''], ""), "h\u{e9}llo\\nablast<!--XSUP", "{logs}");
-    quit(&sandbox, running);
-}
-
-/// A program that takes mail as `sendmail` does, into the file `mail`.
-const SENDMAIL: &str = "#!/bin/sh\ncat >> mail; echo >> mail; echo --end-- >> mail\n";
-
-#[test]
-fn crashmail_of_superlance_mails_what_ended_unexpectedly() {
-    let sandbox = sandbox();
-    let ganger = std::path::Path::new(env!("CARGO_BIN_EXE_ganger"));
-    let bin = ganger_testkit::python_environment(ganger, &["superlance", "supervisor"]);
-    let here = sandbox.app();
-    let sendmail = sandbox.script("sendmail.sh", SENDMAIL);
-    let listener = |name: &str, events: &str, command: &str| {
-        format!(
-            "[eventlistener:{name}]\ncommand={}/{command}\ndirectory={}\nevents={events}\nstartsecs=0\n\n",
-            bin.display(),
-            here.display()
-        )
-    };
-    let crashmail = format!("crashmail -a -m crash@example.com -s {}", sendmail.display());
-    let conf = [
-        "[supervisord]\n\n[unix_http_server]\nfile=%(here)s/server.sock\n\n".to_owned(),
-        listener("crash", "PROCESS_STATE_EXITED", &crashmail),
-        "[program:bad]\ncommand=sh -c 'exit 3'\nstartsecs=0\nautorestart=false\n".to_owned(),
-    ]
-    .concat();
-    sandbox.file("supervisord.conf", &conf);
-    let running = sandbox.start(["daemon", "-c", "supervisord.conf"]);
-    let mail = sandbox.wait_file("mail", "--end--");
-    assert!(
-        mail.contains("To: crash@example.com")
-            && mail.contains("Process bad in group bad exited unexpectedly"),
-        "{mail}"
-    );
     quit(&sandbox, running);
 }

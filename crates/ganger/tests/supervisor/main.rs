@@ -8,6 +8,8 @@
 #![expect(clippy::expect_used, reason = "a test may fail by panic, its helpers too")]
 
 mod alike;
+mod ansible;
+mod clients;
 mod commands;
 mod script;
 mod server;

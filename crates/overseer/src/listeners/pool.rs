@@ -187,3 +187,129 @@ impl Pool {
         outcomes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ganger_core::Random;
+
+    use super::*;
+
+    const STEPS: u64 = 400;
+    const SEEDS: u64 = 200;
+    const LISTENERS: u64 = 3;
+    const BUFFER: u32 = 4;
+
+    /// A pool, and what became of each event that it took.
+    struct Played {
+        pool: Pool,
+        random: Random,
+        serial: u64,
+        run: u64,
+        accepted: BTreeSet<u64>,
+        dropped: BTreeSet<u64>,
+        given: BTreeSet<u64>,
+    }
+
+    impl Played {
+        fn new(seed: u64) -> Self {
+            let subscription = Subscription { events: vec!["EVENT".into()], buffer_size: BUFFER };
+            let [accepted, dropped, given] = [(); 3].map(|()| BTreeSet::new());
+            let pool = Pool::new(subscription);
+            Self { pool, random: Random::new(seed), serial: 0, run: 0, accepted, dropped, given }
+        }
+
+        fn doing(&self, worker: &WorkerName) -> Option<Doing> {
+            self.pool.member(worker).map(|member| member.doing.clone())
+        }
+
+        /// Whatever may happen to a pool: listeners keep to the protocol, or are lost.
+        fn step(&mut self) {
+            let number = u32::try_from(self.random.below(LISTENERS)).unwrap();
+            let worker = WorkerName::new("mail", number + 1);
+            let doing = self.doing(&worker);
+            let outcomes = match (self.random.below(8), doing) {
+                (0..3, _) => {
+                    self.serial += 1;
+                    self.pool.take(self.serial, &"EVENT".into(), &"".into())
+                }
+                (3, None) => {
+                    self.run += 1;
+                    self.pool.began(&worker, self.run)
+                }
+                (3, Some(_)) => self.pool.runs(&worker, self.random.below(4) > 0),
+                (4, Some(_)) if self.random.below(4) == 0 => self.pool.ended(&worker),
+                (5, Some(_)) if self.random.below(4) == 0 => self.pool.lost(&worker),
+                (_, Some(Doing::Acknowledged)) => self.pool.ready(&worker),
+                (6, Some(Doing::Busy { .. })) => {
+                    self.pool.sent(&worker);
+                    Vec::new()
+                }
+                (_, Some(Doing::Busy { event, .. })) => {
+                    let accepted = self.random.below(3) > 0;
+                    if accepted {
+                        assert!(self.accepted.insert(event.serial), "{} is accepted twice", event.serial);
+                    }
+                    self.pool.answered(&worker, accepted)
+                }
+                (_, Some(Doing::Ready | Doing::Unknown) | None) => Vec::new(),
+            };
+            for outcome in outcomes {
+                self.came_of_it(outcome);
+            }
+        }
+
+        fn came_of_it(&mut self, outcome: Outcome) {
+            match outcome {
+                Outcome::Overflowed(serial) => {
+                    assert!(self.dropped.insert(serial), "{serial} is dropped twice");
+                }
+                Outcome::Deliver(worker) => {
+                    let member = self.pool.member(&worker).unwrap();
+                    let Doing::Busy { event, is_sent: false } = &member.doing else {
+                        panic!("{worker} is to get an event and has none: {member:?}")
+                    };
+                    assert!(member.is_running, "{worker} gets an event and does not run");
+                    let is_first = self.given.insert(event.serial);
+                    let is_latest = self.given.last() == Some(&event.serial);
+                    assert!(!is_first || is_latest, "{} is given after a later one", event.serial);
+                }
+            }
+        }
+
+        /// What holds at any time.
+        fn check(&self) {
+            let pool = &self.pool;
+            assert!(pool.buffer.len() <= BUFFER as usize, "more than may wait: {pool:?}");
+            let is_free = |member: &Member| member.is_running && member.doing == Doing::Ready;
+            let is_idle = pool.members.values().any(is_free);
+            assert!(pool.buffer.is_empty() || !is_idle, "one is ready, and events wait: {pool:?}");
+            let held = pool.members.values().filter_map(|member| match &member.doing {
+                Doing::Busy { event, .. } => Some(event.serial),
+                Doing::Acknowledged | Doing::Ready | Doing::Unknown => None,
+            });
+            let waiting = pool.buffer.iter().map(|event| event.serial);
+            let ends = self.accepted.iter().chain(&self.dropped).copied();
+            let mut all: Vec<u64> = held.chain(waiting).chain(ends).collect();
+            all.sort_unstable();
+            assert_eq!(all, (1..=self.serial).collect::<Vec<_>>(), "each event is in one place: {pool:?}");
+            assert_eq!(pool.next_serial, self.serial);
+        }
+    }
+
+    #[test]
+    fn each_event_is_at_any_time_in_one_place_and_ends_accepted_or_dropped_for_room() {
+        let mut ends = (0, 0);
+        for seed in 0..SEEDS {
+            let mut played = Played::new(seed);
+            for _ in 0..STEPS {
+                played.step();
+                played.check();
+            }
+            ends.0 += played.accepted.len();
+            ends.1 += played.dropped.len();
+        }
+        assert!(ends.0 > 1000 && ends.1 > 1000, "hardly anything was played: {ends:?}");
+    }
+}

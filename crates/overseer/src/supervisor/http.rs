@@ -4,12 +4,11 @@
 //! web interface are in `pages.rs`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use ganger_api::limits::MAX_XMLRPC_CALL_BYTES;
 use ganger_api::percent_decoded;
 use ganger_api::supervisor::{
@@ -17,16 +16,21 @@ use ganger_api::supervisor::{
 };
 use ganger_api::xmlrpc::{self, Value};
 use ganger_logs::Store;
+use http_body::Body as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::login::{Access, Role};
 use super::pages::Asked;
+use super::places::{Held, Place};
 use super::{Answer, files, logtail};
 use crate::server::respond;
 
 /// A body must have come within this.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 const TEXT: &str = "text/plain;charset=utf-8";
+/// Once the results of a `system.multicall` have so many bytes, what follows is refused.
+const MULTICALL_MAX_BYTES: usize = 8 << 20;
+const TOO_MUCH: &str = "the answers before are too long";
 /// Calls of a `system.multicall` are one after the other, as deep as they go.
 const NO_DEEPER: &str = "a system.multicall cannot be called by another";
 const ONLY_LOOKS: &str = "this user may only look; log in as the user of `username`";
@@ -48,31 +52,45 @@ pub(crate) struct Desk {
     pub(super) links_act: bool,
 }
 
-pub(super) async fn handle(
-    State(desk): State<Arc<Desk>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Response<Body> {
-    let Some(role) = desk.access.role(&headers) else { return unauthorised() };
-    let path = percent_decoded(uri.path(), false);
-    let mut response = match path.as_deref() {
-        Some(path) if path.starts_with("/RPC2") => desk.rpc(&method, &headers, body, role).await,
-        Some(path) if method == Method::GET || method == Method::POST => {
-            if let Some(name) = path.strip_prefix("/logtail/") {
-                desk.logtail(name).await
-            } else if path == "/mainlogtail" {
-                desk.main_log_tail()
-            } else {
-                let query = uri.query().unwrap_or_default();
-                desk.page(Asked { method: &method, path, query, headers: &headers, role }).await
-            }
+pub(super) async fn handle(desk: &Desk, place: &Place, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let mut response = match desk.access.role(&head.headers) {
+        Some(role) => {
+            place.admitted();
+            held(place, desk.answer(place, &head, body, role).await).await
         }
-        Some(_) | None => plain(StatusCode::NOT_FOUND, "not found\n"),
+        None => unauthorised(),
     };
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("Medusa/1.12"));
     response
+}
+
+/// An answer that is whole is held for its client until it was sent.
+async fn held(place: &Place, response: Response<Body>) -> Response<Body> {
+    let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let Some(length) = length else { return response };
+    let (head, body) = response.into_parts();
+    match (place.hold(length), axum::body::to_bytes(body, length).await) {
+        (Some(held), Ok(bytes)) => {
+            let answer = Bytes::from_owner(Answered { bytes, _held: held });
+            Response::from_parts(head, Body::from(answer))
+        }
+        (None, _) | (_, Err(_)) => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "others have long answers under way\n")
+        }
+    }
+}
+
+/// An answer, held for its client until it was sent.
+struct Answered {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Answered {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 fn unauthorised() -> Response<Body> {
@@ -95,18 +113,45 @@ pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
 }
 
 impl Desk {
-    async fn rpc(&self, method: &Method, headers: &HeaderMap, body: Body, role: Role) -> Response<Body> {
-        if method != Method::POST {
+    /// Answers who was admitted in this role.
+    async fn answer(&self, place: &Place, head: &Parts, body: Body, role: Role) -> Response<Body> {
+        let Some(path) = percent_decoded(head.uri.path(), false) else { return not_found() };
+        if path.starts_with("/RPC2") {
+            return self.rpc(place, head, body, role).await;
+        }
+        if head.method != Method::GET && head.method != Method::POST {
+            return not_found();
+        }
+        let _work = place.work();
+        if let Some(name) = path.strip_prefix("/logtail/") {
+            self.logtail(name).await
+        } else if path == "/mainlogtail" {
+            self.main_log_tail()
+        } else {
+            let query = head.uri.query().unwrap_or_default();
+            self.page(Asked { method: &head.method, path: &path, query, headers: &head.headers, role }).await
+        }
+    }
+
+    async fn rpc(&self, place: &Place, head: &Parts, body: Body, role: Role) -> Response<Body> {
+        if head.method != Method::POST {
             return plain(StatusCode::BAD_REQUEST, "calls come by POST\n");
         }
-        if !headers.contains_key(header::CONTENT_LENGTH) {
+        let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let Some(length) = length.and_then(|length| length.parse().ok()) else {
             return plain(StatusCode::LENGTH_REQUIRED, "a call says how long it is\n");
-        }
-        let whole =
-            tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, MAX_XMLRPC_CALL_BYTES)).await;
-        let Ok(Ok(body)) = whole else {
-            return plain(StatusCode::BAD_REQUEST, "the call is too long, or did not come\n");
         };
+        if length > MAX_XMLRPC_CALL_BYTES {
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, "the call is too long\n");
+        }
+        let Some(_held) = place.hold(length) else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "others have long calls under way\n");
+        };
+        let whole = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, length)).await;
+        let Ok(Ok(body)) = whole else {
+            return plain(StatusCode::BAD_REQUEST, "the call did not come\n");
+        };
+        let _work = place.work();
         let call = match xmlrpc::read_call(&body) {
             Ok(call) => call,
             Err(error) => {
@@ -124,13 +169,16 @@ impl Desk {
     /// Answers a call of somebody in this role.
     pub(super) async fn run(&self, call: Call, role: Role) -> Result<Value, RpcError> {
         let Call::Multicall { calls } = call else { return self.run_one(call, role).await };
-        let mut results = Vec::new();
+        let (mut results, mut bytes) = (Vec::new(), 0);
         for call in calls {
-            results.push(match call {
+            let result = match call {
+                _ if bytes > MULTICALL_MAX_BYTES => Err(Fault::Failed.with(TOO_MUCH)),
                 Ok(Call::Multicall { .. }) => Err(Fault::IncorrectParameters.with(NO_DEEPER)),
                 Ok(call) => self.run_one(call, role).await,
                 Err(error) => Err(error),
-            });
+            };
+            bytes += result.as_ref().map_or(0, Value::weight);
+            results.push(result);
         }
         Ok(multicall_result(results))
     }
@@ -206,6 +254,10 @@ impl Desk {
         let path = self.main_log.clone();
         path.and_then(|path| logtail::follow_main(path, self.main_news.clone())).unwrap_or_else(no_log)
     }
+}
+
+fn not_found() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "not found\n")
 }
 
 fn no_log() -> Response<Body> {

@@ -13,6 +13,7 @@ mod http;
 mod login;
 mod logtail;
 mod pages;
+mod places;
 mod processes;
 mod servers;
 mod views;

@@ -1,32 +1,33 @@
 //! The HTTP servers that a supervisord.conf asks for.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
 use axum::serve::Listener;
 use ganger_logs::Store;
 use ganger_spec::{Address, Compat, Daemon, Server};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use rustix::fs::{Gid, Uid};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::http::{self, Called, Desk};
 use super::login::{Access, Login};
+use super::places::{Place, Places};
 use crate::Error;
 
-/// So many clients of one server are attended at once; the next one waits.
-const CLIENTS_MAX: usize = 256;
-/// Who connects, or has been answered, asks within this.
-const HEADERS_WITHIN: Duration = Duration::from_mins(10);
+/// The head of a request, and what is read at once of its body, has at most so many bytes.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Servers that listen and do not answer yet.
 pub(crate) struct Servers {
@@ -68,10 +69,9 @@ impl Servers {
     pub(crate) fn serve(self) {
         for (listening, desk) in self.listening {
             let engine = desk.calls.clone();
-            let app = Router::new().fallback(http::handle).with_state(Arc::new(desk));
             tokio::spawn(async move {
                 tokio::select! {
-                    () = accept_all(listening, app) => {}
+                    () = accept_all(listening, Arc::new(desk)) => {}
                     () = engine.closed() => {}
                 }
             });
@@ -80,34 +80,44 @@ impl Servers {
 }
 
 /// Answers whoever connects. A server that cannot be waited for is none.
-async fn accept_all(listening: Listening, app: Router) {
+async fn accept_all(listening: Listening, desk: Arc<Desk>) {
     match listening {
         Listening::Unix(listener) => {
             if let Ok(listener) = UnixListener::from_std(listener) {
-                attend_all(listener, app).await;
+                attend_all(listener, desk).await;
             }
         }
         Listening::Inet(listener) => {
             if let Ok(listener) = TcpListener::from_std(listener) {
-                attend_all(listener, app).await;
+                attend_all(listener, desk).await;
             }
         }
     }
 }
 
-async fn attend_all(mut listener: impl Listener, app: Router) {
-    let free = Arc::new(Semaphore::new(CLIENTS_MAX));
-    while let Ok(place) = free.clone().acquire_owned().await {
+async fn attend_all(mut listener: impl Listener, desk: Arc<Desk>) {
+    let places = Places::new();
+    loop {
         let (client, _) = listener.accept().await;
-        drop(tokio::spawn(attend(client, app.clone(), place)));
+        drop(tokio::spawn(attend(client, desk.clone(), places.take().await)));
     }
 }
 
-/// Answers one client until it has no more to ask. Errors of a connection are that client's.
-async fn attend(client: impl AsyncRead + AsyncWrite + Unpin, app: Router, _place: OwnedSemaphorePermit) {
+/// Answers one client until it has no more to ask, or its place is needed. Errors of a connection are that client's.
+async fn attend(client: impl AsyncRead + AsyncWrite + Unpin, desk: Arc<Desk>, place: Place) {
+    let place = Arc::new(place);
+    let attended = place.clone();
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let (desk, place) = (desk.clone(), attended.clone());
+        async move { Ok::<_, Infallible>(http::handle(&desk, &place, request.map(Body::new)).await) }
+    });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-    let _ = server.serve_connection(TokioIo::new(client), TowerToHyperService::new(app)).await;
+    server.max_buf_size(BUFFER_BYTES);
+    let serving = server.serve_connection(TokioIo::new(client), answer);
+    tokio::select! {
+        _ = serving => {}
+        () = place.asked_to_leave() => {}
+    }
 }
 
 /// Removes what the servers of an app that ends had in the file system: who looks for one finds none.
