@@ -115,12 +115,19 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     #[tokio::test]
     async fn what_a_worker_does_not_read_waits_up_to_a_bound_and_comes_in_order() {
-        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
-        let mut input = Input::new(Way::Pipe(writer)).unwrap();
+        // A socket can be shut for all who have it: another test may start a program with a copy at any moment.
+        let (mut reader, writer) = UnixStream::pair().unwrap();
+        reader.set_nonblocking(true).unwrap();
+        writer.set_nonblocking(true).unwrap();
+        let mut input = Input::new(Way::Pipe(writer.into())).unwrap();
         let mut typed: Vec<u8> = Vec::new();
         for number in 0_u8.. {
             let words = [number; 4096];
@@ -134,7 +141,7 @@ mod tests {
         let mut heard: Vec<u8> = Vec::new();
         let mut buffer = [0; 10_000];
         while heard.len() < typed.len() {
-            while let Ok(length) = rustix::io::read(&reader, &mut buffer) {
+            while let Ok(length) = reader.read(&mut buffer) {
                 heard.extend(&buffer[..length]);
             }
             if !input.waiting.is_empty() {
@@ -143,7 +150,7 @@ mod tests {
             }
         }
         assert!(heard == typed);
-        drop(reader);
+        reader.shutdown(Shutdown::Both).unwrap();
         assert_eq!((input.take(b"x"), input.reads()), (Taken::Nobody, false));
         assert_eq!(Input::default().take(b"x"), Taken::Nobody);
     }
