@@ -17,7 +17,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{show, terminal_width};
 use crate::render::{View, top, top_frame, top_title};
 use crate::style::Style;
-use crate::terminal::{Screen, Told};
+use crate::terminal::{Told, Tty};
 use keys::Wish;
 
 /// Shows what workers use: in a terminal until it is told to end, elsewhere once.
@@ -53,27 +53,45 @@ impl Looker {
     }
 }
 
+/// Shows the answers on a screen of their own.
+async fn live(looker: Looker, app: &str, view: View) -> Outcome {
+    let first = looker.look(Instant::now()).await?;
+    let tty = Tty::open()?;
+    tty.enter().await?;
+    let outcome = follow(&tty, first, app, view).await;
+    tty.exit().await;
+    outcome
+}
+
 /// Shows each answer, and does what the keys say, until one or a signal says to end.
-async fn live(looker: Looker, app: &str, mut view: View) -> Outcome {
+async fn follow(
+    tty: &Tty,
+    (looker, mut info, asked): (Looker, WorkersInfo, Instant),
+    app: &str,
+    mut view: View,
+) -> Outcome {
     let interval = looker.interval;
-    let (looker, mut info, asked) = looker.look(Instant::now()).await?;
-    let screen = Screen::enter()?;
     let style = Style::of_stdout();
     let mut next = Box::pin(looker.look(asked + interval));
     loop {
         let clock = Zoned::now().strftime("%H:%M:%S").to_string();
         let title = top_title(app, &clock, &info, style);
-        screen.show(&top_frame(&info, &mut view, &title, style, screen.size()))?;
+        let size = tty.size();
+        let (columns, rows) = (usize::from(size.columns), usize::from(size.rows));
+        // In one write: nothing flickers. Each line is cleared behind its text, then all below the last.
+        let lines = top_frame(&info, &mut view, &title, style, (columns, rows)).join("\x1b[K\r\n");
+        tty.show_all(format!("\x1b[H{lines}\x1b[K\x1b[J").as_bytes()).await?;
         tokio::select! {
             answer = &mut next => {
                 let (looker, fresh, asked) = answer?;
                 info = fresh;
                 next = Box::pin(looker.look(asked + interval));
             }
-            told = screen.told() => match told? {
+            told = tty.told() => match told? {
+                // The terminal is gone.
+                Told::Typed(bytes) if bytes.is_empty() => return Ok(status_of(Signal::HUP)),
                 Told::Typed(bytes) => {
-                    let page = screen.size().1;
-                    if keys::parse(&bytes).into_iter().any(|key| keys::press(key, &mut view, page) == Wish::Leave) {
+                    if keys::parse(&bytes).into_iter().any(|key| keys::press(key, &mut view, rows) == Wish::Leave) {
                         return Ok(ExitCode::SUCCESS);
                     }
                 }

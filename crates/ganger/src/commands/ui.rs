@@ -17,7 +17,7 @@ use crate::ask::{ask_at, block_on, find};
 use crate::cli::{UiArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::style::Style;
-use crate::terminal::{Screen as Terminal, Told};
+use crate::terminal::{Told, Tty, mouse};
 use errands::Errands;
 use pace::Pace;
 
@@ -43,29 +43,11 @@ pub(crate) fn demand_terminal() -> Result<(), Failure> {
 /// Shows the app in this place until the user leaves; one that belongs to the screen ends with it.
 pub(crate) fn show(place: &Place, app: &str, owns_app: bool) -> Outcome {
     let left = block_on(async {
-        let terminal = Terminal::enter()?;
-        let size = size_of(&terminal);
-        let setup = Setup {
-            app: app.to_owned(),
-            owns_app,
-            now: Time(jiff::Timestamp::now()),
-            zone: TimeZone::system(),
-            size,
-            coloured: Style::of_stdout().coloured,
-        };
-        let errands = Errands::new(place.clone(), setup.now);
-        let (screen, effects) = ganger_ui::Screen::new(setup);
-        let mut stage = Stage {
-            terminal,
-            screen,
-            shown: None,
-            decoder: Decoder::default(),
-            errands,
-            pace: Pace::new(),
-            left: None,
-        };
-        stage.carry_out(effects)?;
-        stage.play().await
+        let tty = Tty::open()?;
+        tty.enter().await?;
+        let left = Stage::set(&tty, place, app, owns_app).play().await;
+        tty.exit().await;
+        left
     })?;
     match left {
         Left::ByUser => Ok(ExitCode::SUCCESS),
@@ -87,66 +69,107 @@ enum Left {
 }
 
 /// The screen, and what it acts on.
-struct Stage {
-    terminal: Terminal,
+struct Stage<'a> {
+    tty: &'a Tty,
     screen: ganger_ui::Screen,
-    /// What the terminal shows.
+    /// What the terminal shows when it has taken all that is on its way.
     shown: Option<Buffer>,
+    /// What is on its way to the terminal, and how much of it is there.
+    out: Vec<u8>,
+    sent: usize,
     decoder: Decoder,
     errands: Errands,
     pace: Pace,
     left: Option<Left>,
 }
 
-impl Stage {
+impl<'a> Stage<'a> {
+    fn set(tty: &'a Tty, place: &Place, app: &str, owns_app: bool) -> Self {
+        let setup = Setup {
+            app: app.to_owned(),
+            owns_app,
+            now: Time(jiff::Timestamp::now()),
+            zone: TimeZone::system(),
+            size: size_of(tty),
+            coloured: Style::of_stdout().coloured,
+        };
+        let errands = Errands::new(place.clone(), setup.now);
+        let (screen, effects) = ganger_ui::Screen::new(setup);
+        let mut stage = Self {
+            tty,
+            screen,
+            shown: None,
+            out: Vec::new(),
+            sent: 0,
+            decoder: Decoder::default(),
+            errands,
+            pace: Pace::new(),
+            left: None,
+        };
+        stage.carry_out(effects);
+        stage
+    }
+
     /// Until it is left. Nothing wakes it but news: keys, signals, messages, and while there was one lately the next
-    /// look.
-    async fn play(&mut self) -> Result<Left, Failure> {
-        self.draw()?;
+    /// look. A terminal that is slow gets the latest picture when it has taken the one before.
+    async fn play(mut self) -> Result<Left, Failure> {
+        self.draw();
         loop {
             let mut is_urgent = false;
+            let is_through = self.out.is_empty();
             tokio::select! {
                 biased;
-                told = self.terminal.told() => {
+                told = self.tty.told() => {
                     is_urgent = true;
-                    self.told(told?)?;
+                    self.told(told?);
                 }
-                () = sleep_until(self.pace.frame), if self.pace.is_dirty => self.draw()?,
-                message = self.errands.next() => self.messages(message)?,
-                () = sleep_until(self.pace.look), if self.pace.is_awake => self.look()?,
+                shown = self.tty.show(&self.out[self.sent..]), if !is_through => match shown {
+                    Ok(length) => self.was_shown(length),
+                    // There is no terminal any more.
+                    Err(_) => self.left = Some(Left::BySignal(Signal::HUP)),
+                },
+                () = sleep_until(self.pace.frame), if self.pace.is_dirty && is_through => self.draw(),
+                message = self.errands.next() => self.messages(message),
+                () = sleep_until(self.pace.look), if self.pace.is_awake => self.look(),
             }
             if let Some(left) = self.left {
                 return Ok(left);
             }
-            if is_urgent || self.pace.may_draw() {
-                self.draw()?;
+            if self.out.is_empty() && (is_urgent || self.pace.may_draw()) {
+                self.draw();
             }
         }
     }
 
-    fn told(&mut self, told: Told) -> Result<(), Failure> {
+    fn was_shown(&mut self, length: usize) {
+        self.sent += length;
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+        }
+    }
+
+    fn told(&mut self, told: Told) {
         match told {
+            // The terminal is gone.
+            Told::Typed(bytes) if bytes.is_empty() => self.left = Some(Left::BySignal(Signal::HUP)),
             Told::Typed(bytes) => {
                 for press in self.decoder.feed(&bytes) {
-                    self.update(Message::Press(press))?;
+                    self.update(Message::Press(press));
                 }
                 self.awake();
-                Ok(())
             }
             Told::Resized => {
-                let (columns, rows) = size_of(&self.terminal);
-                self.update(Message::Resized(columns, rows))
+                let (columns, rows) = size_of(self.tty);
+                self.update(Message::Resized(columns, rows));
             }
             Told::End(Signal::INT) => self.update(Message::Press(Press::Ctrl('c'))),
-            Told::End(signal) => {
-                self.left = Some(Left::BySignal(signal));
-                Ok(())
-            }
+            Told::End(signal) => self.left = Some(Left::BySignal(signal)),
         }
     }
 
     /// Takes this message, and those that wait behind it.
-    fn messages(&mut self, first: Message) -> Result<(), Failure> {
+    fn messages(&mut self, first: Message) {
         let mut next = Some(first);
         for _ in 0..MESSAGES_AT_ONCE {
             let Some(message) = next else { break };
@@ -156,10 +179,9 @@ impl Stage {
             if matches!(message, Message::Ended(_)) {
                 self.pace.rest();
             }
-            self.update(message)?;
+            self.update(message);
             next = self.errands.ready();
         }
-        Ok(())
     }
 
     /// Somebody is there, or something happens: figures are looked at again for a while.
@@ -170,21 +192,20 @@ impl Stage {
     }
 
     /// It is time for another look, or for none any more.
-    fn look(&mut self) -> Result<(), Failure> {
+    fn look(&mut self) {
         if self.pace.tick() {
-            self.errands.look();
-            return Ok(());
+            return self.errands.look();
         }
-        self.update(Message::Rested)
+        self.update(Message::Rested);
     }
 
-    fn update(&mut self, message: Message) -> Result<(), Failure> {
+    fn update(&mut self, message: Message) {
         let effects = self.screen.update(message);
         self.pace.is_dirty = true;
-        self.carry_out(effects)
+        self.carry_out(effects);
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), Failure> {
+    fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Look => self.errands.look(),
@@ -192,27 +213,22 @@ impl Stage {
                 Effect::Unfollow => self.errands.unfollow(),
                 Effect::Page(page) => self.errands.page(page),
                 Effect::Ask { request, words } => self.errands.ask(request, words),
-                Effect::Mouse(take) => self.terminal.take_mouse(take)?,
+                Effect::Mouse(take) => self.out.extend_from_slice(mouse(take)),
                 Effect::Leave => self.left = Some(Left::ByUser),
             }
         }
-        Ok(())
     }
 
     /// Shows what changed since the last picture.
-    fn draw(&mut self) -> Result<(), Failure> {
+    fn draw(&mut self) {
         let picture = self.screen.picture();
-        let bytes = paint(self.shown.as_ref(), &picture);
-        if !bytes.is_empty() {
-            self.terminal.write(&bytes)?;
-        }
+        self.out.extend_from_slice(&paint(self.shown.as_ref(), &picture));
         self.shown = Some(picture);
         self.pace.drawn();
-        Ok(())
     }
 }
 
-fn size_of(terminal: &Terminal) -> (u16, u16) {
-    let (columns, rows) = terminal.size();
-    (u16::try_from(columns).unwrap_or(u16::MAX), u16::try_from(rows).unwrap_or(u16::MAX))
+fn size_of(tty: &Tty) -> (u16, u16) {
+    let size = tty.size();
+    (size.columns, size.rows)
 }

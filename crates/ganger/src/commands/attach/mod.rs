@@ -2,7 +2,6 @@
 
 mod keys;
 mod plain;
-mod tty;
 mod view;
 
 use std::io;
@@ -16,9 +15,9 @@ use rustix::termios::isatty;
 use crate::ask::{block_on, find};
 use crate::cli::{AttachArgs, Where};
 use crate::failure::{Failure, Outcome};
+use crate::terminal::{Told, Tty};
 pub(crate) use keys::DetachKeys;
 use keys::Detector;
-use tty::Tty;
 use view::{Step, View, Words};
 
 /// So many bytes wait for the viewer's terminal before no more are taken.
@@ -31,7 +30,8 @@ pub(crate) fn run(place: &Where, args: &AttachArgs) -> Outcome {
     let (running, _) = find(place)?;
     block_on(async {
         if isatty(io::stdin()) && isatty(io::stdout()) {
-            Attached::begin(&running, args).await?.show().await
+            let tty = Tty::open()?;
+            Attached::begin(&tty, &running, args).await?.show().await.into_outcome()
         } else {
             plain::run(&running, args).await
         }
@@ -39,8 +39,8 @@ pub(crate) fn run(place: &Where, args: &AttachArgs) -> Outcome {
 }
 
 /// A terminal that shows a worker's.
-struct Attached {
-    tty: Tty,
+struct Attached<'a> {
+    tty: &'a Tty,
     attachment: Attachment,
     view: View,
     detector: Detector,
@@ -59,9 +59,22 @@ enum End {
     Failed(Failure),
 }
 
-impl Attached {
-    async fn begin(place: &Place, args: &AttachArgs) -> Result<Self, Failure> {
-        let tty = Tty::open()?;
+impl End {
+    fn into_outcome(self) -> Outcome {
+        match self {
+            Self::Detached | Self::RunEnded | Self::AppEnded | Self::Signalled(Signal::INT) => {
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Signalled(signal) => {
+                Ok(ExitCode::from(u8::try_from(128 + signal.number()).unwrap_or(u8::MAX)))
+            }
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+impl<'a> Attached<'a> {
+    async fn begin(tty: &'a Tty, place: &Place, args: &AttachArgs) -> Result<Self, Failure> {
         let (name, size) = (args.name.clone(), Some(tty.size()));
         let query = AttachQuery { name, size, read_only: args.read_only, after: None };
         let attachment = Attachment::open(place, query).await?;
@@ -76,7 +89,8 @@ impl Attached {
         Ok(Self { tty, attachment, view, detector, once: args.once, waiting: Vec::new(), shown: 0 })
     }
 
-    async fn show(mut self) -> Outcome {
+    /// Shows it until it is left, and gives the terminal back.
+    async fn show(mut self) -> End {
         let end = loop {
             if let Some(end) = self.turn().await {
                 break end;
@@ -96,18 +110,11 @@ impl Attached {
         last.extend(self.view.take_out());
         last.extend(self.view.farewell(text));
         self.tty.leave(&last).await;
-        match end {
-            End::Detached => {
-                // Who does not read it within the bound has it not.
-                let _ = tokio::time::timeout(SENT_WITHIN, self.attachment.send_all()).await;
-                Ok(ExitCode::SUCCESS)
-            }
-            End::RunEnded | End::AppEnded | End::Signalled(Signal::INT) => Ok(ExitCode::SUCCESS),
-            End::Signalled(signal) => {
-                Ok(ExitCode::from(u8::try_from(128 + signal.number()).unwrap_or(u8::MAX)))
-            }
-            End::Failed(failure) => Err(failure),
+        if matches!(end, End::Detached) {
+            // Who does not read it within the bound has it not.
+            let _ = tokio::time::timeout(SENT_WITHIN, self.attachment.send_all()).await;
         }
+        end
     }
 
     /// Waits for one thing, and does what follows from it.
@@ -118,7 +125,17 @@ impl Attached {
         let has_room = self.waiting.len() < WAITING_MAX && !self.view.has_news() || self.waiting.is_empty();
         tokio::select! {
             frame = heard(&mut self.attachment, has_room) => self.frame(frame),
-            typed = self.tty.typed() => self.typed(&typed.unwrap_or_default()),
+            told = self.tty.told() => match told {
+                Ok(Told::Typed(bytes)) => self.typed(&bytes),
+                Ok(Told::Resized) => {
+                    let size = self.tty.size();
+                    self.attachment.resize(size);
+                    self.view.resized(size);
+                    None
+                }
+                Ok(Told::End(signal)) => Some(End::Signalled(signal)),
+                Err(failure) => Some(End::Failed(failure)),
+            },
             shown = self.tty.show(&self.waiting[self.shown..]), if !self.waiting.is_empty() => {
                 match shown {
                     Ok(length) => self.was_shown(length),
@@ -126,16 +143,6 @@ impl Attached {
                 }
                 None
             }
-            signal = self.tty.signal() => match signal {
-                Ok(Signal::WINCH) => {
-                    let size = self.tty.size();
-                    self.attachment.resize(size);
-                    self.view.resized(size);
-                    None
-                }
-                Ok(signal) => Some(End::Signalled(signal)),
-                Err(_) => Some(End::Signalled(Signal::TERM)),
-            },
         }
     }
 

@@ -8,7 +8,7 @@
 use ganger_api::{Begin, FromWorker, RunHere, TerminalSize, Told};
 use ganger_terminal::{Mirror, Painter, reset};
 
-use super::tty::Keyboard;
+use crate::terminal::Keyboard;
 
 /// So many lines that scrolled off are kept, and shown at first.
 const HISTORY_LINES: usize = 2000;
