@@ -171,8 +171,9 @@ impl Engine {
         clients: start::Clients,
         mut messages: mpsc::UnboundedReceiver<Message>,
     ) -> Result<u8, Error> {
-        let start::Clients { asked: mut requests, called: mut calls, mut knocks, resized, answered, .. } =
-            clients;
+        let start::Clients { asked: mut requests, called: mut calls, mut knocks, .. } = clients;
+        let start::Clients { viewers, resized, answered, .. } = clients;
+        let mut seats = viewers.watch();
         let mut had_clients = false;
         loop {
             self.settle();
@@ -223,6 +224,7 @@ impl Engine {
                 () = self.listeners.overheard(), if self.core.is_connected() => self.tell_overheard(),
                 () = sleep_for(tick) => self.tick(),
                 () = change(resized.as_ref()) => self.fit_terminals(),
+                _ = seats.changed() => self.reseated(),
             }
         }
     }
@@ -373,6 +375,13 @@ impl Engine {
     fn fit_terminals(&mut self) {
         if let Some(size) = self.narrator.window() {
             self.hands.outputs.terminals.resize(size);
+        }
+    }
+
+    /// Viewers of terminals have come, gone or changed.
+    fn reseated(&mut self) {
+        if self.narrator.window().is_some() {
+            self.hands.outputs.terminals.reseated();
         }
     }
 

@@ -14,6 +14,7 @@ use ganger_logs::{Capture, Error, Limits, Place, create_pipe};
 use ganger_spec::{Group, LogFile, LogName, Logs, Spec, Stderr, WorkerName};
 use tokio::sync::mpsc;
 
+use crate::attach::Sizes;
 use crate::engine::Message;
 use crate::terminals::Terminals;
 
@@ -39,11 +40,16 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn new(pipes: PathBuf, limits: Limits, messages: mpsc::UnboundedSender<Message>) -> Self {
+    pub(crate) fn new(
+        pipes: PathBuf,
+        limits: Limits,
+        viewers: Arc<Sizes>,
+        messages: mpsc::UnboundedSender<Message>,
+    ) -> Self {
         let (captured, leaving) = (BTreeMap::new(), BTreeMap::new());
         Self {
             pipes,
-            terminals: Terminals::default(),
+            terminals: Terminals::new(viewers),
             refusal: None,
             refused: String::new(),
             limits,
@@ -366,7 +372,7 @@ mod tests {
             let capture =
                 Capture::start(&dir.path().join("logs"), Limits::default(), Box::new(|_| {})).unwrap();
             let (sender, messages) = mpsc::unbounded_channel();
-            let outputs = Outputs::new(dir.path().to_owned(), Limits::default(), sender);
+            let outputs = Outputs::new(dir.path().to_owned(), Limits::default(), Sizes::new(), sender);
             Self { dir, capture, outputs, messages }
         }
 

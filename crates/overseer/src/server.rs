@@ -21,7 +21,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::Error;
-use crate::attach::{self, Knock, Sizes, VIEWERS_MAX};
+use crate::attach::{self, Doors, Knock, Sizes, VIEWERS_MAX};
 use crate::engine::Asked;
 use crate::journal::Journal;
 use crate::overmind::{self, Counter};
@@ -65,7 +65,7 @@ pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 /// when nobody is owed an answer any more.
 pub(crate) fn start(
     place: &Place,
-    (engine, doors): (mpsc::Sender<Asked>, Option<mpsc::Sender<Knock>>),
+    (engine, doors): (mpsc::Sender<Asked>, Option<Doors>),
     journal: Arc<Journal>,
     store: Store,
     supervisor: Option<Servers>,
@@ -76,7 +76,8 @@ pub(crate) fn start(
     let listener = listen(&path).map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
     let (closing, closed, app_id) = (engine.clone(), engine.clone(), place.id.clone());
-    let (sizes, sampler) = (Sizes::new(), Sampler::new(&place.id));
+    let (doors, sizes) = doors.unzip();
+    let (sizes, sampler) = (sizes.unwrap_or_else(Sizes::new), Sampler::new(&place.id));
     let viewers = Arc::new(Semaphore::new(VIEWERS_MAX as usize));
     let leaving = viewers.clone();
     let server = Arc::new(Server { engine, journal, store, sizes, viewers, doors, sampler, uid });

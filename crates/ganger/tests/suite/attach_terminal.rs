@@ -217,6 +217,30 @@ fn two_viewers_see_the_same_and_the_smaller_one_decides_the_size() {
 }
 
 #[test]
+fn the_window_of_start_decides_the_size_only_while_nobody_is_attached() {
+    let sandbox = sandbox_with("web: exec python3 sizes.py\nother: exec python3 sizes.py");
+    sandbox.file("sizes.py", SIZES);
+    let (running, window) = sandbox.ganger_with(&["start", "--no-color"]).start_on_terminal();
+    running.wait_line("web.1   | up");
+    running.wait_line("other.1 | up");
+    let (viewer, terminal) = attach(&sandbox, []);
+    terminal.resize(40, 10);
+    shows(&viewer, "now 40 10");
+    // The name and the bar take ten columns.
+    window.resize(70, 20);
+    running.wait_line("other.1 | now 60 20");
+    terminal.press("one\r");
+    let screen = shows(&viewer, "heard one");
+    assert!(!screen.contains("now 60"), "{screen}");
+    detach(viewer, &terminal);
+    running.wait_line("web.1   | now 60 20");
+    window.resize(80, 21);
+    running.wait_line("web.1   | now 70 21");
+    window.press("\x03");
+    ended(&sandbox, running).expect_code(0);
+}
+
+#[test]
 fn what_is_typed_comes_byte_for_byte() {
     let (sandbox, running) = app("stty raw -echo; echo raw; exec head -c 1000 > typed");
     let (viewer, terminal) = attach(&sandbox, []);

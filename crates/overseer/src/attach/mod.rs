@@ -5,7 +5,8 @@
 //! 2. What a viewer is sent is bounded. One that is too slow is told to begin anew near the end; it holds up nobody.
 //! 3. What is typed goes to the worker's terminal or pipe as it comes. What the worker does not read is held up to a bound,
 //!    then left out, and the viewer is told.
-//! 4. The terminal is as large as the smallest of those who may type. Who only looks changes nothing.
+//! 4. The terminal is as large as the smallest of those who may type. Who only looks changes nothing, and the window of the
+//!    foreground decides only while nobody may type.
 //! 5. A viewer outlives the run: it is told of its end after all that the run wrote, and of the next.
 
 mod input;
@@ -23,7 +24,7 @@ use ganger_api::{ATTACH_PROTOCOL, ApiError, AttachQuery, ErrorCode};
 use ganger_spec::WorkerName;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::server::Server;
 pub(crate) use sizes::Sizes;
@@ -31,6 +32,9 @@ use viewer::Viewer;
 
 /// So many viewers may be there at once.
 pub(crate) const VIEWERS_MAX: u32 = 256;
+
+/// Where viewers ask the engine, and where those that may type are counted.
+pub(crate) type Doors = (mpsc::Sender<Knock>, Arc<Sizes>);
 
 /// What a viewer asks of the engine.
 #[derive(Debug)]

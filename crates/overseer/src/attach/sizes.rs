@@ -1,4 +1,4 @@
-//! How large those are who may type.
+//! Who may type to which worker, and how large their terminals are.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use ganger_api::TerminalSize;
 use ganger_spec::WorkerName;
 use tokio::sync::watch;
 
-/// The sizes of all viewers that count.
+/// All viewers that may type, and their sizes.
 #[derive(Debug)]
 pub(crate) struct Sizes {
     table: Mutex<Table>,
@@ -17,11 +17,12 @@ pub(crate) struct Sizes {
 
 #[derive(Debug, Default)]
 struct Table {
-    seats: BTreeMap<WorkerName, BTreeMap<u64, TerminalSize>>,
+    /// Who tells no size has none.
+    seats: BTreeMap<WorkerName, BTreeMap<u64, Option<TerminalSize>>>,
     next: u64,
 }
 
-/// A viewer whose size counts, for as long as this lives.
+/// A viewer that may type, for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Seat {
     sizes: Arc<Sizes>,
@@ -34,8 +35,8 @@ impl Sizes {
         Arc::new(Self { table: Mutex::default(), changes: watch::Sender::new(0) })
     }
 
-    /// A viewer of this worker has this size.
-    pub(crate) fn sit(self: &Arc<Self>, worker: &WorkerName, size: TerminalSize) -> Seat {
+    /// A viewer may type to this worker, and its size counts if it tells one.
+    pub(crate) fn sit(self: &Arc<Self>, worker: &WorkerName, size: Option<TerminalSize>) -> Seat {
         let mut table = self.lock();
         let number = table.next;
         table.next += 1;
@@ -45,9 +46,20 @@ impl Sizes {
         Seat { sizes: self.clone(), worker: worker.clone(), number }
     }
 
-    /// The part that all viewers of a worker can show; none if there are none.
+    /// The part that all viewers of a worker can show; none if there are none that tell a size.
     pub(crate) fn common(&self, worker: &WorkerName) -> Option<TerminalSize> {
-        self.lock().seats.get(worker)?.values().copied().reduce(TerminalSize::common)
+        self.lock().common(worker)
+    }
+
+    /// Does this while no viewer decides how large the worker's terminal is; whether that was so. Who comes meanwhile decides
+    /// after it.
+    pub(crate) fn unless_decided(&self, worker: &WorkerName, act: impl FnOnce()) -> bool {
+        let table = self.lock();
+        let is_free = table.common(worker).is_none();
+        if is_free {
+            act();
+        }
+        is_free
     }
 
     /// Changes whenever a size does.
@@ -65,12 +77,18 @@ impl Sizes {
     }
 }
 
+impl Table {
+    fn common(&self, worker: &WorkerName) -> Option<TerminalSize> {
+        self.seats.get(worker)?.values().copied().flatten().reduce(TerminalSize::common)
+    }
+}
+
 impl Seat {
     pub(crate) fn resize(&self, size: TerminalSize) {
         if let Some(own) =
             self.sizes.lock().seats.get_mut(&self.worker).and_then(|seats| seats.get_mut(&self.number))
         {
-            *own = size;
+            *own = Some(size);
         }
         self.sizes.tell();
     }
@@ -97,22 +115,27 @@ mod tests {
     #[test]
     fn the_smallest_counts_in_each_direction_as_long_as_it_is_there() {
         let (sizes, web) = (Sizes::new(), WorkerName::new("web", 1));
-        let size = |rows, columns| TerminalSize { rows, columns };
+        let size = |rows, columns| Some(TerminalSize { rows, columns });
         let mut changes = sizes.watch();
         assert_eq!(sizes.common(&web), None);
         let wide = sizes.sit(&web, size(20, 200));
         let high = sizes.sit(&web, size(60, 80));
         let _other = sizes.sit(&WorkerName::new("web", 2), size(1, 1));
-        assert_eq!(sizes.common(&web), Some(size(20, 80)));
+        let silent = sizes.sit(&web, None);
+        assert_eq!(sizes.common(&web), size(20, 80));
+        assert!(!sizes.unless_decided(&web, || panic!("viewers decide")));
         assert!(changes.has_changed().unwrap());
         changes.mark_unchanged();
-        wide.resize(size(30, 70));
-        assert_eq!(sizes.common(&web), Some(size(30, 70)));
+        wide.resize(TerminalSize { rows: 30, columns: 70 });
+        assert_eq!(sizes.common(&web), size(30, 70));
         assert!(changes.has_changed().unwrap());
         drop(wide);
-        assert_eq!(sizes.common(&web), Some(size(60, 80)));
+        assert_eq!(sizes.common(&web), size(60, 80));
         drop(high);
         assert_eq!(sizes.common(&web), None);
+        let mut was_done = false;
+        assert!(sizes.unless_decided(&web, || was_done = true) && was_done, "nobody decides any more");
+        drop(silent);
         assert_eq!(sizes.lock().seats.len(), 1, "nothing is kept of a worker that nobody looks at");
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Viewer {
     run: Option<RunHere>,
     why: String,
     input: Input,
-    /// Among the sizes that count.
+    /// Among those who may type.
     seat: Option<Seat>,
     sizes: watch::Receiver<u64>,
     /// None while the worker has no log.
@@ -120,7 +120,7 @@ impl Viewer {
     /// Counts with those who may type.
     fn take_seat(&mut self) {
         if !self.query.read_only {
-            self.seat = self.query.size.map(|size| self.server.sizes.sit(&self.worker, size));
+            self.seat = Some(self.server.sizes.sit(&self.worker, self.query.size));
         }
         self.fit();
     }

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::daemon::Outside;
 use super::{Asked, End, Engine, Message, REQUESTS_MAX};
 use crate::aside::Damaged;
-use crate::attach::Knock;
+use crate::attach::{Knock, Sizes};
 use crate::commands::Owed;
 use crate::config::{Messenger, Reading, Start};
 use crate::forward::{Forwards, Tell};
@@ -63,6 +63,8 @@ pub(super) struct Clients {
     pub(super) asked: mpsc::Receiver<Asked>,
     pub(super) called: mpsc::Receiver<Called>,
     pub(super) knocks: mpsc::Receiver<Knock>,
+    /// The viewers that may type.
+    pub(super) viewers: Arc<Sizes>,
     /// Tells that the viewer's window may have another size.
     pub(super) resized: Option<AsyncFd<Source<Signals>>>,
     /// Comes when everybody has been answered, after the receivers are gone.
@@ -102,7 +104,7 @@ pub(super) fn start(
     let core = past.decider(is_unreleased);
     let Past { ledger, wishes, damaged, .. } = past;
     let mut engine = Engine {
-        hands: hands(&place, link, limits, heir.is_some(), message_sender.clone())?,
+        hands: hands(&place, link, (limits, heir.is_some()), &clients.viewers, message_sender.clone())?,
         prober: Prober::new(&place.id, message_sender.clone()),
         life,
         heir,
@@ -263,18 +265,18 @@ fn clients(
         Err(error) if is_fresh => return Err(error),
         Err(error) => (None, Some(error)),
     };
-    let (doors, knocks) = mpsc::channel(REQUESTS_MAX);
-    let engine = (requests.clone(), Some(doors));
+    let ((doors, knocks), viewers) = (mpsc::channel(REQUESTS_MAX), Sizes::new());
+    let engine = (requests.clone(), Some((doors, viewers.clone())));
     let answered = server::start(place, engine, journal.clone(), store, servers, overmind)?;
-    Ok((Clients { requests, asked, called, knocks, resized, answered, deaf }, main_news))
+    Ok((Clients { requests, asked, called, knocks, viewers, resized, answered, deaf }, main_news))
 }
 
 /// What asks the keeper for things.
 fn hands(
     place: &Place,
     link: Link,
-    limits: Limits,
-    has_heir: bool,
+    (limits, has_heir): (Limits, bool),
+    viewers: &Arc<Sizes>,
     messages: mpsc::UnboundedSender<Message>,
 ) -> Result<Hands, Error> {
     let pipes = place.runtime.join("pipes");
@@ -282,8 +284,8 @@ fn hands(
     let stdins = place.runtime.join("stdin");
     make_private(&stdins)?;
     let roster = Roster::new(place.runs(), has_heir);
-    Hands::new(link, Outputs::new(pipes, limits, messages), Stdins::new(stdins), roster)
-        .map_err(Error::Keeper)
+    let outputs = Outputs::new(pipes, limits, viewers.clone(), messages);
+    Hands::new(link, outputs, Stdins::new(stdins), roster).map_err(Error::Keeper)
 }
 
 /// Who listens to events, as the book of the overseer before has it.
