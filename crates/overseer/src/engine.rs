@@ -8,6 +8,7 @@ mod perform;
 mod probes;
 mod requests;
 mod start;
+mod unattended;
 mod watched;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ use crate::prober::Prober;
 use crate::readiness::Source;
 use crate::sockets::Sockets;
 use crate::supervisor::Reread;
+use crate::unattended::Unattended;
 use crate::upgrade::Upgrades;
 use crate::watch::{Files, Seen};
 use crate::wishes::WishFile;
@@ -64,6 +66,8 @@ pub(crate) enum Message {
     TooMuch { run: RunId, what: String },
     /// Files that are watched changed, or cannot be watched.
     Files(Seen),
+    /// These runs wait for what is typed at their terminals.
+    Unattended(Vec<(WorkerName, RunId)>),
     /// The terminal is gone, or nobody reads our output any more.
     OutputBroken(io::Error),
 }
@@ -91,6 +95,7 @@ pub(crate) struct Engine {
     journal: Arc<crate::journal::Journal>,
     listeners: Listeners,
     prober: Prober,
+    unattended: Unattended,
     ledger: Ledger,
     /// Where operators' wishes are kept; none in the foreground.
     wishes: Option<WishFile>,
@@ -194,6 +199,7 @@ impl Engine {
             let deadline = self.core.next_deadline().map(|at| at.since(clock::now()));
             let tick = self.listeners.next_tick();
             let probe = self.next_probe().map(|at| at.since(clock::now()));
+            let look = self.unattended.next().map(|at| at.since(clock::now()));
             let beat = self.herald.watchdog().next_beat().map(|at| at.since(clock::now()));
             tokio::select! {
                 biased;
@@ -221,6 +227,8 @@ impl Engine {
                 () = sleep_for(deadline) => self.decide(Input::Tick),
                 () = sleep_for(beat) => {}
                 () = sleep_for(probe) => self.probe(),
+                () = sleep_for(look) => self.look_at_unattended(),
+                () = self.unattended.news() => self.unattended.hear(clock::now()),
                 () = self.listeners.overheard(), if self.core.is_connected() => self.tell_overheard(),
                 () = sleep_for(tick) => self.tick(),
                 () = change(resized.as_ref()) => self.fit_terminals(),
@@ -260,7 +268,9 @@ impl Engine {
             }
             Event::Spawned { run, pid, .. } => {
                 let run = ganger_core::RunId(run.0);
-                self.hands.answered(run);
+                if let Some(worker) = self.hands.answered(run) {
+                    self.attend(&worker, run);
+                }
                 self.decide(Input::Spawned { run, pid });
             }
             Event::SpawnFailed { run, step, errno, transient, .. } => {
@@ -281,6 +291,7 @@ impl Engine {
             }
             Event::Exited { run, exit, usage, leftovers } => {
                 self.narrator.used([(ganger_core::RunId(run.0), usage)]);
+                self.unattended.ended(ganger_core::RunId(run.0));
                 self.decide(hands::exited(run, exit, &leftovers));
             }
             Event::Emptied { run } => self.decide(Input::Emptied { run: ganger_core::RunId(run.0) }),
@@ -354,6 +365,7 @@ impl Engine {
             Message::TooMuch { run, what } => self.decide(Input::TooMuch { run, what }),
             Message::Forward(text) => self.narrator.notice(text),
             Message::Files(seen) => self.saw(seen),
+            Message::Unattended(found) => self.tell_unattended(found),
             Message::OutputBroken(error) => match self.life {
                 Life::Foreground if self.core.shutting_down().is_none() => {
                     self.shut_down(false, format!("the output is closed ({error})"));

@@ -42,6 +42,7 @@ mod streams;
 mod supervisor;
 mod survivors;
 mod terminals;
+mod unattended;
 mod upgrade;
 mod views;
 mod watch;

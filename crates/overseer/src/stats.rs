@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use crate::clock;
 
-pub(crate) use proc::{parent, started};
+pub(crate) use proc::{group_and_session, parent, started};
 
 /// A tree with more processes than this is summed up to here.
 const TREE_MAX: usize = 4096;

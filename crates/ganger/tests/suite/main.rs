@@ -50,6 +50,7 @@ mod support;
 mod terminals;
 mod transcripts;
 mod trees;
+mod unattended;
 mod upgrade;
 mod usage;
 mod watch;

@@ -51,6 +51,11 @@ impl Sizes {
         self.lock().common(worker)
     }
 
+    /// Whether somebody may type to this worker.
+    pub(crate) fn is_attended(&self, worker: &WorkerName) -> bool {
+        self.lock().seats.contains_key(worker)
+    }
+
     /// Does this while no viewer decides how large the worker's terminal is; whether that was so. Who comes meanwhile decides
     /// after it.
     pub(crate) fn unless_decided(&self, worker: &WorkerName, act: impl FnOnce()) -> bool {
@@ -135,7 +140,9 @@ mod tests {
         assert_eq!(sizes.common(&web), None);
         let mut was_done = false;
         assert!(sizes.unless_decided(&web, || was_done = true) && was_done, "nobody decides any more");
+        assert!(sizes.is_attended(&web));
         drop(silent);
+        assert!(!sizes.is_attended(&web));
         assert_eq!(sizes.lock().seats.len(), 1, "nothing is kept of a worker that nobody looks at");
     }
 }

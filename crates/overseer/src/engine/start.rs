@@ -37,6 +37,7 @@ use crate::roster::Roster;
 use crate::sockets::Sockets;
 use crate::stdin::Stdins;
 use crate::supervisor::{Called, Reread, Servers};
+use crate::unattended::Unattended;
 use crate::upgrade::Upgrades;
 use crate::watch::Files;
 use crate::wishes::WishFile;
@@ -106,6 +107,7 @@ pub(super) fn start(
     let mut engine = Engine {
         hands: hands(&place, link, (limits, heir.is_some()), &clients.viewers, message_sender.clone())?,
         prober: Prober::new(&place.id, message_sender.clone()),
+        unattended: unattended(life, &capture, &clients.viewers, message_sender.clone())?,
         life,
         heir,
         core,
@@ -168,6 +170,7 @@ impl Engine {
         for run in &known {
             self.hands.know(run.run, &run.worker);
             self.take_up(&run.worker);
+            self.attend_again(run);
         }
         self.hold_sockets(&known);
         // What workers without a run wrote last may still be in their pipes.
@@ -356,6 +359,17 @@ fn forwards(
     let forwards = Forwards::new(place.state.join("forward"), capture.store(), Box::new(tell));
     forwards.apply(&spec.app, &spec.forwards);
     forwards
+}
+
+/// In the foreground it is told of workers that wait for input.
+fn unattended(
+    life: Life,
+    capture: &Capture,
+    viewers: &Arc<Sizes>,
+    messages: mpsc::UnboundedSender<Message>,
+) -> Result<Unattended, Error> {
+    let store = (life == Life::Foreground).then(|| capture.store());
+    Ok(Unattended::new(store, viewers.clone(), messages)?)
 }
 
 /// Nothing is watched before a release says what.

@@ -38,7 +38,7 @@ pub(crate) fn parent(pid: u32) -> Option<u32> {
 }
 
 /// The process group and the session of a process.
-pub(super) fn group_and_session(pid: u32) -> Option<(u32, u32)> {
+pub(crate) fn group_and_session(pid: u32) -> Option<(u32, u32)> {
     let stat = Stat::of(pid)?;
     Some((stat.field(2)?, stat.field(3)?))
 }
