@@ -28,7 +28,7 @@ pub(crate) struct Table {
     /// The last column, plain text, is cut where a line would be longer than this.
     limit: Option<usize>,
     /// Columns that are left out, from the first on, until the last column has its room.
-    giving_way: &'static [&'static str],
+    giving_way: Vec<&'static str>,
     /// So much room the last column should have, if it needs it.
     room: usize,
 }
@@ -45,7 +45,7 @@ impl Table {
             columns: columns.iter().map(column).collect(),
             rows: Vec::new(),
             limit: None,
-            giving_way: &[],
+            giving_way: Vec::new(),
             room: 0,
         }
     }
@@ -58,8 +58,8 @@ impl Table {
 
     /// Leaves out these columns, one after the other, where the last one would have less room than this and than it
     /// needs.
-    pub(crate) fn giving_way(mut self, columns: &'static [&'static str], room: usize) -> Self {
-        (self.giving_way, self.room) = (columns, room);
+    pub(crate) fn giving_way(mut self, columns: impl IntoIterator<Item = &'static str>, room: usize) -> Self {
+        (self.giving_way, self.room) = (columns.into_iter().collect(), room);
         self
     }
 
@@ -103,7 +103,7 @@ impl Table {
         let mut shown: Vec<Option<usize>> = widths.into_iter().map(Some).collect();
         let Some((limit, last)) = self.limit.zip(shown.last().copied().flatten()) else { return shown };
         let wish = last.min(self.room);
-        for name in self.giving_way {
+        for name in &self.giving_way {
             let before: usize = shown.iter().rev().skip(1).flatten().map(|width| width + GAP).sum();
             if before + wish <= limit {
                 break;
@@ -200,7 +200,7 @@ mod tests {
     fn columns_give_way_to_the_last_one_as_far_as_it_needs_it() {
         let shown = |limit, room| {
             let table = Table::new(Style::PLAIN, &["NAME", "B", "C", "WHY"]);
-            let mut table = table.within(Some(limit)).giving_way(&["C", "B"], room);
+            let mut table = table.within(Some(limit)).giving_way(["C", "B"], room);
             table.row(["web.1".into(), "b".into(), "c".into(), "as it is".into()]);
             table.render()
         };

@@ -36,7 +36,7 @@ pub(crate) fn top(info: &WorkersInfo, view: View, style: Style, width: Option<us
     let columns =
         ["NAME", "STATE", ">CPU", ">MEM", CGROUP, ">PROC", ">THR", ">FDS", ">READ", ">WRITTEN", ">UPTIME"];
     let columns: Vec<_> = columns.into_iter().filter(|column| cgroups || *column != CGROUP).collect();
-    let mut table = Table::new(style, &columns).within(width).giving_way(&GIVING_WAY, usize::MAX);
+    let mut table = Table::new(style, &columns).within(width).giving_way(GIVING_WAY, usize::MAX);
     for (name, state, usage) in sums(info, view) {
         table.row(cells(name, state, Some(&usage), None, cgroups));
         table.paint(0, |text| style.head(text));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ganger_api::{
     EndedRunInfo, EnvInfo, EventInfo, HolderInfo, PortsInfo, UsageInfo, VariableInfo, WantedState, WhyInfo,
-    WorkersInfo,
+    WorkerInfo, WorkerState, WorkersInfo,
 };
 use jiff::tz::TimeZone;
 
@@ -17,15 +17,19 @@ const WHY_ROOM: usize = 44;
 
 /// The table of `ganger ps`, in so many columns if that is bounded.
 pub(crate) fn workers(info: &WorkersInfo, style: Style, width: Option<usize>) -> String {
-    const COLUMNS: [&str; 10] =
-        ["NAME", "STATE", "WANTED", ">PID", ">PORT", ">UPTIME", ">RESTARTS", ">CPU", ">MEM", "WHY"];
+    const COLUMNS: [&str; 11] =
+        ["NAME", "STATE", "READY", "WANTED", ">PID", ">PORT", ">UPTIME", ">RESTARTS", ">CPU", ">MEM", "WHY"];
     /// What `ports`, `why` and `top` tell too.
     const GIVING_WAY: [&str; 5] = ["PORT", "RESTARTS", "CPU", "MEM", "UPTIME"];
-    let mut table = Table::new(style, &COLUMNS).within(width).giving_way(&GIVING_WAY, WHY_ROOM);
+    // Nor is room taken by what the state of each tells.
+    let is_usual = |worker: &WorkerInfo| worker.ready == (worker.state == WorkerState::Running);
+    let giving_way = GIVING_WAY.into_iter().chain(info.workers.iter().all(is_usual).then_some("READY"));
+    let mut table = Table::new(style, &COLUMNS).within(width).giving_way(giving_way, WHY_ROOM);
     for worker in &info.workers {
         table.row([
             worker.name.to_string(),
             worker.state.to_string(),
+            (if worker.ready { "yes" } else { "no" }).to_owned(),
             worker.wanted.to_string(),
             or_dash(worker.pid),
             or_dash(worker.port),

@@ -46,6 +46,7 @@ fn running() -> WorkerInfo {
 
 fn waiting() -> WorkerInfo {
     WorkerInfo {
+        ready: false,
         name: WorkerName::new("worker", 12),
         group: "worker".to_owned(),
         number: 12,
@@ -76,9 +77,9 @@ fn happened() -> EventInfo {
 fn ps_shows_state_wish_and_reason_of_each_worker() {
     let info = WorkersInfo { workers: vec![running(), waiting()], groups: vec![] };
     let expected = "\
-NAME       STATE    WANTED   PID  PORT  UPTIME  RESTARTS    CPU       MEM  WHY
-web.1      RUNNING  up      4711  5000  3m 12s         2  12.3%  12.3 MiB  started
-worker.12  BACKOFF  up         -     -       -         2      -         -  exited with code 1 after 0s; try 2 in 5s
+NAME       STATE    READY  WANTED   PID  PORT  UPTIME  RESTARTS    CPU       MEM  WHY
+web.1      RUNNING  yes    up      4711  5000  3m 12s         2  12.3%  12.3 MiB  started
+worker.12  BACKOFF  no     up         -     -       -         2      -         -  exited with code 1 after 0s; try 2 in 5s
 ";
     assert_eq!(workers(&info, Style::PLAIN, None), expected);
     assert_eq!(workers(&WorkersInfo { workers: vec![], groups: vec![] }, Style::PLAIN, None), "no workers\n");
@@ -93,7 +94,15 @@ web.1      RUNNING  up      4711  started
 worker.12  BACKOFF  up         -  exited with code 1 after 0s; try 2 in 5s
 ";
     assert_eq!(workers(&info, Style::PLAIN, Some(80)), expected);
-    let wide = workers(&info, Style::PLAIN, Some(120));
+    let unready = WorkerInfo { ready: false, why: "up, not ready yet".to_owned(), ..running() };
+    let info = WorkersInfo { workers: vec![unready, waiting()], groups: vec![] };
+    let expected = "\
+NAME       STATE    READY  WANTED   PID  WHY
+web.1      RUNNING  no     up      4711  up, not ready yet
+worker.12  BACKOFF  no     up         -  exited with code 1 after 0s; try 2 in …
+";
+    assert_eq!(workers(&info, Style::PLAIN, Some(80)), expected, "here the state does not tell");
+    let wide = workers(&info, Style::PLAIN, Some(130));
     assert_eq!(wide, workers(&info, Style::PLAIN, None));
 }
 
