@@ -178,10 +178,10 @@ pub(crate) struct StartArgs {
     /// Start it in the background and return when it is up
     #[arg(short = 'D', long)]
     pub(crate) daemon: bool,
-    /// With -D: return when every worker is ready, or has done its work
-    #[arg(long, requires = "daemon")]
+    /// With -D, or while the app runs: return when every worker is ready, or has done its work
+    #[arg(long)]
     pub(crate) wait: bool,
-    /// With --wait: how long that may take
+    /// With --wait: how long that may take; then it is said who is not ready, and why
     #[arg(long, value_name = "TIME", requires = "wait", default_value = "5m", value_parser = ganger_spec::parse_duration)]
     pub(crate) wait_timeout: std::time::Duration,
     /// Show it on the whole terminal, as `ganger ui` does; it ends with the screen

@@ -46,7 +46,7 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     here.create(&environment)?;
     let (starter, detached) = begin(&here, std::env::args_os().skip(1))?;
     if args.wait {
-        let ready = readiness::wait(&here, &loaded.spec, args.wait_timeout)?;
+        let ready = readiness::wait(&here, &[], Some(&loaded.spec), args.wait_timeout)?.len();
         let (app, plural) = (&loaded.spec.app, if ready == 1 { "worker" } else { "workers" });
         writeln!(
             io::stdout(),

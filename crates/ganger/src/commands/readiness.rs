@@ -1,4 +1,4 @@
-//! `ganger start -D --wait`: waits until every worker is ready.
+//! `ganger start --wait`: waits until workers are ready.
 
 use std::time::Duration;
 
@@ -22,27 +22,34 @@ enum Standing {
     Hopeless,
 }
 
-/// Blocks until all are; how many. Nothing is asked again but when something has happened.
-pub(super) fn wait(place: &Place, spec: &Spec, within: Duration) -> Result<usize, Failure> {
+/// Blocks until all workers with these names are, or all there are; those that are up. Nothing is asked again but when
+/// something has happened. The spec says which exit codes mean that a worker has done its work.
+pub(super) fn wait(
+    place: &Place,
+    names: &[String],
+    spec: Option<&Spec>,
+    within: Duration,
+) -> Result<Vec<WorkerInfo>, Failure> {
     block_on(async {
-        if let Ok(ready) = timeout(within, all_ready(place, spec)).await {
+        if let Ok(ready) = timeout(within, all_ready(place, names, spec)).await {
             return ready;
         }
-        let late = not_fine(&workers(place).await?, spec);
+        let late = not_fine(&workers(place, names).await?, spec);
         let failure = failure(&format!("not ready after {within:?}"), &late);
-        Err(failure.hinted("it goes on in the background: see `ganger ps` and `ganger why`"))
+        Err(failure.hinted("the app goes on: see `ganger ps` and `ganger why NAME`"))
     })
 }
 
-async fn all_ready(place: &Place, spec: &Spec) -> Result<usize, Failure> {
+async fn all_ready(place: &Place, names: &[String], spec: Option<&Spec>) -> Result<Vec<WorkerInfo>, Failure> {
     let query = EventQuery { follow: true, after: None, sse: true };
     let mut events = Client::connect(place).await?.stream(&Request::Events(query)).await?;
     loop {
         if !events.has_more() {
-            let all = workers(place).await?;
+            let mut all = workers(place, names).await?;
             let late = not_fine(&all, spec);
             if late.is_empty() {
-                return Ok(all.iter().filter(|worker| worker.wanted == WantedState::Up).count());
+                all.retain(|worker| worker.wanted == WantedState::Up);
+                return Ok(all);
             }
             if late.iter().any(|worker| standing(worker, spec) == Standing::Hopeless) {
                 let failure = failure("not ready, and will not be", &late);
@@ -60,19 +67,19 @@ async fn all_ready(place: &Place, spec: &Spec) -> Result<usize, Failure> {
     }
 }
 
-async fn workers(place: &Place) -> Result<Vec<WorkerInfo>, Failure> {
-    let request = Request::Workers { names: Vec::new() };
+async fn workers(place: &Place, names: &[String]) -> Result<Vec<WorkerInfo>, Failure> {
+    let request = Request::Workers { names: names.to_vec() };
     match Client::connect(place).await?.request(&request).await? {
         Data::Workers(info) => Ok(info.workers),
         _ => Err(unexpected()),
     }
 }
 
-fn not_fine(workers: &[WorkerInfo], spec: &Spec) -> Vec<WorkerInfo> {
+fn not_fine(workers: &[WorkerInfo], spec: Option<&Spec>) -> Vec<WorkerInfo> {
     workers.iter().filter(|worker| standing(worker, spec) != Standing::Fine).cloned().collect()
 }
 
-fn standing(worker: &WorkerInfo, spec: &Spec) -> Standing {
+fn standing(worker: &WorkerInfo, spec: Option<&Spec>) -> Standing {
     if worker.ready || worker.wanted == WantedState::Down {
         return Standing::Fine;
     }
@@ -89,10 +96,10 @@ fn standing(worker: &WorkerInfo, spec: &Spec) -> Standing {
 }
 
 /// Whether its last run ended with what its group calls done.
-fn has_succeeded(worker: &WorkerInfo, spec: &Spec) -> bool {
+fn has_succeeded(worker: &WorkerInfo, spec: Option<&Spec>) -> bool {
     let code =
         worker.last_exit.as_ref().and_then(|exit| exit.strip_prefix("exited with code ")?.parse().ok());
-    let exits = spec.group(&worker.group).map(|group| &group.exits);
+    let exits = spec.and_then(|spec| spec.group(&worker.group)).map(|group| &group.exits);
     code.is_some_and(|code: u8| code == 0 || exits.and_then(|exits| exits.get(&code)) == Some(&OnExit::Stop))
 }
 

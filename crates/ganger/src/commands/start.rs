@@ -2,21 +2,23 @@
 //! terminal.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
-use ganger_api::{AppFile, Environment, Place, Request};
+use ganger_api::{AppFile, Environment, Place, Request, WorkersInfo};
 use ganger_keeper::{HandedRun, end_orphans};
 use ganger_overseer::Survivors;
 use ganger_spec::Signal;
 
 use super::act::act;
 use super::daemon::{find, keep};
-use super::{background, ui};
+use super::{background, readiness, ui};
 use crate::ask::{directory, find_running};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::load;
-use crate::render::Verb;
+use crate::output::show;
+use crate::render::{Verb, count};
 
 /// Survivors that have not ended by then are killed.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
@@ -24,22 +26,43 @@ const ENDED_WITHIN: Duration = Duration::from_secs(10);
 /// Starts the app, or workers of the app that runs.
 pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     match running_here(place)? {
-        Some((_, app)) if args.names.is_empty() => {
-            let (name, pid) = (app.name, app.keeper_pid);
-            let failure = Failure::new(format!("{name} is already running (pid {pid})"));
-            if args.ui {
-                return Err(failure.hinted("`ganger ui` shows it"));
-            }
-            Err(failure
-                .hinted("`ganger ps` lists its workers; `ganger start all` brings up those that are down"))
-        }
-        Some((running, _)) => {
-            act(&running, Verb::Start, &Request::Start { names: args.names.clone() }, args.json)
-        }
-        None if args.ui => screened(place, args),
+        Some((running, app)) => beside(&running, &app, args),
         None if args.daemon => background::run(place, args),
+        None if args.wait => Err(Failure::usage("there is no running app here to wait for")
+            .hinted("`ganger start -D --wait` starts it in the background and waits")),
+        None if args.ui => screened(place, args),
         None => foreground(place, args),
     }
+}
+
+/// Brings workers of an app up that runs, and waits for them where that is asked for.
+fn beside(running: &Place, app: &AppFile, args: &StartArgs) -> Outcome {
+    let names = &args.names;
+    if names.is_empty() && (args.ui || !args.wait) {
+        let failure = Failure::new(format!("{} is already running (pid {})", app.name, app.keeper_pid));
+        return Err(failure.hinted(if args.ui {
+            "`ganger ui` shows it"
+        } else {
+            "`ganger ps` lists its workers; `ganger start all` brings up those that are down"
+        }));
+    }
+    if !names.is_empty() {
+        let status = act(running, Verb::Start, &Request::Start { names: names.clone() }, args.json)?;
+        if !args.wait || status != ExitCode::SUCCESS {
+            return Ok(status);
+        }
+    }
+    // Its files may have changed since, or be gone: then only a good exit code means that a worker has done its work.
+    let here = Where { root: Some(app.root.clone()), ..Where::default() };
+    let spec = load::load(&here, &args.spec, &[]).ok().map(|loaded| loaded.spec);
+    let workers = readiness::wait(running, names, spec.as_ref(), args.wait_timeout)?;
+    if names.is_empty() {
+        let info = WorkersInfo { workers, groups: Vec::new() };
+        let text =
+            |info: &WorkersInfo| format!("{}: {} ready\n", app.name, count(info.workers.len(), "worker"));
+        show(args.json, &info, text)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn foreground(place: &Where, args: &StartArgs) -> Outcome {

@@ -133,3 +133,37 @@ fn a_start_that_waits_says_who_is_not_ready_and_why() {
     );
     quit(&sandbox);
 }
+
+#[test]
+fn beside_an_app_that_runs_all_or_those_that_are_named_are_waited_for() {
+    let sandbox = sandbox();
+    db_and_web(&sandbox);
+    sandbox.run(["start", "--wait"]).error(&["there is no running app here to wait for"]);
+    sandbox.run(["start", "-D"]).expect_code(0);
+    let late = sandbox.run(["start", "--wait", "--wait-timeout", "100ms"]);
+    late.expect_code(1);
+    assert_said(
+        &late,
+        &["2 workers are not ready after 100ms", "db.1 is ", "web.1 is STOPPED: waits for db"],
+    );
+    let waiting = [
+        (&["start", "--wait"][..], "2 workers ready"),
+        (&["start", "-D", "--wait", "--json"], "\"ready\": true"),
+        (&["start", "db", "--wait"], "db.1 "),
+    ];
+    let waiting = waiting.map(|(words, said)| (sandbox.ganger_with(words).start(), said));
+    assert_eq!(worker(&sandbox, "db.1")["ready"], false);
+    let table = sandbox.run(["ps"]).success();
+    let cell = |line: &str, column| line.split_whitespace().nth(column).map(str::to_owned);
+    let db = table.lines().find(|line| line.starts_with("db.1 ")).unwrap_or_default();
+    assert_eq!((cell(&table, 2), cell(db, 2)), (Some("READY".into()), Some("no".into())), "{table}");
+    open_gate(&sandbox, "gate");
+    for (mut waits, said) in waiting {
+        waits.wait_exit(Deadline::generous());
+        let finished = waits.finish(Deadline::generous());
+        finished.expect_code(0);
+        assert_said(&finished, &[said]);
+    }
+    sandbox.run(["start", "nobody", "--wait"]).error(&["nobody"]);
+    quit(&sandbox);
+}
