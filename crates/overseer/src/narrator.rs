@@ -177,6 +177,11 @@ impl Narrator {
         }
     }
 
+    /// Shows something of a worker that the journal tells in another way.
+    pub(crate) fn show(&mut self, worker: &WorkerName, text: String) {
+        self.about(worker, text);
+    }
+
     /// Asks for what the runs that ended in this turn left in their pipes.
     pub(crate) fn drain(&mut self, capture: &Capture) {
         for worker in self.undrained.drain(..) {

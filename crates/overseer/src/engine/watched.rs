@@ -1,6 +1,6 @@
 //! What follows when files change that groups are watched for.
 
-use ganger_core::{Command, Input};
+use ganger_core::{Command, Input, State, Wanted, WorkerView};
 use ganger_spec::WorkerName;
 
 use super::Engine;
@@ -41,7 +41,16 @@ impl Engine {
         }
         let workers = self.core.workers().filter(|view| view.name.group == group);
         let command = match watch.signal {
-            None => Command::Refresh(workers.map(|view| view.name).collect(), what.into()),
+            None => {
+                let (restarted, rest): (Vec<_>, Vec<_>) = workers.partition(is_restarted);
+                for view in &restarted {
+                    self.narrator.show(&view.name, format!("restarts: {what}"));
+                }
+                Command::Refresh(
+                    restarted.into_iter().chain(rest).map(|view| view.name).collect(),
+                    what.into(),
+                )
+            }
             Some(signal) => {
                 let running: Vec<WorkerName> =
                     workers.filter(|view| view.pid.is_some()).map(|view| view.name).collect();
@@ -54,4 +63,9 @@ impl Engine {
         let id = self.owe(Owed::Nobody);
         self.decide(Input::Command { id, command });
     }
+}
+
+/// Whether a change ends this worker's run, or begins its next one: who waits for others, or stops already, goes on with that.
+fn is_restarted(view: &WorkerView) -> bool {
+    view.wanted == Wanted::Up && !matches!(view.state, State::Stopped | State::Stopping)
 }
