@@ -262,7 +262,10 @@ impl Inner {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        let lines: Vec<u8> = self.after(self.written).flat_map(|event| &event.line).copied().collect();
+        let mut lines = Vec::new();
+        for event in self.after(self.written) {
+            lines.extend_from_slice(&event.line);
+        }
         if lines.is_empty() {
             return Ok(());
         }

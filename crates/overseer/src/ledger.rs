@@ -151,6 +151,13 @@ pub(crate) fn expects(path: &Path) -> BTreeMap<RunId, WorkerName> {
     present.into_iter().filter_map(|(name, run)| Some((run?, name))).collect()
 }
 
+/// Whether the ledger there, if it is of this boot, says that its app was to end and that no run of it is left.
+pub(crate) fn says_ended(path: &Path) -> bool {
+    let Some(owner) = owner(path).filter(|owner| owner.boot == clock::boot_id()) else { return false };
+    let is_end = |record: &Record| matches!(record, Record::ShuttingDown(_));
+    read(path, &owner).records.iter().any(is_end) && expects(path).is_empty()
+}
+
 /// Whose ledger is there.
 pub(crate) fn owner(path: &Path) -> Option<Owner> {
     let first = BufReader::new(File::open(path).ok()?).split(b'\n').next()?.ok()?;
@@ -259,6 +266,8 @@ fn read(path: &Path, owner: &Owner) -> Found {
 
 #[cfg(test)]
 mod tests {
+    use ganger_core::Shutdown;
+
     use super::*;
 
     fn owner() -> Owner {
@@ -299,6 +308,31 @@ mod tests {
         ledger.flush().unwrap();
         drop(ledger);
         assert_eq!(found(&path), (vec![scale(2), scale(3)], Vec::new()));
+    }
+
+    /// A worker as the ledger has it.
+    fn worker(life: &serde_json::Value) -> Record {
+        let state = serde_json::json!({
+            "wanted": "up", "life": life, "since": 1, "why": "", "made_of": 1, "restarts": 0, "last_exit": null,
+            "history": { "failures": 0, "restarts": [] },
+        });
+        let state = serde_json::from_value(state).unwrap();
+        Record::Worker { name: "web.1".to_owned().try_into().unwrap(), state: Some(state) }
+    }
+
+    #[test]
+    fn it_tells_that_the_app_was_to_end_and_that_nothing_of_it_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger");
+        let (mut ledger, _) = Ledger::open(&path, Owner { boot: clock::boot_id(), ..owner() }).unwrap();
+        let runs = serde_json::json!({ "running": { "run": { "id": 1, "pid": 7, "started": 1 } } });
+        let end = Shutdown { status: 0, reason: "quit".into(), now: false };
+        let records = [(worker(&runs), false), (Record::ShuttingDown(end), false)];
+        for (record, has_ended) in records.into_iter().chain([(worker(&"stopped".into()), true)]) {
+            ledger.append(&record).unwrap();
+            ledger.flush().unwrap();
+            assert_eq!(says_ended(&path), has_ended, "{record:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A worker with a terminal of its own, seen and typed to in another one.
 
+use std::time::Duration;
+
 use ganger_testkit::{Deadline, Running, Sandbox, Screen, Terminal, kill_nine, wait_for_file, wait_gone};
 
 use crate::support::*;
@@ -259,7 +261,8 @@ fn what_is_typed_comes_byte_for_byte() {
 
 #[test]
 fn a_worker_that_writes_100_megabytes_freezes_no_viewer_and_no_other_worker() {
-    let loud = "read go; yes 'a line of the loud one' | head -c 100000000; echo all written; exec cat";
+    let loud = "read go; yes 'a line of the loud one' | head -c 100000000; echo all written; echo > written; \
+                exec cat";
     let (sandbox, running) = app(loud);
     let (slow, stuck) = attach(&sandbox, []);
     let (viewer, terminal) = attach(&sandbox, []);
@@ -271,6 +274,9 @@ fn a_worker_that_writes_100_megabytes_freezes_no_viewer_and_no_other_worker() {
     viewer.wait_line("a line of the loud one");
     sandbox.run(["restart", "other"]).expect_code(0);
     detach(viewer, &terminal);
+    let deadline = Deadline::after(Duration::from_mins(5));
+    let written = wait_for_file(sandbox.path("written"), deadline, |_| true);
+    assert!(written.is_ok(), "{written:?}");
     let (viewer, terminal) = attach(&sandbox, []);
     shows(&viewer, "all written");
     terminal.press("echoed\r");

@@ -193,7 +193,9 @@ fn with_compat_a_hang_up_starts_everything_anew_and_runs_begin_as_pythons_do() {
         assert!(status.contains(&format!("SigIgn:\t{ignored}\n")), "{compat}: {status}");
         if is_anew {
             running.signal(Signal::HUP);
-            let twice = |text: &str| text.matches("success: job entered").count() == 2;
+            let is_up_twice =
+                |text: &str, name: &str| text.matches(&format!("success: {name} entered")).count() == 2;
+            let twice = |text: &str| is_up_twice(text, "job") && is_up_twice(text, "web");
             let log = sandbox.path("main.log");
             assert!(ganger_testkit::wait_for_file(log, Deadline::generous(), twice).is_ok());
             let log = sandbox.read("main.log");

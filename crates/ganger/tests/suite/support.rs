@@ -30,7 +30,7 @@ pub(crate) fn sandbox_with(procfile: &str) -> Sandbox {
     sandbox
 }
 
-/// Starts the app and blocks until `workers` workers said that they are ready.
+/// Starts the app and blocks until `workers` workers said that they are ready, and ganger that it knows of them.
 pub(crate) fn started(sandbox: &Sandbox, workers: usize) -> Running {
     started_with(sandbox, [], workers)
 }
@@ -40,6 +40,7 @@ pub(crate) fn started_with<const N: usize>(sandbox: &Sandbox, options: [&str; N]
     let words: Vec<&str> = ["start"].into_iter().chain(options).collect();
     let running = sandbox.ganger_with(&words).start();
     running.wait_lines("| ready", workers);
+    running.wait_lines("started with pid", workers);
     running
 }
 

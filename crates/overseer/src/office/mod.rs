@@ -30,7 +30,7 @@ use crate::lease::Lease;
 use crate::roster::Found;
 use crate::survivors::{self, Survivors};
 use crate::upgrade::{Upgrades, can_go_on};
-use crate::{Config, Error, Heir, Successor, abort, clock, herald, output, roster, server, stats};
+use crate::{Config, Error, Heir, Successor, abort, clock, herald, ledger, output, roster, server, stats};
 
 pub use list::Entry;
 pub(crate) use list::entries_in;
@@ -171,7 +171,9 @@ impl Desk {
         let mut link = Link::from_env().map_err(Error::Keeper)?;
         let place = Place::of_daemon(&office.environment)?;
         place.create(&office.environment)?;
-        let lease = Lease::take(&place, link.take_kept().into_iter().next())?;
+        let kept = link.take_kept().into_iter().next();
+        let goes_on = kept.is_some();
+        let lease = Lease::take(&place, kept)?;
         let keeper_pid = engine::keeper_pid();
         let (list, damaged) = List::open(&place);
         let journal = Journal::open(&place.events(), Vec::new());
@@ -214,17 +216,27 @@ impl Desk {
         for text in news.into_iter().chain(damaged.map(|damaged| damaged.to_string())) {
             desk.say(&text);
         }
-        for entry in desk.list.entries() {
-            if entry.ended_under == Some(desk.keeper_started) {
-                desk.apps.insert(entry.slot, App::new(entry, AppState::Ended, ASKED_TO_QUIT));
-            } else {
-                desk.start(entry);
-            }
-        }
+        desk.start_all(goes_on);
         if is_on_trial {
             desk.board.ask(ganger_keeper::Request::Settled);
         }
         Ok(desk)
+    }
+
+    /// Starts the apps, or goes on with them, but for those that were asked to quit under this keeper. The overseer
+    /// before may have died before it noted that: then the app's ledger tells.
+    fn start_all(&mut self, goes_on: bool) {
+        for entry in self.list.entries() {
+            let slot = entry.slot;
+            let place = entry.place(&self.office.environment).ok();
+            let is_noted = entry.ended_under == Some(self.keeper_started);
+            if is_noted || goes_on && place.is_some_and(|place| ledger::says_ended(&place.ledger())) {
+                self.apps.insert(slot, App::new(entry, AppState::Ended, ASKED_TO_QUIT));
+                self.close_books(slot);
+            } else {
+                self.start(entry);
+            }
+        }
     }
 
     async fn work(mut self) -> Result<u8, Error> {
