@@ -1,5 +1,6 @@
 //! The screen that a worker's terminal shows.
 
+use std::fmt;
 use std::num::NonZeroU16;
 
 use ganger_api::TerminalSize;
@@ -78,6 +79,12 @@ impl Mirror {
         // Writing to text cannot fail.
         let _ = self.screen().write_contents_formatted_basic(&mut lines, all);
         lines
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror").field("size", &self.size()).finish_non_exhaustive()
     }
 }
 

@@ -165,7 +165,7 @@ fn extended(numbers: &mut impl Iterator<Item = u16>) -> Option<Color> {
 }
 
 /// The colour with this number, from 0 to 15.
-fn named(number: u16) -> Color {
+pub(crate) fn named(number: u16) -> Color {
     const NAMED: [Color; 16] = [
         Color::Black,
         Color::Red,

@@ -4,6 +4,7 @@ mod bars;
 mod boxes;
 mod lines;
 mod list;
+mod terminal;
 
 use ganger_api::WorkerState;
 use ratatui_core::buffer::Buffer;
@@ -64,6 +65,17 @@ impl Layout {
         Self { title, list, bar, log, status, footer }
     }
 
+    /// What there is no room for beside the rest.
+    fn hidden(&self, screen: &Screen) -> Option<&'static str> {
+        match self.list {
+            None if screen.zoomed => None,
+            None => Some("list"),
+            Some(_) if self.bar.height > 0 => None,
+            Some(_) if screen.live.is_shown() => Some("terminal"),
+            Some(_) => Some("log"),
+        }
+    }
+
     /// The number of the row of the list that is shown there.
     pub(crate) fn row_at(&self, screen: &Screen, column: u16, row: u16) -> Option<usize> {
         let list = self.list.filter(|list| list.contains((column, row).into()))?;
@@ -93,8 +105,12 @@ pub(crate) fn screen(screen: &Screen, buffer: &mut Buffer) {
         }
     }
     if layout.bar.height > 0 {
-        bars::log(screen, layout.bar, buffer);
-        lines::draw(screen, layout.log, buffer);
+        bars::pane(screen, layout.bar, buffer);
+        if screen.live.is_shown() {
+            terminal::draw(screen, layout.log, buffer);
+        } else {
+            lines::draw(screen, layout.log, buffer);
+        }
     }
     bars::status(screen, layout.status, buffer);
     bars::footer(screen, layout.footer, buffer);

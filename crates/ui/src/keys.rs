@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Hold,
     Stamps,
     Wrap,
+    Terminal,
+    Attach,
     Mouse,
     Help,
     Back,
@@ -44,17 +46,19 @@ pub(crate) enum Topic {
     List,
     Workers,
     Log,
+    Terminal,
     Screen,
 }
 
 impl Topic {
-    pub(crate) const ALL: [Self; 4] = [Self::List, Self::Workers, Self::Log, Self::Screen];
+    pub(crate) const ALL: [Self; 5] = [Self::List, Self::Workers, Self::Log, Self::Terminal, Self::Screen];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::List => "Moving",
             Self::Workers => "Workers",
             Self::Log => "The log",
+            Self::Terminal => "The terminal of a worker",
             Self::Screen => "The screen",
         }
     }
@@ -89,12 +93,19 @@ const fn key(
 pub(crate) const KEYS: &[Binding] = {
     use Command as C;
     use Press::{Char, Ctrl};
-    use Topic::{List, Log, Screen, Workers};
+    use Topic::{List, Log, Screen, Terminal, Workers};
     &[
         key(List, C::Up, &[Press::Up, Char('k')], "↑ k", "", "the row above; the line above, in the log"),
         key(List, C::Down, &[Press::Down, Char('j')], "↓ j", "", "the row below; the line below, in the log"),
-        key(List, C::Focus, &[Press::Tab], "Tab", "", "from the list to the log and back"),
-        key(List, C::Zoom, &[Char('z')], "z", "zoom", "the log alone, as large as the screen, and back"),
+        key(List, C::Focus, &[Press::Tab], "Tab", "", "from the list to the log or the terminal, and back"),
+        key(
+            List,
+            C::Zoom,
+            &[Char('z')],
+            "z",
+            "zoom",
+            "the log or the terminal alone, as large as the screen, and back",
+        ),
         key(Workers, C::Start, &[Char('s')], "s", "start", "start"),
         key(Workers, C::Stop, &[Char('x')], "x", "stop", "stop, and keep down"),
         key(Workers, C::Restart, &[Char('r')], "r", "restart", "restart"),
@@ -137,6 +148,22 @@ pub(crate) const KEYS: &[Binding] = {
         key(Log, C::Stamps, &[Char('t')], "t", "times", "show when each line was written"),
         key(Log, C::Wrap, &[Char('w')], "w", "wrap", "break long lines, or cut them"),
         key(
+            Terminal,
+            C::Terminal,
+            &[Char('v')],
+            "v",
+            "terminal",
+            "from the log to the live terminal, and back",
+        ),
+        key(
+            Terminal,
+            C::Attach,
+            &[Char('a')],
+            "a",
+            "attach",
+            "type into it, on the whole screen; Ctrl-] comes back",
+        ),
+        key(
             Screen,
             C::Mouse,
             &[Char('m')],
@@ -165,20 +192,28 @@ pub(crate) const KEYS: &[Binding] = {
 };
 
 /// What the last line of the screen tells of, as far as there is room; help and the way out always.
-pub(crate) const FOOTER: [Command; 12] = [
-    Command::Start,
-    Command::Stop,
-    Command::Restart,
-    Command::More,
-    Command::Search,
-    Command::Filter,
-    Command::Zoom,
-    Command::Hold,
-    Command::Stamps,
-    Command::Wrap,
-    Command::Signal,
-    Command::Mouse,
-];
+pub(crate) fn footer(has_worker: bool, has_terminal: bool, may_turn: bool) -> Vec<Command> {
+    use Command as C;
+    let mut commands = vec![C::Start, C::Stop, C::Restart];
+    if has_worker {
+        commands.extend(may_turn.then_some(C::Terminal));
+        commands.push(C::Attach);
+    } else {
+        commands.push(C::More);
+    }
+    if !has_terminal {
+        commands.extend([C::Search, C::Filter]);
+    }
+    commands.extend([C::Zoom, C::Hold]);
+    if !has_terminal {
+        commands.extend([C::Stamps, C::Wrap]);
+    }
+    if has_worker {
+        commands.push(C::More);
+    }
+    commands.extend([C::Signal, C::Mouse]);
+    commands
+}
 
 /// The row of the table of this command.
 pub(crate) fn binding(command: Command) -> Option<&'static Binding> {

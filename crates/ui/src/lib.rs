@@ -5,7 +5,7 @@
 //! thread in this crate.
 //!
 //! What it keeps of a log is bounded: a window of at most [`LINES_MAX`] lines and [`BYTES_MAX`] bytes, which moves over
-//! what is stored.
+//! what is stored. Of a terminal it keeps what that shows, and the last lines that scrolled off.
 
 mod ansi;
 mod ask;
@@ -14,10 +14,12 @@ mod entry;
 mod figures;
 mod input;
 mod keys;
+mod live;
 mod log;
 mod message;
 mod mode;
 mod paint;
+mod pane;
 mod press;
 mod roster;
 mod screen;

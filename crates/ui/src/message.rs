@@ -1,6 +1,8 @@
 //! What reaches the screen, and what it asks for.
 
-use ganger_api::{AppInfo, EventInfo, LogLine, LogQuery, OutcomeInfo, Request, Time, WorkersInfo};
+use ganger_api::{
+    AppInfo, EventInfo, FromWorker, LogLine, LogQuery, OutcomeInfo, Request, Time, WorkersInfo,
+};
 use jiff::tz::TimeZone;
 
 use crate::Press;
@@ -63,6 +65,15 @@ pub enum Message {
         /// Why.
         why: String,
     },
+    /// What is told of the terminal that [`Effect::View`] asked for.
+    Viewed {
+        /// Of which request.
+        window: u64,
+        /// What is told, or why nothing is any more.
+        told: Result<FromWorker, String>,
+    },
+    /// The end of [`Effect::Attach`], and why it could not be.
+    Attached(Option<String>),
     /// The answer to [`Effect::Ask`].
     Answered {
         /// What was asked, in words.
@@ -92,6 +103,17 @@ pub enum Effect {
     Unfollow,
     /// Read stored lines.
     Page(Page),
+    /// Look at the terminal of this worker from now on, and at no other, without changing it.
+    View {
+        /// Comes back with what is told.
+        window: u64,
+        /// Whose.
+        worker: String,
+    },
+    /// Look at no terminal any more.
+    Unview,
+    /// Give the whole terminal to this worker until it is let go; then comes [`Message::Attached`].
+    Attach(String),
     /// Ask the app for something that changes it.
     Ask {
         /// What it is.

@@ -39,7 +39,10 @@ impl Screen {
         }
     }
 
-    fn command(&mut self, command: Command, space: Space) -> Vec<Effect> {
+    pub(crate) fn command(&mut self, command: Command, space: Space) -> Vec<Effect> {
+        if let Some(effects) = self.in_terminal(command, space) {
+            return effects;
+        }
         match command {
             Command::Up | Command::Down => return self.step(command == Command::Up, space),
             Command::PageUp | Command::PageDown => {
@@ -54,6 +57,8 @@ impl Screen {
             Command::Newer => return self.log.seek_newer(space),
             Command::Back => return self.back(),
             Command::Leave => return self.leave(),
+            Command::Terminal => return self.turn_over(),
+            Command::Attach => return self.attach(),
             Command::Mouse => {
                 self.has_mouse = !self.has_mouse;
                 return vec![Effect::Mouse(self.has_mouse)];
@@ -86,6 +91,10 @@ impl Screen {
     }
 
     fn scroll(&mut self, rows: isize, space: Space) -> Vec<Effect> {
+        if self.live.is_shown() {
+            self.live.scroll(rows, space);
+            return Vec::new();
+        }
         self.log.scroll(rows, space);
         self.log.prefetch(space)
     }

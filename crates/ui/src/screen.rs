@@ -5,6 +5,7 @@ use ganger_api::{EventInfo, EventKind, Time};
 use crate::ask;
 use crate::draw::{self, Layout};
 use crate::figures::clock;
+use crate::live::Live;
 use crate::log::{Log, Space};
 use crate::message::{Effect, Message, Setup};
 use crate::mode::Mode;
@@ -17,13 +18,16 @@ use crate::{Buffer, Rect};
 pub struct Screen {
     pub(crate) setup: Setup,
     pub(crate) roster: Roster,
-    /// The row whose log is shown.
+    /// The row whose log or terminal is shown.
     pub(crate) shown: Option<Row>,
     pub(crate) log: Log,
+    /// Terminals are shown rather than logs, where there are any.
+    pub(crate) wants_terminal: bool,
+    pub(crate) live: Live,
     pub(crate) mode: Mode,
-    /// The arrows scroll the log instead of choosing a row.
+    /// The arrows scroll the log or the terminal instead of choosing a row.
     pub(crate) log_has_focus: bool,
-    /// The log is alone on the screen.
+    /// That is alone on the screen.
     pub(crate) zoomed: bool,
     pub(crate) notice: Option<Notice>,
     /// Why the app is no more, or cannot be reached.
@@ -53,6 +57,8 @@ impl Screen {
             roster: Roster::default(),
             shown: None,
             log: Log::new(),
+            wants_terminal: false,
+            live: Live::default(),
             mode: Mode::Keys,
             log_has_focus: false,
             zoomed: false,
@@ -87,6 +93,8 @@ impl Screen {
                 self.log.failed(window, why);
                 Vec::new()
             }
+            Message::Viewed { window, told } => self.viewed(window, told),
+            Message::Attached(why_not) => self.attached(why_not),
             Message::Answered { words, result } => {
                 self.answered(&words, result);
                 Vec::new()
@@ -97,7 +105,11 @@ impl Screen {
                 Vec::new()
             }
         };
-        if let Some(remark) = self.log.remark.take() {
+        if self.live.is_shown() {
+            let space = self.space();
+            self.live.settle(space);
+        }
+        if let Some(remark) = self.log.remark.take().or_else(|| self.live.remark.take()) {
             self.say(remark, true);
         }
         if self.ended.is_some() {
@@ -115,7 +127,7 @@ impl Screen {
         buffer
     }
 
-    /// The room for the log.
+    /// The room for the log or the terminal.
     pub(crate) fn space(&self) -> Space {
         let area = Layout::of(self).log;
         Space { columns: area.width.into(), rows: area.height.into() }
@@ -123,23 +135,6 @@ impl Screen {
 
     pub(crate) fn say(&mut self, text: String, is_bad: bool) {
         self.notice = Some(Notice { text, is_bad });
-    }
-
-    /// Shows the log of the row that is selected.
-    pub(crate) fn show_selected(&mut self) -> Vec<Effect> {
-        let row = self.roster.selected().cloned();
-        if row == self.shown {
-            return Vec::new();
-        }
-        self.shown = row;
-        let Some(row) = &self.shown else { return Vec::new() };
-        let (names, merged) = match row {
-            // Also of workers that are no more.
-            Row::All => (Vec::new(), true),
-            Row::Group(group) => (vec![group.clone()], true),
-            Row::Worker(name) => (vec![name.to_string()], false),
-        };
-        vec![self.log.open(names, merged)]
     }
 
     fn happened(&mut self, event: &EventInfo) -> Vec<Effect> {

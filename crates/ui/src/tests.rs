@@ -3,5 +3,6 @@
 mod fixture;
 mod pictures;
 mod story;
+mod terminal;
 
 pub(crate) use fixture::line;

@@ -13,6 +13,7 @@ use ganger_ui::{Buffer, Decoder, Effect, Message, Press, Setup, paint};
 use jiff::tz::TimeZone;
 use tokio::time::sleep_until;
 
+use super::attach::{self, Within};
 use crate::ask::{ask_at, block_on, find};
 use crate::cli::{UiArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -80,11 +81,14 @@ struct Stage<'a> {
     decoder: Decoder,
     errands: Errands,
     pace: Pace,
+    place: &'a Place,
+    /// The worker that the whole terminal is given to.
+    guest: Option<String>,
     left: Option<Left>,
 }
 
 impl<'a> Stage<'a> {
-    fn set(tty: &'a Tty, place: &Place, app: &str, owns_app: bool) -> Self {
+    fn set(tty: &'a Tty, place: &'a Place, app: &str, owns_app: bool) -> Self {
         let setup = Setup {
             app: app.to_owned(),
             owns_app,
@@ -104,6 +108,8 @@ impl<'a> Stage<'a> {
             decoder: Decoder::default(),
             errands,
             pace: Pace::new(),
+            place,
+            guest: None,
             left: None,
         };
         stage.carry_out(effects);
@@ -132,6 +138,9 @@ impl<'a> Stage<'a> {
                 message = self.errands.next() => self.messages(message),
                 () = sleep_until(self.pace.look), if self.pace.is_awake => self.look(),
             }
+            if let Some(worker) = self.guest.take() {
+                self.give_way(&worker).await?;
+            }
             if let Some(left) = self.left {
                 return Ok(left);
             }
@@ -139,6 +148,26 @@ impl<'a> Stage<'a> {
                 self.draw();
             }
         }
+    }
+
+    /// Gives the whole terminal to a worker until it is let go.
+    async fn give_way(&mut self, worker: &str) -> Result<(), Failure> {
+        let why_not = match attach::within(self.tty, self.place, worker).await {
+            Within::LetGo => None,
+            Within::Failed(why) => Some(why),
+            Within::Signalled(signal) => {
+                self.left = Some(Left::BySignal(signal));
+                return Ok(());
+            }
+        };
+        // What was on its way, or shown, is gone.
+        (self.out, self.sent, self.shown) = (Vec::new(), 0, None);
+        self.tty.enter().await?;
+        self.update(Message::Attached(why_not));
+        let (columns, rows) = size_of(self.tty);
+        self.update(Message::Resized(columns, rows));
+        self.draw();
+        Ok(())
     }
 
     fn was_shown(&mut self, length: usize) {
@@ -212,6 +241,9 @@ impl<'a> Stage<'a> {
                 Effect::Follow { window, query } => self.errands.follow(window, *query),
                 Effect::Unfollow => self.errands.unfollow(),
                 Effect::Page(page) => self.errands.page(page),
+                Effect::View { window, worker } => self.errands.view(window, worker),
+                Effect::Unview => self.errands.unview(),
+                Effect::Attach(worker) => self.guest = Some(worker),
                 Effect::Ask { request, words } => self.errands.ask(request, words),
                 Effect::Mouse(take) => self.out.extend_from_slice(mouse(take)),
                 Effect::Leave => self.left = Some(Left::ByUser),

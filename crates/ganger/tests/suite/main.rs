@@ -39,6 +39,7 @@ mod reload;
 mod run;
 mod scarcity;
 mod screen;
+mod screen_terminal;
 mod second_terminal;
 mod secrets;
 mod stdin;

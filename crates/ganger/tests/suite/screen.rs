@@ -59,7 +59,9 @@ fn a_screen_chooses_restarts_scales_stops_and_starts() {
     screen.wait_seen("web.2");
     assert_eq!(names(&sandbox), ["web.1", "web.2", "job.1"]);
     terminal.press("-");
-    screen.wait_picture("one worker less", |picture| !picture.shows("web.2 "));
+    // Its end is told, too.
+    let is_listed = |row: &String| row.trim_start().starts_with("web.2");
+    screen.wait_picture("one worker less", |picture| !picture.rows.iter().any(is_listed));
     terminal.press("x");
     screen.wait_seen("web.1 STOPPED");
     terminal.press("s");
@@ -192,11 +194,15 @@ fn sleeps(pid: i32) -> u64 {
     count.unwrap_or_else(|| panic!("nothing is known of {pid}: {status}"))
 }
 
-#[test]
-fn a_screen_on_which_nothing_happens_never_wakes_up() {
+/// A screen on which these keys were pressed and this is seen then, and on which nothing happens any more.
+fn never_wakes_up(keys: &str, text: &str) {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    sandbox.file("ganger.toml", "[groups.web]\ntty = true\n");
     let running = started(&sandbox, 1);
     let (screen, terminal) = opened(&sandbox);
+    screen.wait_seen("1 of 1 up");
+    terminal.press(keys);
+    screen.wait_seen(text);
     screen.wait_seen("figures of");
     let before = sleeps(screen.pid());
     // Others ask the app meanwhile: that is no news.
@@ -209,6 +215,16 @@ fn a_screen_on_which_nothing_happens_never_wakes_up() {
     screen.wait_picture("figures of now", |picture| !picture.shows("figures of"));
     left(screen, &terminal, "q");
     interrupted(&sandbox, running);
+}
+
+#[test]
+fn a_screen_on_which_nothing_happens_never_wakes_up() {
+    never_wakes_up("", "web.1 | ready");
+}
+
+#[test]
+fn a_terminal_in_which_nothing_happens_wakes_nobody_who_sees_it() {
+    never_wakes_up(&format!("{DOWN}v"), "terminal 80×24 ─ live");
 }
 
 #[test]

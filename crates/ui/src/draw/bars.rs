@@ -5,8 +5,10 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 use unicode_width::UnicodeWidthStr;
 
+use super::Layout;
 use crate::figures::count;
-use crate::keys::{Binding, Command, FOOTER, binding};
+use crate::keys::{self, Binding, Command, binding};
+use crate::live::Lack;
 use crate::mode::{Mode, Purpose};
 use crate::roster::Row;
 use crate::screen::Screen;
@@ -50,9 +52,8 @@ pub(super) fn divide(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Whose log it is, and what is seen of it.
-pub(super) fn log(screen: &Screen, area: Rect, buffer: &mut Buffer) {
-    let log = &screen.log;
+/// Whose log or terminal it is, and what is seen of it.
+pub(super) fn pane(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     let whose = match &screen.shown {
         None => String::new(),
         Some(row @ Row::Worker(_)) => {
@@ -62,7 +63,24 @@ pub(super) fn log(screen: &Screen, area: Rect, buffer: &mut Buffer) {
         }
         Some(row) => format!("{}, {}", row.pattern(), count(screen.roster.workers_of(row).count(), "worker")),
     };
-    let mut facts = Vec::new();
+    let facts = if screen.live.is_shown() { of_terminal(screen) } else { of_log(screen) };
+    let style = if screen.log_has_focus || screen.zoomed { Screen::bold() } else { Screen::dim() };
+    let right = format!("─ {} ─", facts.join(" ─ "));
+    let room = usize::from(area.width).saturating_sub(right.width() + 4);
+    let whose: String = cut(&whose, room);
+    let left = format!("─ {whose} ");
+    let filled = usize::from(area.width).saturating_sub(left.width() + right.width());
+    let line = format!("{left}{}{right}", "─".repeat(filled));
+    buffer.set_stringn(area.x, area.y, line, area.width.into(), screen.style(style));
+}
+
+/// What is seen of a log.
+fn of_log(screen: &Screen) -> Vec<String> {
+    let log = &screen.log;
+    let mut facts = vec![match screen.live.lack() {
+        Some(Lack::NoTerminal) => "no terminal, log".to_owned(),
+        Some(Lack::NoRun | Lack::Failed) | None => "log".to_owned(),
+    }];
     if let Some(filter) = &log.filter {
         facts.push(format!("only {:?}", filter.text));
     }
@@ -78,14 +96,26 @@ pub(super) fn log(screen: &Screen, area: Rect, buffer: &mut Buffer) {
         (false, 0) => "held".to_owned(),
         (false, unseen) => format!("held, {unseen} new"),
     });
-    let style = if screen.log_has_focus || screen.zoomed { Screen::bold() } else { Screen::dim() };
-    let right = format!("─ {} ─", facts.join(" ─ "));
-    let room = usize::from(area.width).saturating_sub(right.width() + 4);
-    let whose: String = cut(&whose, room);
-    let left = format!("─ {whose} ");
-    let filled = usize::from(area.width).saturating_sub(left.width() + right.width());
-    let line = format!("{left}{}{right}", "─".repeat(filled));
-    buffer.set_stringn(area.x, area.y, line, area.width.into(), screen.style(style));
+    facts
+}
+
+/// What is seen of a terminal.
+fn of_terminal(screen: &Screen) -> Vec<String> {
+    let live = &screen.live;
+    let mut facts = vec![match live.size() {
+        Some(size) => format!("terminal {}×{}", size.columns, size.rows),
+        None => "terminal".to_owned(),
+    }];
+    if live.shift() > 0 {
+        facts.push(format!("from column {}", live.shift() + 1));
+    }
+    facts.push(match (live.size(), live.is_held()) {
+        (None, _) => "…".to_owned(),
+        (Some(_), true) => "held".to_owned(),
+        (Some(_), false) if screen.ended.is_some() => "ended".to_owned(),
+        (Some(_), false) => "live".to_owned(),
+    });
+    facts
 }
 
 /// A text that is cut to its room, and says so.
@@ -137,7 +167,7 @@ pub(super) fn status(screen: &Screen, area: Rect, buffer: &mut Buffer) {
 /// The keys that matter now.
 pub(super) fn footer(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     let keys: Vec<(&str, &str)> = match &screen.mode {
-        Mode::Keys => keys_that_fit(area.width.into()),
+        Mode::Keys => keys_that_fit(screen, area.width.into()),
         Mode::Typing(typing) => {
             let enter = match typing.purpose {
                 Purpose::Search => "search upwards",
@@ -158,22 +188,27 @@ pub(super) fn footer(screen: &Screen, area: Rect, buffer: &mut Buffer) {
 }
 
 /// As many keys as there is room for; help and the way out always.
-fn keys_that_fit(width: usize) -> Vec<(&'static str, &'static str)> {
+fn keys_that_fit(screen: &Screen, width: usize) -> Vec<(&'static str, &'static str)> {
+    let has_worker = matches!(screen.shown, Some(Row::Worker(_)));
+    let has_terminal = screen.live.is_shown();
     let last = [Command::Help, Command::Leave].into_iter().filter_map(binding).map(short).collect::<Vec<_>>();
     let size = |(label, word): &(&str, &str)| label.width() + word.width() + FOOTER_GAP + 1;
     // Nothing follows the last one.
     let mut left = (width + FOOTER_GAP).saturating_sub(last.iter().map(size).sum());
-    let mut keys: Vec<_> = FOOTER
-        .into_iter()
-        .filter_map(binding)
-        .map(short)
-        .map_while(|key| {
-            left = left.checked_sub(size(&key))?;
-            Some(key)
-        })
-        .collect();
-    keys.extend(last);
-    keys
+    let may_turn = screen.live.lack().is_none();
+    let footer =
+        keys::footer(has_worker, has_terminal, may_turn).into_iter().filter_map(binding).map(|binding| {
+            match binding.command {
+                Command::Terminal if has_terminal => (binding.label, "log"),
+                _ => short(binding),
+            }
+        });
+    let hidden = Layout::of(screen).hidden(screen).map(|hidden| ("Tab", hidden));
+    let fits = |key: (&'static str, &'static str)| {
+        left = left.checked_sub(size(&key))?;
+        Some(key)
+    };
+    hidden.into_iter().chain(footer).map_while(fits).chain(last.iter().copied()).collect()
 }
 
 /// One key and a word; some words bring their keys.

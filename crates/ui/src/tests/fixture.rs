@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ganger_api::{
-    AppInfo, GroupInfo, GroupUsageInfo, LogLine, LogQuery, Stream, Text, Time, UsageInfo, WantedState,
-    WorkerInfo, WorkerState, WorkersInfo,
+    AppInfo, Begin, FromWorker, GroupInfo, GroupUsageInfo, LogLine, LogQuery, RunHere, Stream, TerminalSize,
+    Text, Time, Told, UsageInfo, WantedState, WorkerInfo, WorkerState, WorkersInfo,
 };
 use ganger_spec::WorkerName;
 use jiff::tz::TimeZone;
@@ -200,6 +200,18 @@ impl Played {
         self.tell(Message::Lines { window, lines })
     }
 
+    /// The terminal of the worker that is chosen is looked at, and tells this.
+    pub(crate) fn view(&mut self, told: FromWorker) -> &mut Self {
+        let window = self.screen.live.number();
+        self.tell(Message::Viewed { window, told: Ok(told) })
+    }
+
+    /// The same for what was written before, into a terminal of so many columns and rows.
+    pub(crate) fn terminal(&mut self, (columns, rows): (u16, u16), text: &str) -> &mut Self {
+        let run = run_here(1, Some(TerminalSize { rows, columns }));
+        self.view(begin(Some(run), text.len() as u64)).view(output(0, text))
+    }
+
     /// Answers what was asked for, and what follows on that, from these lines.
     pub(crate) fn serve(&mut self, store: &[LogLine]) -> &mut Self {
         while !self.open.is_empty() {
@@ -243,6 +255,23 @@ impl Played {
         assert!(!picture.contains(text), "{text:?} in\n{picture}");
         self
     }
+}
+
+/// A run with a terminal of this size, or without one.
+pub(crate) fn run_here(run: u64, terminal: Option<TerminalSize>) -> RunHere {
+    RunHere { run, pid: Some(4_001), terminal, reads: terminal.is_some() }
+}
+
+/// A viewer of `web.1` begins, before whom so much was written.
+pub(crate) fn begin(run: Option<RunHere>, until: u64) -> FromWorker {
+    let (why, modes) = (String::new(), String::new());
+    let worker = WorkerName::new("web", 1);
+    FromWorker::Told(Told::Begin(Begin { worker, run, why, position: 0, until, cut: false, modes }))
+}
+
+/// This was written.
+pub(crate) fn output(position: u64, text: &str) -> FromWorker {
+    FromWorker::Output { position, bytes: text.as_bytes().to_vec() }
 }
 
 /// What the app answers that has these lines stored.

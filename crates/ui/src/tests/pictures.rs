@@ -1,9 +1,9 @@
 //! Pictures of every mode at three sizes, kept as files: `GANGER_BLESS=1` rewrites them, and the difference is for people
 //! to look at.
 
-use ganger_api::{EventInfo, EventKind, LogLine};
+use ganger_api::{EventInfo, EventKind, FromWorker, LogLine, Told};
 
-use super::fixture::{Played, line, looked, time, worker};
+use super::fixture::{Played, begin, line, looked, output, run_here, time, worker};
 use crate::Press;
 use crate::message::Message;
 
@@ -22,10 +22,33 @@ fn lines() -> Vec<LogLine> {
     (1..=60).map(|at| line(of[usize::try_from(at).unwrap() % 3], at, &text(at))).collect()
 }
 
+/// What a shell shows in which somebody looked at orders.
+fn shell() -> String {
+    let prompt = "\x1b[1;32mshop>\x1b[0m";
+    let order = |at: u8| format!("order {at} \x1b[3{}mshipped\x1b[0m\r\n", at % 6 + 1);
+    let orders = (1..=30).map(order).collect::<Vec<_>>().concat();
+    format!("{prompt} orders\r\n{orders}{prompt} count 日本 \x1b[7m30\x1b[0m ")
+}
+
+/// What a program shows that draws all of a terminal of 100 × 30.
+fn page() -> String {
+    let head = format!("\x1b[44;97m{:<100}\x1b[0m\r\n", "  PID USER   CPU  COMMAND");
+    let bar = "|".repeat(60);
+    let row =
+        |at: u8| format!("{at:>5} user  {:>5.1}  bin/run --number {at} {bar}\r\n", 100.0 / f64::from(at));
+    let rows = (1..=28).map(row).collect::<Vec<_>>().concat();
+    format!("\x1b[?1049h\x1b[?25l\x1b[H{head}{rows}\x1b[7mF1 Help\x1b[0m")
+}
+
+/// The terminal of `web.1` is asked for.
+fn chosen_terminal(played: &mut Played) -> &mut Played {
+    played.press(Press::Down).press(Press::Down).letters("v")
+}
+
 type Make = fn(&mut Played);
 
 /// Makes the screen of each picture.
-const PICTURES: [(&str, Make); 17] = [
+const PICTURES: [(&str, Make); 23] = [
     ("merged", |_| {}),
     ("worker", |played| {
         played.press(Press::Down).press(Press::Down);
@@ -40,6 +63,27 @@ const PICTURES: [(&str, Make); 17] = [
     ("failing", |played| {
         played.presses(Press::Down, 4);
         played.tell(Message::Happened(event(EventKind::Ended, "exited with code 1 after 0.2 s")));
+    }),
+    ("terminal", |played| {
+        chosen_terminal(played).terminal((80, 24), &shell());
+    }),
+    ("terminal-page", |played| {
+        chosen_terminal(played).terminal((100, 30), &page());
+    }),
+    ("terminal-held", |played| {
+        chosen_terminal(played).terminal((80, 24), &shell()).press(Press::PageUp);
+        played.view(output(0, "more\r\n"));
+    }),
+    ("terminal-ended", |played| {
+        chosen_terminal(played).terminal((80, 24), &shell());
+        played.view(FromWorker::Told(Told::Ended { run: 1, text: "exited with code 1".to_owned() }));
+    }),
+    ("terminal-zoomed", |played| {
+        chosen_terminal(played).terminal((80, 24), &shell()).letters("z");
+    }),
+    ("no-terminal", |played| {
+        chosen_terminal(played).view(begin(Some(run_here(1, None)), 0));
+        played.write(lines());
     }),
     ("search", |played| {
         played.letters("/error");
@@ -141,8 +185,8 @@ fn a_screen_of_any_size_is_drawn_without_a_fault() {
 fn a_small_screen_has_what_matters_most() {
     let mut played = Played::new((40, 9));
     played.write(lines());
-    played.shows("NAME").shows("web.1").shows("? help").hides("follows");
+    played.shows("NAME").shows("web.1").shows("Tab log").shows("? help").hides("follows");
     played.press(Press::Tab);
-    played.shows("follows").hides("NAME");
+    played.shows("follows").shows("Tab list").hides("NAME");
     Played::new((19, 24)).shows("at least 20×5");
 }

@@ -38,6 +38,31 @@ pub(crate) fn run(place: &Where, args: &AttachArgs) -> Outcome {
     })
 }
 
+/// How a worker was let go that had the terminal of a screen.
+pub(super) enum Within {
+    /// The screen goes on.
+    LetGo,
+    /// It could not be attached to, or not for longer: why.
+    Failed(String),
+    /// The screen is to end, too.
+    Signalled(Signal),
+}
+
+/// Gives the terminal of a screen to a worker until that is let go. The screen enters again afterwards.
+pub(super) async fn within(tty: &Tty, place: &Place, worker: &str) -> Within {
+    let args = AttachArgs { name: worker.to_owned(), no_history: true, ..AttachArgs::default() };
+    let attached = match Attached::begin(tty, place, &args).await {
+        Ok(attached) => attached,
+        Err(failure) => return Within::Failed(failure.message),
+    };
+    tty.exit().await;
+    match attached.show().await {
+        End::Detached | End::RunEnded | End::AppEnded | End::Signalled(Signal::INT) => Within::LetGo,
+        End::Signalled(signal) => Within::Signalled(signal),
+        End::Failed(failure) => Within::Failed(failure.message),
+    }
+}
+
 /// A terminal that shows a worker's.
 struct Attached<'a> {
     tty: &'a Tty,

@@ -6,7 +6,7 @@
 //! 3. A worker without a terminal is shown line by line, as its log is.
 
 use ganger_api::{Begin, FromWorker, RunHere, TerminalSize, Told};
-use ganger_terminal::{Mirror, Painter, reset};
+use ganger_terminal::{Mirror, Painter, Replay, reset};
 
 use crate::terminal::Keyboard;
 
@@ -44,8 +44,8 @@ pub(super) struct View {
     /// None for a worker without a terminal.
     mirror: Option<Mirror>,
     painter: Painter,
-    /// What was written before the viewer came, up to a position, while it comes.
-    replay: Option<Replay>,
+    /// What was written before the viewer came, while it comes; and whether that is for the first time.
+    replay: Option<(Replay, bool)>,
     /// Something of ganger's own is on the screen.
     covered: bool,
     /// The usual screen of the viewer's terminal, below the other one, is not the worker's.
@@ -55,14 +55,6 @@ pub(super) struct View {
     /// The terminal shows the other screen.
     alternate: bool,
     out: Vec<u8>,
-}
-
-struct Replay {
-    until: u64,
-    bytes: Vec<u8>,
-    /// The size at the end of it.
-    size: TerminalSize,
-    first: bool,
 }
 
 impl View {
@@ -111,11 +103,8 @@ impl View {
         match terminal {
             Some(size) => {
                 self.mirror = Some(Mirror::new(size, HISTORY_LINES));
-                self.replay =
-                    Some(Replay { until: begin.until, bytes: begin.modes.clone().into_bytes(), size, first });
-                if begin.position >= begin.until {
-                    self.replayed();
-                }
+                self.replay = Some((Replay::new(begin, size), first));
+                self.replayed(begin.position);
             }
             None if !first => self.line("what came faster than it could be shown is left out"),
             None => {}
@@ -170,16 +159,13 @@ impl View {
 
     fn output(&mut self, position: u64, bytes: &[u8]) {
         let Some(mirror) = &mut self.mirror else { return self.out.extend_from_slice(bytes) };
-        if let Some(replay) = &mut self.replay {
+        if let Some((replay, _)) = &mut self.replay {
             // What was written after the viewer came is drawn for the size that the terminal got then.
-            let before = usize::try_from(replay.until.saturating_sub(position)).unwrap_or(usize::MAX);
-            let (before, after) = bytes.split_at(before.min(bytes.len()));
-            replay.bytes.extend_from_slice(before);
-            if position + bytes.len() as u64 >= replay.until {
-                self.replayed();
-                if !after.is_empty() {
-                    self.output(position + before.len() as u64, after);
-                }
+            let after = replay.take(position, bytes);
+            let end = position + bytes.len() as u64;
+            self.replayed(end);
+            if !after.is_empty() {
+                self.output(end - after.len() as u64, after);
             }
             return;
         }
@@ -195,22 +181,11 @@ impl View {
         }
     }
 
-    /// All that was written before the viewer came is here.
-    fn replayed(&mut self) {
-        let (Some(Replay { bytes, size, first, .. }), Some(mirror)) = (self.replay.take(), &mut self.mirror)
-        else {
-            return;
-        };
-        mirror.feed(&bytes);
-        if size != mirror.size() {
-            if mirror.screen().alternate_screen() {
-                mirror.resize(size);
-            } else {
-                // Lines are as long as the terminal is now.
-                mirror.clear(size);
-                mirror.feed(&bytes);
-            }
-        }
+    /// What was written up to this position is here: perhaps all that was written before the viewer came.
+    fn replayed(&mut self, position: u64) {
+        let whole = self.replay.take_if(|(replay, _)| replay.ends_at(position));
+        let (Some((replay, first)), Some(mirror)) = (whole, &mut self.mirror) else { return };
+        replay.show_in(mirror);
         self.foreign = mirror.screen().alternate_screen();
         self.draw(first && self.words.history);
         if first {
@@ -251,8 +226,8 @@ impl View {
     }
 
     fn sized(&mut self, size: TerminalSize) {
-        if let Some(replay) = &mut self.replay {
-            replay.size = size;
+        if let Some((replay, _)) = &mut self.replay {
+            replay.resize(size);
         } else if let Some(mirror) = &mut self.mirror {
             mirror.resize(size);
             self.draw(false);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ganger_api::{
-    Client, ClientError, Data, EventQuery, LogLine, LogQuery, OutcomeInfo, Place, Request, Time,
+    AttachQuery, Attachment, Client, ClientError, Data, EventQuery, LogLine, LogQuery, OutcomeInfo, Place,
+    Request, Time,
 };
 use ganger_ui::{Message, Page};
 use tokio::sync::Notify;
@@ -28,6 +29,7 @@ pub(super) struct Errands {
     tasks: JoinSet<()>,
     wanted: Arc<Notify>,
     follow: Option<AbortHandle>,
+    view: Option<AbortHandle>,
     page: Option<AbortHandle>,
 }
 
@@ -39,7 +41,7 @@ impl Errands {
         let mut tasks = JoinSet::new();
         tasks.spawn(events(place.clone(), sender.clone(), now));
         tasks.spawn(looks(place.clone(), sender.clone(), wanted.clone()));
-        Self { place, sender, messages, tasks, wanted, follow: None, page: None }
+        Self { place, sender, messages, tasks, wanted, follow: None, view: None, page: None }
     }
 
     /// The next message. A task that panics takes all down with it.
@@ -72,6 +74,15 @@ impl Errands {
 
     pub(super) fn unfollow(&mut self) {
         self.follow.take().inspect(AbortHandle::abort);
+    }
+
+    pub(super) fn view(&mut self, window: u64, worker: String) {
+        self.unview();
+        self.view = Some(self.tasks.spawn(view(self.place.clone(), self.sender.clone(), window, worker)));
+    }
+
+    pub(super) fn unview(&mut self) {
+        self.view.take().inspect(AbortHandle::abort);
     }
 
     pub(super) fn page(&mut self, page: Page) {
@@ -202,6 +213,24 @@ async fn lines(
         }
     }
     Ok(())
+}
+
+/// Brings what a worker's terminal shows. Without a size of its own it changes none.
+async fn view(place: Place, sender: Sender<Message>, window: u64, worker: String) {
+    let query = AttachQuery { name: worker, size: None, read_only: true, after: None };
+    let error = match Attachment::open(&place, query).await {
+        Ok(mut attachment) => loop {
+            match attachment.next().await {
+                Ok(frame) => tell(&sender, Message::Viewed { window, told: Ok(frame) }).await,
+                Err(error) => break error,
+            }
+        },
+        Err(error) => error,
+    };
+    // The end of the app is told by its events.
+    if !matches!(error, ClientError::NotRunning { .. } | ClientError::Ended) {
+        tell(&sender, Message::Viewed { window, told: Err(sentence(&error)) }).await;
+    }
 }
 
 /// Reads stored lines.
