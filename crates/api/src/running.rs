@@ -71,7 +71,7 @@ fn by_name(app: &str, cwd: &Path, apps: Vec<(Place, AppFile)>) -> Result<(Place,
 
 fn hint(apps: &[(Place, AppFile)]) -> String {
     if apps.is_empty() {
-        return "no app is running; `ganger start` starts one".to_owned();
+        return "`ganger start` in the directory of an app starts it".to_owned();
     }
     let names = apps.iter().map(|(place, file)| format!("{} ({})", place.id, file.root.display()));
     format!("name one with --app: {}", names.collect::<Vec<_>>().join(", "))

@@ -1,5 +1,6 @@
 //! The words of the command line: the one definition of each command and flag.
 
+mod act;
 mod attach;
 mod top;
 mod ui;
@@ -10,6 +11,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub(crate) use act::{NamesArgs, ScaleArgs, SignalArgs};
 pub(crate) use attach::AttachArgs;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -70,7 +72,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check the files and show what would run
     Check(CheckArgs),
-    /// Print the ganger.toml that says what a supervisord.conf says
+    /// Print the ganger.toml that says what a supervisord.conf or a process-compose.yaml says
     Import(ImportArgs),
     /// List the workers
     #[command(visible_alias = "status")]
@@ -402,35 +404,6 @@ pub(crate) struct ListArgs {
     pub(crate) json: bool,
 }
 
-/// An effect on workers.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct NamesArgs {
-    /// Workers, groups, globs or all
-    #[arg(value_name = "NAME", required = true)]
-    pub(crate) names: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `ganger scale`.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ScaleArgs {
-    /// The count of a group; GROUP may be a glob or all
-    #[arg(value_name = "GROUP=N", required = true, value_parser = count)]
-    pub(crate) counts: Vec<(String, u32)>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-fn count(text: &str) -> Result<(String, u32), String> {
-    match text.split_once('=').map(|(group, count)| (group, count.parse())) {
-        Some((group, Ok(count))) if !group.is_empty() => Ok((group.to_owned(), count)),
-        Some(_) | None => Err("expected GROUP=N, as in web=3".to_owned()),
-    }
-}
-
 /// `ganger logs`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -490,24 +463,10 @@ pub(crate) struct LogsArgs {
     pub(crate) export: Option<PathBuf>,
 }
 
-/// `ganger signal`.
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SignalArgs {
-    /// Workers, groups, globs or all
-    #[arg(value_name = "NAME", required = true)]
-    pub(crate) names: Vec<String>,
-    /// HUP, SIGHUP or 1
-    #[arg(value_name = "SIGNAL", required = true)]
-    pub(crate) signal: ganger_spec::Signal,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// `ganger env`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EnvArgs {
-    /// A worker or a group; the app's own environment if none is given
+    /// A worker, or a group, of which the first worker is meant; the app's own environment if none is given
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Tell where each variable comes from and what it hides
@@ -521,7 +480,7 @@ pub(crate) struct EnvArgs {
 /// `ganger why`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WhyArgs {
-    /// A worker
+    /// A worker; of a group its first one
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// Print JSON

@@ -82,7 +82,7 @@ fn where_no_app_runs_the_error_says_which_do() {
     let mut machine = Machine::new();
     let (message, hint) = machine.find(None, "").unwrap_err();
     assert!(message.starts_with("no app is running in "), "{message}");
-    assert_eq!(hint, "no app is running; `ganger start` starts one");
+    assert_eq!(hint, "`ganger start` in the directory of an app starts it");
     let shop = machine.start("shop", "shop");
     let (message, hint) = machine.find(Some("blog"), "").unwrap_err();
     assert_eq!(message, "no running app is named \"blog\"");

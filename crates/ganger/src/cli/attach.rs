@@ -7,7 +7,7 @@ use crate::commands::DetachKeys;
 /// `ganger attach`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AttachArgs {
-    /// A worker, or a group of one
+    /// A worker; of a group its first one
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// Only look: what is typed goes nowhere, and the size of the terminal stays

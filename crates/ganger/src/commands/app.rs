@@ -43,7 +43,7 @@ fn listed(info: &AppsInfo, style: Style) -> String {
     for app in &info.apps {
         table.row([app.name.clone(), app.state.to_string(), app.root.display().to_string(), app.why.clone()]);
     }
-    table.render()
+    if info.apps.is_empty() { "no apps: `ganger app add DIR` adds one\n".to_owned() } else { table.render() }
 }
 
 /// What to do when there is nothing to oversee.

@@ -17,11 +17,11 @@ pub(crate) fn each(
     mut each: impl FnMut(&LogLine) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let logs = place.logs();
-    if !logs.is_dir() {
+    let store = logs.is_dir().then(|| Store::open(&logs)).transpose().map_err(Failure::new)?;
+    let Some(store) = store.filter(|store| !store.logs().is_empty()) else {
         let failure = Failure::new(format!("there are no logs of {}: nothing was started", place.id));
         return Err(failure.hinted("`ganger start` starts it; -d names another directory"));
-    }
-    let store = Store::open(&logs).map_err(Failure::new)?;
+    };
     let mut chosen = chosen(&query.names, store.logs())?;
     chosen.retain(|log| is_of(query.stream, log));
     if chosen.is_empty() && query.stream == Some(Stream::Stderr) {

@@ -98,11 +98,17 @@ fn uses(usage: &UsageInfo) -> String {
         1 => Some("of 1 process, of another user, memory, descriptors and bytes are not shown".to_owned()),
         n => Some(format!("of {n} processes, of other users, memory, descriptors and bytes are not shown")),
     };
+    let processes = match usage.processes {
+        1 => "1 process".to_owned(),
+        number => format!("{number} processes"),
+    };
+    let counted = |number: u32, what| super::count(usize::try_from(number).unwrap_or(usize::MAX), what);
     let parts = [
         cpu(usage).map(|share| format!("{share} CPU")),
         Some(format!("{} memory", at_least(usage, size(usage.memory_bytes)))),
         usage.cgroup_memory_bytes.map(|bytes| format!("{} in its cgroup", size(bytes))),
-        Some(format!("{} processes, {} threads", usage.processes, usage.threads)),
+        Some(processes),
+        Some(counted(usage.threads, "thread")),
         Some(format!("{} descriptors", at_least(usage, usage.descriptors.to_string()))),
         Some(format!("{} read, {} written", size(usage.read_bytes), size(usage.written_bytes))),
         hidden,
