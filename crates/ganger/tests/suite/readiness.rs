@@ -1,6 +1,6 @@
 //! Who waits for whom, who is ready, and who is started anew, with real processes.
 
-use ganger_testkit::{Deadline, Sandbox, wait_gone};
+use ganger_testkit::{Deadline, Sandbox, free_port_run, wait_gone};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::*;
@@ -166,4 +166,63 @@ fn beside_an_app_that_runs_all_or_those_that_are_named_are_waited_for() {
     }
     sandbox.run(["start", "nobody", "--wait"]).error(&["nobody"]);
     quit(&sandbox);
+}
+
+/// Answers at its port, with 200 while there is a file `up` and 503 else.
+const SERVER: &str = "\
+import http.server, os
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == '/health' and os.path.exists('up') else 503)
+        self.end_headers()
+    def log_message(self, *words):
+        pass
+http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Answer).serve_forever()
+";
+
+#[test]
+fn who_answers_is_ready_and_who_stops_to_is_not_over_http_and_tcp() {
+    let sandbox = sandbox();
+    gate(&sandbox, "gate");
+    gate(&sandbox, "end");
+    sandbox.file("server.py", SERVER);
+    let listens = "import socket, os; s = socket.create_server(('127.0.0.1', int(os.environ['PORT']))); open('end').read(3)";
+    sandbox.file("listens.py", &format!("{listens}; s.close(); open('gate').read()\n"));
+    let often = "interval = '20ms', failures = 1";
+    let web = format!(
+        "[groups.web]\ncommand = 'exec python3 server.py'\n\
+         readiness = {{ http = '/health', timeout = '300ms', {often} }}\n"
+    );
+    let queue = format!(
+        "[groups.queue]\ncommand = 'read go < gate; exec python3 listens.py'\n\
+         readiness = {{ tcp = true, {often} }}\n"
+    );
+    sandbox.file("ganger.toml", &format!("{web}{queue}"));
+    let port = free_port_run(2, 100);
+    let running = sandbox.start(["start", "-p", &port.to_string()]);
+    running.wait_line("queue.1 | started");
+    for name in ["web.1", "queue.1"] {
+        assert_eq!(worker(&sandbox, name)["ready"], false, "{name}");
+    }
+    let web = pid(&sandbox, "web.1");
+    sandbox.file("up", "");
+    running.wait_line("web.1   | ready");
+    std::fs::remove_file(sandbox.path("up")).unwrap();
+    running.wait_line("web.1   | up, not ready: GET /health was answered with 503");
+    assert_eq!(worker(&sandbox, "web.1")["ready"], false);
+    sandbox.file("up", "");
+    running.wait_lines("web.1   | ready", 2);
+    let [stop, go] = [Signal::STOP, Signal::CONT];
+    let send = |signal| kill_process(Pid::from_raw(web).unwrap(), signal);
+    assert_eq!(send(stop), Ok(()));
+    running.wait_line("web.1   | up, not ready: GET /health was not answered within 300ms");
+    assert_eq!(send(go), Ok(()));
+    running.wait_lines("web.1   | ready", 3);
+    open_gate(&sandbox, "gate");
+    running.wait_line("queue.1 | ready");
+    assert_eq!(worker(&sandbox, "queue.1")["ready"], true);
+    open_gate(&sandbox, "end");
+    running.wait_line("queue.1 | up, not ready: a connection to its port: ");
+    assert_eq!(pid(&sandbox, "web.1"), web, "who is not ready goes on");
+    interrupted(&sandbox, running);
 }

@@ -22,8 +22,11 @@ const WITHOUT_MATCH: [(&str, &str); 16] = [
         "Let the command stay in the foreground: what goes into the background is stopped with its worker.",
     ),
     ("launch_timeout_seconds", ""),
-    ("is_tty", "In a terminal a worker is asked for by `ganger run`."),
-    ("is_interactive", "`ganger run` gives a worker the terminal."),
+    (
+        "is_tty",
+        "In a terminal each worker has one of its own, and with `tty = true` elsewhere too; `ganger attach` types there.",
+    ),
+    ("is_interactive", "`ganger attach` types to a worker, from any terminal."),
     ("is_elevated", "Let ganger run as root and say `user = \"root\"`, or put `sudo` into the command."),
     ("ready_log_line", "A `readiness` probe asks the worker itself."),
     ("log_location", "`ganger logs` shows its log, and `logs.file` puts it elsewhere."),

@@ -203,6 +203,7 @@ fn what_ganger_says_otherwise_has_a_comment() {
         "`is_daemon` has",
         "`launch_timeout_seconds` has",
         "`is_tty` has",
+        "`ganger attach` types there",
         "`is_elevated` has",
         "`namespace` has",
         "`env_file` has",
