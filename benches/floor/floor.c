@@ -2,6 +2,7 @@
  *
  *   floor spawn   COUNT PROGRAM ARGUMENT…  posix_spawn in a loop; on TERM: TERM to all, reap all, exit
  *   floor respawn COUNT PROGRAM ARGUMENT…  the same, and another one the moment that one has been reaped
+ *   floor hold    COUNT PROGRAM ARGUMENT…  the same with a session and a cgroup each, which is removed when it has been reaped
  *   floor print   COUNT PROGRAM ARGUMENT…  the same with a pipe each: whole lines of all, with a name, on stdout
  *   floor log     COUNT PROGRAM ARGUMENT…  the same with a pipe each, read and written into a file each: 1.log, 2.log, …
  *   floor splice  COUNT PROGRAM ARGUMENT…  the same, moved by splice
@@ -10,11 +11,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <linux/sched.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +68,64 @@ static pid_t start(char **words, int output)
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return pid;
+}
+
+/* Makes a directory below our own cgroup, and opens it. */
+static int make_cgroups(void)
+{
+    char line[4096], mount[1024] = "", path[2048], own[512] = "";
+    FILE *mounts = fopen("/proc/self/mountinfo", "r"), *groups = fopen("/proc/self/cgroup", "r");
+    int directory;
+
+    while (mounts != NULL && fgets(line, sizeof line, mounts) != NULL)
+        if (strstr(line, " - cgroup2 ") != NULL)
+            sscanf(line, "%*s %*s %*s %*s %1023s", mount);
+    while (groups != NULL && fgets(line, sizeof line, groups) != NULL)
+        if (strncmp(line, "0::", 3) == 0)
+            sscanf(line, "0::%511s", own);
+    snprintf(path, sizeof path, "%s%s/floor.%d", mount, own, getpid());
+    if (mkdir(path, 0755) != 0 || (directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        fail(path);
+    return directory;
+}
+
+static pid_t start_held(char **words, int cgroups, int number)
+{
+    char name[16];
+    struct clone_args arguments = { .flags = CLONE_INTO_CGROUP | CLONE_VFORK, .exit_signal = SIGCHLD };
+    int cgroup;
+    long pid;
+
+    snprintf(name, sizeof name, "%d", number);
+    if (mkdirat(cgroups, name, 0755) != 0 || (cgroup = openat(cgroups, name, O_RDONLY | O_CLOEXEC)) < 0)
+        fail(name);
+    arguments.cgroup = (uint64_t)cgroup;
+    pid = syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (pid == 0) {
+        setsid();
+        execv(words[0], words);
+        _exit(127);
+    }
+    if (pid < 0)
+        fail("clone3");
+    close(cgroup);
+    return (pid_t)pid;
+}
+
+static void reap_held(pid_t *pids, int count, int cgroups)
+{
+    char path[64];
+    pid_t gone;
+
+    while ((gone = wait(NULL)) > 0 || errno == EINTR)
+        for (int index = 0; gone > 0 && index < count; index++)
+            if (pids[index] == gone) {
+                snprintf(path, sizeof path, "%d", index);
+                unlinkat(cgroups, path, AT_REMOVEDIR);
+            }
+    snprintf(path, sizeof path, "/proc/self/fd/%d/../floor.%d", cgroups, getpid());
+    if (rmdir(path) != 0)
+        fail("rmdir");
 }
 
 static void write_all(int fd, const char *bytes, size_t length)
@@ -177,6 +240,7 @@ int main(int argc, char **argv)
                                                                    : NULL;
     int poller = epoll_create1(EPOLL_CLOEXEC);
     pid_t *pids = calloc((size_t)count, sizeof *pids);
+    int cgroups = strcmp(kind, "hold") == 0 ? make_cgroups() : -1;
 
     if (count < 1 || pids == NULL || poller < 0)
         return 2;
@@ -197,7 +261,7 @@ int main(int argc, char **argv)
             event.data.ptr = new_source(index + 1, ends[0], serve != print_lines);
             epoll_ctl(poller, EPOLL_CTL_ADD, ends[0], &event);
         }
-        pids[index] = start(argv + 3, ends[1]);
+        pids[index] = cgroups < 0 ? start(argv + 3, ends[1]) : start_held(argv + 3, cgroups, index);
         close(ends[1]);
     }
     if (serve != NULL)
@@ -211,6 +275,8 @@ int main(int argc, char **argv)
     }
     for (int index = 0; index < count; index++)
         kill(pids[index], SIGTERM);
+    if (cgroups >= 0)
+        reap_held(pids, count, cgroups);
     while (wait(NULL) > 0 || errno == EINTR)
         ;
     return 0;

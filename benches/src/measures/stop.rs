@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::bed::{BOTH, Bed, Task, Who};
+use crate::bed::{Bed, Task, Who};
 use crate::processes::{PATIENCE, wait_gone};
 use crate::stamps::now;
 use crate::table::Row;
@@ -10,28 +10,25 @@ use crate::table::Row;
 const WORKERS: u32 = 100;
 const ROUNDS: usize = 7;
 const AT_MOST: f64 = 2.0;
+/// What the floor does that holds each worker as ganger does.
+const HELD: Task<'_> = Task { floor: "hold", ..Task::idle(WORKERS) };
 
 pub(crate) fn measure(bed: &Bed) -> Result<Vec<Row>> {
-    let (mut floor, mut ours) = (Vec::new(), Vec::new());
+    let (mut bare, mut held, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        for who in BOTH {
-            let time = once(bed, who)?;
-            match who {
-                Who::Floor => floor.push(time),
-                Who::Ganger => ours.push(time),
-            }
-        }
+        bare.push(once(bed, Who::Floor, Task::idle(WORKERS))?);
+        held.push(once(bed, Who::Floor, HELD)?);
+        ours.push(once(bed, Who::Ganger, Task::idle(WORKERS))?);
     }
-    Ok(vec![Row::of_times(
-        "stop: 100 workers and their manager gone, × kill and wait",
-        &floor,
-        &ours,
-        AT_MOST,
-    )])
+    let what = "stop: 100 workers and their manager gone, × kill and wait";
+    Ok(vec![
+        Row::of_times(what, &bare, &ours, AT_MOST),
+        Row::of_times(&format!("{what}, a cgroup less for each"), &held, &ours, AT_MOST),
+    ])
 }
 
-fn once(bed: &Bed, who: Who) -> Result<f64> {
-    let mut work = bed.launch(who, Task::idle(WORKERS))?;
+fn once(bed: &Bed, who: Who, task: Task<'_>) -> Result<f64> {
+    let mut work = bed.launch(who, task)?;
     let mut pids: Vec<i32> = work.stamps.wait(WORKERS)?.iter().map(|stamp| stamp.pid).collect();
     super::settle();
     pids.push(work.pid());
