@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ganger_spec::{Command, Group, Limit, LimitValue, Logs, Port, Spec, Stdin, USUAL_PORT_STEP};
+use ganger_spec::{Command, Group, Limit, LimitValue, Logs, Port, ProbeKind, Spec, Stdin, USUAL_PORT_STEP};
 
 /// What a reload would do, a sentence each; none if it would do nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -178,13 +178,14 @@ fn ingredients(old_spec: &Spec, old: &Group, new_spec: &Spec, new: &Group) -> Ve
 
 /// The names of the policies that differ.
 fn policy(old: &Group, new: &Group) -> Vec<&'static str> {
+    let asks_as = |kind| old.probe(kind) == new.probe(kind) && old.each.asks_as(&new.each, kind);
     let fields = [
         ("restart", old.restart != new.restart),
         ("exits", old.exits != new.exits),
         ("on_end", old.on_end != new.on_end),
         ("on_fatal", old.on_fatal != new.on_fatal),
-        ("readiness", old.readiness != new.readiness),
-        ("liveness", old.liveness != new.liveness),
+        ("readiness", !asks_as(ProbeKind::Readiness)),
+        ("liveness", !asks_as(ProbeKind::Liveness)),
         ("depends_on", old.depends_on != new.depends_on),
         ("max_memory", old.max_memory != new.max_memory),
         ("watch", old.watch != new.watch),

@@ -56,10 +56,7 @@ impl Core {
             return;
         };
         let group = crate::group_of(self.release.as_ref(), self.groups.get(&name.group));
-        let probe = group.and_then(|group| match kind {
-            ProbeKind::Readiness => group.readiness.as_ref(),
-            ProbeKind::Liveness => group.liveness.as_ref(),
-        });
+        let probe = group.and_then(|group| group.probe(kind));
         let Some(worker) = self.workers.get_mut(&name) else { return };
         let (Some(Probe { failures, successes, .. }), Life::Starting { .. } | Life::Running { .. }) =
             (probe, &worker.life)

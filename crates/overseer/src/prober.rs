@@ -90,10 +90,8 @@ impl Prober {
         }
         let (Some((run, started)), Some(group)) = (run, spec.group(&worker.group)) else { return };
         self.memory.watch(run, group.max_memory);
-        for (kind, probe) in
-            [(ProbeKind::Readiness, &group.readiness), (ProbeKind::Liveness, &group.liveness)]
-        {
-            let probe = probe.as_ref().map(|probe| (probe, spec.port(worker)));
+        for kind in [ProbeKind::Readiness, ProbeKind::Liveness] {
+            let probe = spec.probe(worker, kind).map(|probe| (probe, spec.port(worker)));
             self.watch((run, kind), worker, probe, started);
             if let Some(watched) = self.watched.get_mut(&(run, kind)) {
                 watched.is_ready = view.is_some_and(|view| view.ready);
@@ -173,7 +171,7 @@ impl Prober {
         &mut self,
         subject: Subject,
         worker: &WorkerName,
-        probe: Option<(&Probe, Option<u16>)>,
+        probe: Option<(Probe, Option<u16>)>,
         started: Instant,
     ) {
         let Some((probe, port)) = probe else {
@@ -181,7 +179,7 @@ impl Prober {
             return;
         };
         let known = self.watched.get(&subject);
-        if known.is_some_and(|known| known.probe == *probe && known.port == port) {
+        if known.is_some_and(|known| known.probe == probe && known.port == port) {
             return;
         }
         // Who is being asked is asked anew when the answer has come.
@@ -191,7 +189,7 @@ impl Prober {
         if let Some(next) = next {
             self.due.insert((next, subject.0, subject.1));
         }
-        let watched = Watched { worker: worker.clone(), probe: probe.clone(), port, is_ready: false, next };
+        let watched = Watched { worker: worker.clone(), probe, port, is_ready: false, next };
         self.watched.insert(subject, watched);
     }
 

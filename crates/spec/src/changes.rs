@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Group, Port, Spec, Variable};
+use crate::{Group, Port, ProbeKind, Spec, Variable};
 
 /// What becomes of one group. Prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,16 +228,22 @@ fn changed_fields((old, before): (&Spec, &Group), (new, after): (&Spec, &Group))
         (Field::Priority, (before.priority, &before.family) != (after.priority, &after.family)),
         (Field::Autostart, before.autostart != after.autostart),
         (Field::Stdin, before.stdin != after.stdin),
-        (Field::Probes, (&before.readiness, &before.liveness) != (&after.readiness, &after.liveness)),
+        (Field::Probes, !asks_as(before, after)),
         (Field::DependsOn, before.depends_on != after.depends_on),
         (Field::OnFatal, before.on_fatal != after.on_fatal),
         (Field::MaxMemory, before.max_memory != after.max_memory),
         (Field::Watch, before.watch != after.watch),
         (Field::Tty, before.tty != after.tty),
-        (Field::Each, before.each != after.each),
+        (Field::Each, !before.each.runs_as(&after.each)),
         (Field::Supervisor, before.supervisor != after.supervisor),
     ];
     compared.into_iter().filter_map(|(field, changed)| changed.then_some(field)).collect()
+}
+
+/// Whether workers are asked the same.
+fn asks_as(before: &Group, after: &Group) -> bool {
+    let is_same = |kind| before.probe(kind) == after.probe(kind) && before.each.asks_as(&after.each, kind);
+    is_same(ProbeKind::Readiness) && is_same(ProbeKind::Liveness)
 }
 
 /// What a worker sees: a variable that only moved to another line or file is the same.

@@ -93,7 +93,12 @@ pub(crate) fn check(groups: &[Group], place: impl Fn(&str, &str) -> Problem, fin
                         "`{}` waits for `{name}` to be completed, and that is started again whenever it ends",
                         group.name
                     );
-                    let hint = format!("let `{name}` have `restart = \"on-failure\"` or `\"never\"`");
+                    let hint = match other.supervisor {
+                        None => format!("let `{name}` have `restart = \"on-failure\"` or `\"never\"`"),
+                        Some(_) => {
+                            format!("let `{name}` have `autorestart=unexpected` or `autorestart=false`")
+                        }
+                    };
                     findings.error(told(&group.name, name, message).hinted(hint));
                 }
                 Some(_) => {}

@@ -346,7 +346,7 @@ fn backoff(table: &BackoffTable) -> Backoff {
     clippy::cast_sign_loss,
     reason = "a cast saturates; the range is checked"
 )]
-fn permille(number: f64) -> u32 {
+pub(crate) fn permille(number: f64) -> u32 {
     (number * 1000.0).round() as u32
 }
 

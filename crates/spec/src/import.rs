@@ -1,5 +1,7 @@
 //! Writes what a file of supervisord's says in the native form, with a comment wherever that cannot say the same.
 
+mod policies;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -59,8 +61,20 @@ fn of_daemon(daemon: &Daemon, out: &mut String) {
     }
 }
 
-fn seconds(duration: Duration) -> String {
-    if duration >= MAX_DURATION { "'366d'".to_owned() } else { duration.as_secs().to_string() }
+/// As a number of seconds, or as text where that is too large.
+fn duration(duration: Duration) -> String {
+    if duration >= MAX_DURATION {
+        "'366d'".to_owned()
+    } else if duration.subsec_nanos() == 0 {
+        duration.as_secs().to_string()
+    } else {
+        duration.as_secs_f64().to_string()
+    }
+}
+
+/// A number of thousandths, as one with a point.
+fn thousandths(number: u32) -> String {
+    (f64::from(number) / 1000.0).to_string()
 }
 
 fn of_group(group: &Group, own: &SupervisorGroup, out: &mut String) {
@@ -85,11 +99,12 @@ fn of_group(group: &Group, own: &SupervisorGroup, out: &mut String) {
         let _ = writeln!(out, "umask = '{umask:03o}'");
     }
     restarts(group, out);
+    policies::write(group, out);
     let scope = match group.stop.scope {
         StopScope::Main => "main",
         StopScope::Tree => "tree",
     };
-    let (signal, timeout) = (group.stop.signal, seconds(group.stop.timeout));
+    let (signal, timeout) = (group.stop.signal, duration(group.stop.timeout));
     let _ = writeln!(out, "stop = {{ signal = '{signal}', timeout = {timeout}, scope = '{scope}' }}");
     let _ = writeln!(out, "autostart = {}\npriority = {}", group.autostart, group.family_priority());
     if group.stdin == Stdin::Pipe {
@@ -160,18 +175,19 @@ fn restarts(group: &Group, out: &mut String) {
         RestartMode::OnFailure => "on-failure",
         RestartMode::Never => "never",
     };
-    let _ = writeln!(out, "restart = '{mode}'\nstartsecs = {}", seconds(policy.startsecs));
+    let _ = writeln!(out, "restart = '{mode}'\nstartsecs = {}", duration(policy.startsecs));
     if let Some(attempts) = policy.attempts {
         let _ = writeln!(out, "attempts = {attempts}");
     }
     if policy.early == Early::Retry {
         let _ = writeln!(out, "early = 'retry'");
     }
-    let (initial, step) = (seconds(policy.backoff.initial), seconds(policy.backoff.step));
-    let max = seconds(policy.backoff.max);
+    let (initial, step) = (duration(policy.backoff.initial), duration(policy.backoff.step));
+    let max = duration(policy.backoff.max);
+    let [factor, jitter] = [policy.backoff.factor_permille, policy.backoff.jitter_permille].map(thousandths);
     let _ = writeln!(
         out,
-        "backoff = {{ initial = {initial}, factor = 1, step = {step}, max = {max}, jitter = 0 }}"
+        "backoff = {{ initial = {initial}, factor = {factor}, step = {step}, max = {max}, jitter = {jitter} }}"
     );
     let meanings = group.exits.iter().map(|(code, meaning)| {
         let meaning = match meaning {

@@ -157,7 +157,8 @@ impl fmt::Display for Bytes {
     }
 }
 
-struct Age(Duration);
+/// A length of time, as it is said in `ganger.toml`.
+pub(crate) struct Age(pub(crate) Duration);
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::environment::each_once;
-use crate::{Argv, Command, Group, LogFile, LogName, Logs, Spec, Variable, WorkerName};
+use crate::{Argv, Command, Group, LogFile, LogName, Logs, Probe, ProbeKind, Spec, Variable, WorkerName};
 
 /// A worker as it is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,27 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// What a worker is asked; none if that is nothing.
+    pub fn probe(&self, name: &WorkerName, kind: ProbeKind) -> Option<Probe> {
+        let group = self.group(&name.group)?;
+        let probe = group.probe(kind)?.clone();
+        Some(match group.each.check(kind, name.number) {
+            Some(check) => Probe { check, ..probe },
+            None => probe,
+        })
+    }
+}
+
 impl Group {
+    /// What its workers are asked: its first worker, where each is asked something of its own.
+    pub fn probe(&self, kind: ProbeKind) -> Option<&Probe> {
+        match kind {
+            ProbeKind::Readiness => self.readiness.as_ref(),
+            ProbeKind::Liveness => self.liveness.as_ref(),
+        }
+    }
+
     /// The name of worker `number` in its family: `web.1`, unless the group says another.
     pub fn process_name(&self, number: u32) -> String {
         self.each.name(number).unwrap_or_else(|| WorkerName::new(&self.name, number).to_string())

@@ -19,6 +19,9 @@ struct Checked<'a> {
     sources: &'a [Source],
     workers: Vec<PlannedWorker>,
     logs_max_total: Option<u64>,
+    /// What is said of groups beside, in words; programs have it in `workers`.
+    #[serde(skip)]
+    rules: Vec<(&'a str, String)>,
     left_out: &'a [String],
     warnings: &'a [Warning],
 }
@@ -28,7 +31,9 @@ pub(crate) fn run(place: &Where, args: &CheckArgs) -> Outcome {
     let loaded = load(place, &args.spec, &args.groups)?;
     let Loaded { spec, warnings, left_out, settings: _ } = &loaded;
     let (sources, workers, logs_max_total) = (&spec.sources, spec.plan(), spec.logs_max_total);
-    let checked = Checked { app: &spec.app, sources, workers, logs_max_total, left_out, warnings };
+    let rules = spec.groups.iter().map(|group| (group.name.as_str(), group.rules()));
+    let rules = rules.filter(|(_, rules)| !rules.is_empty()).collect();
+    let checked = Checked { app: &spec.app, sources, workers, logs_max_total, rules, left_out, warnings };
     show(args.json, &checked, |checked| text(checked, Style::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -44,6 +49,7 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
     if !down.is_empty() {
         out.extend([format!("down until a command starts them: {}\n", down.join(", "))]);
     }
+    out.extend(checked.rules.iter().map(|(group, rules)| format!("{group}: {rules}\n")));
     for (group, logs) in kept(checked) {
         out.extend([format!("logs of {group}: {logs}\n")]);
     }
@@ -95,7 +101,7 @@ fn name(source: &Source) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ganger_spec::{Argv, OnEnd, RestartMode, Signal, SourceKind, WorkerName};
+    use ganger_spec::{Argv, Backoff, OnEnd, OnFatal, RestartMode, Signal, SourceKind, WorkerName};
 
     fn worker(group: &str, port: Option<u16>, shell: bool, words: &[&str]) -> PlannedWorker {
         PlannedWorker {
@@ -106,7 +112,15 @@ mod tests {
             dir: "/srv/shop".into(),
             port,
             restart: RestartMode::Never,
+            attempts: None,
+            backoff: Backoff::default(),
             on_end: OnEnd::Shutdown,
+            on_fatal: OnFatal::Stay,
+            depends_on: std::collections::BTreeMap::new(),
+            readiness: None,
+            liveness: None,
+            max_memory: None,
+            watch: None,
             stop_signal: Signal::TERM,
             stop_timeout: std::time::Duration::from_secs(5),
             user: None,
@@ -136,6 +150,7 @@ mod tests {
                 PlannedWorker { process: "i".to_owned(), ..worker("idle", None, false, &["wait"]) },
             ],
             logs_max_total: Some(1 << 30),
+            rules: vec![("web", "waits for db to be ready".to_owned())],
             left_out: &["mail".to_owned()],
             warnings: &[warning],
         };
@@ -146,6 +161,7 @@ mod tests {
              clock.1        -  tick 5\n\
              idle.1 (i)     -  wait\n\
              down until a command starts them: idle.1 (i)\n\
+             web: waits for db to be ready\n\
              logs of clock: files of 5 MiB, compressed\n\
              logs of all workers: at most 1 GiB\n\
              not started: mail\n\

@@ -22,6 +22,9 @@ pub fn amend(spec: &mut Spec, said: &[(String, String)], dir: &Path) -> Result<(
             own.strip_ansi |= strip_ansi;
             if !own.has_directory {
                 group.dir.clone_from(&start);
+                if let Some(watch) = &mut group.watch {
+                    watch.base.clone_from(&start);
+                }
             }
         }
     }
@@ -69,7 +72,7 @@ mod tests {
 
     fn spec(dir: &tempfile::TempDir) -> Spec {
         let file = dir.path().join("s.conf");
-        std::fs::write(&file, "[supervisord]\nloglevel=warn\n[program:web]\ncommand=true\n").unwrap();
+        std::fs::write(&file, "[supervisord]\nloglevel=warn\n[program:web]\ncommand=true\nwatch=x\n").unwrap();
         let options = Options { dir: dir.path().to_owned(), file: Some(file), ..Options::default() };
         crate::load(&options).unwrap().spec
     }
@@ -94,6 +97,7 @@ mod tests {
         assert_eq!((daemon.loglevel, daemon.logfile_maxbytes, daemon.umask), (LogLevel::Debug, 1024, 0o77));
         assert_eq!(daemon.logfile, Some(dir.path().join("other.log")));
         assert_eq!(spec.groups[0].dir, Path::new("/"));
+        assert_eq!(spec.groups[0].watch.as_ref().unwrap().base, Path::new("/"));
         amend(&mut spec, &said(&[("nodaemon", "")]), dir.path()).unwrap();
         assert_eq!(spec.groups[0].dir, dir.path(), "in the foreground nobody goes anywhere");
     }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::expand::{self, BadFormat, Value};
 use super::group::{SupervisorGroup, SupervisorStream};
+use super::probes::Question;
 use super::value::Paths;
 use super::words;
-use crate::{Group, LogFile, Origin, Variable};
+use crate::{Check, Group, LogFile, Origin, ProbeKind, Variable};
 
 impl Known {
     pub(crate) fn value(&self) -> Value {
@@ -45,6 +46,9 @@ pub(crate) struct Templates {
     pub(crate) base: PathBuf,
     /// What `~` stands for.
     pub(crate) home: Option<String>,
+    /// What workers are asked, where each is asked something of its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) questions: BTreeMap<ProbeKind, Question>,
 }
 
 /// Texts that may differ from worker to worker.
@@ -64,7 +68,8 @@ impl Texts {
     }
 }
 
-fn is_used(text: &str, name: &str) -> bool {
+/// Whether a name stands in a text.
+pub(crate) fn is_used(text: &str, name: &str) -> bool {
     text.contains(&format!("({name})"))
 }
 
@@ -171,7 +176,25 @@ impl Each {
 
     /// Whether workers differ in more than their names.
     pub(crate) fn differs(&self) -> bool {
-        self.0.as_ref().is_some_and(|templates| templates.texts.is_some())
+        self.0.as_ref().is_some_and(|templates| templates.texts.is_some() || !templates.questions.is_empty())
+    }
+
+    /// What worker `number` is asked for itself; none if it is what all are asked.
+    pub(crate) fn check(&self, kind: ProbeKind, number: u32) -> Option<Check> {
+        self.0.as_ref()?.asked(kind, number)
+    }
+
+    /// Whether workers are asked the same by both.
+    pub fn asks_as(&self, other: &Self, kind: ProbeKind) -> bool {
+        let question = |each: &Self| each.0.as_ref().and_then(|own| own.questions.get(&kind).cloned());
+        question(self) == question(other)
+    }
+
+    /// Whether they are the same but for what workers are asked.
+    pub(crate) fn runs_as(&self, other: &Self) -> bool {
+        let unasked =
+            |each: &Self| each.0.clone().map(|own| Templates { questions: BTreeMap::new(), ..*own });
+        unasked(self) == unasked(other)
     }
 
     /// Whatever of it a run is made of, as texts.
@@ -195,10 +218,21 @@ impl Each {
 }
 
 impl Templates {
+    /// The `process_num` of worker `number`.
+    pub(crate) fn number(&self, number: u32) -> i64 {
+        self.first + i64::from(number) - 1
+    }
+
+    /// The variables of worker `number` that are not those of all, as names in a text.
+    pub(crate) fn own_names(&self, number: u32) -> BTreeMap<String, String> {
+        let own = self.texts.as_ref().and_then(|texts| self.own(texts, number).ok());
+        named(&own.unwrap_or_default())
+    }
+
     /// What a name stands for where the program's own variables are not known yet.
     fn known(&self, name: &str, number: u32) -> Option<Value> {
         if name == "process_num" {
-            return Some(Value::Number(self.first + i64::from(number) - 1));
+            return Some(Value::Number(self.number(number)));
         }
         self.names.get(name).map(Known::value)
     }

@@ -80,7 +80,16 @@ fn reader<'a>(ini: &'a Ini, file: &Path, options: &Options, findings: &'a mut Fi
         (format!("ENV_{}", name.to_string_lossy()), Known::Text(value.to_string_lossy().into_owned()))
     };
     let env: Names = options.inherited.iter().map(named).collect();
-    Reader { ini, findings, env, here, host: host.trim().to_owned(), paths, looked: 0 }
+    Reader {
+        ini,
+        findings,
+        env,
+        here,
+        host: host.trim().to_owned(),
+        paths,
+        looked: 0,
+        waits: BTreeMap::new(),
+    }
 }
 
 fn variable(inherited: &BTreeMap<OsString, OsString>, name: &str) -> Option<String> {
@@ -218,6 +227,7 @@ impl Reader<'_> {
         }
         let program = |group: &Group| group.supervisor.as_ref().map(|own| own.program.clone());
         self.check_names(&groups);
+        self.settle_waits(&mut groups);
         groups.sort_by_cached_key(|group| {
             (group.family_priority(), family_of(group), group.priority, program(group))
         });
@@ -311,7 +321,8 @@ fn member<'a>(ini: &'a Ini, group: &Section, program: &str, findings: &mut Findi
     }
 }
 
-fn family_of(group: &Group) -> String {
+/// The name of the group of supervisord that it is in.
+pub(crate) fn family_of(group: &Group) -> String {
     let own = group.supervisor.as_ref().map_or(&group.name, |own| &own.program);
     group.family.as_ref().map_or(own, |family| &family.name).clone()
 }

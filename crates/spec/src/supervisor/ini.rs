@@ -132,7 +132,9 @@ impl Reading<'_> {
                 None => self.key_line(number, value, findings),
             }
         }
-        if let (Some(at), Some("command")) = (comment, self.key.as_deref()) {
+        if let (Some(at), Some("command" | "readiness_command" | "liveness_command")) =
+            (comment, self.key.as_deref())
+        {
             let rest: String = chars[at..].iter().collect();
             let message = format!("{} is a comment here, no part of the command", shown(rest.trim_end()));
             let hint = "write a comment on a line of its own; where it belongs to the command, put no blank before the \

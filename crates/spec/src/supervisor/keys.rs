@@ -1,5 +1,6 @@
 //! Which sections and keys there are. supervisord says nothing of any other; ganger does.
 
+use super::beyond::{BEYOND, NOT_OF_LISTENERS};
 use super::ini::{Ini, Section};
 use crate::problem::Findings;
 use crate::suggest::suggest;
@@ -89,9 +90,9 @@ fn keys(section: &str) -> Option<Vec<&'static str>> {
         "supervisord" if !has_name => &[SUPERVISORD],
         "supervisorctl" if !has_name => &[CTL],
         "include" if !has_name => &[INCLUDE],
-        "program" if has_name => &[PROGRAM],
-        "eventlistener" if has_name => &[PROGRAM, LISTENER],
-        "fcgi-program" if has_name => &[PROGRAM, FCGI],
+        "program" if has_name => &[PROGRAM, BEYOND, NOT_OF_LISTENERS],
+        "eventlistener" if has_name => &[PROGRAM, LISTENER, BEYOND, NOT_OF_LISTENERS],
+        "fcgi-program" if has_name => &[PROGRAM, FCGI, BEYOND, NOT_OF_LISTENERS],
         "group" if has_name => &[GROUP],
         kind if kind.starts_with("unix_http_server") => &[UNIX_SERVER],
         kind if kind.starts_with("inet_http_server") => &[INET_SERVER],

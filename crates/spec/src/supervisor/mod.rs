@@ -5,6 +5,7 @@
 
 mod amend;
 mod auto;
+mod beyond;
 mod daemon;
 mod each;
 mod expand;
@@ -14,6 +15,7 @@ mod include;
 mod ini;
 mod keys;
 mod names;
+mod probes;
 mod program;
 mod reader;
 mod servers;
@@ -21,6 +23,7 @@ mod special;
 mod syslog;
 mod users;
 mod value;
+mod waits;
 mod words;
 
 pub use amend::amend;

@@ -23,7 +23,7 @@ const LONG: Duration = Duration::from_hours(366 * 24);
 const SENT_SIZE: LogSize = LogSize { max_size: crate::logs::LOG_FILE_BYTES, keep: 1 };
 
 /// When so many bytes of expanded commands were looked at, only the first and the last worker of each program are.
-const MAX_LOOKED: usize = 64 << 20;
+pub(crate) const MAX_LOOKED: usize = 64 << 20;
 
 /// What is the same for all programs.
 pub(crate) struct Common {
@@ -38,8 +38,9 @@ pub(crate) struct Program<'a> {
     pub(crate) section: &'a Section,
     pub(crate) name: String,
     pub(crate) family: Option<Family>,
-    names: Names,
-    numprocs: i64,
+    /// What is known in its keys.
+    pub(crate) names: Names,
+    pub(crate) numprocs: i64,
     first: i64,
 }
 
@@ -86,10 +87,12 @@ impl Reader<'_> {
             // Nobody asks what a program would be that has no process.
             self.findings.soften(errors);
         }
-        let (mut group, templates) = first?;
+        let (mut group, mut templates) = first?;
+        self.probes(&program, &mut group, &mut templates);
         group.count = u32::try_from(program.numprocs).unwrap_or(0).min(MAX_COUNT);
         group.each = Each::from(templates);
         group.restart = restart(&supervisor);
+        self.beyond(&program, &supervisor, &mut group);
         group.exits = exits(&supervisor);
         group.stop = Stop {
             signal: signal.unwrap_or(Signal::TERM),
@@ -258,6 +261,7 @@ impl Reader<'_> {
             base: common.dir.clone(),
             home: self.paths.home.clone(),
             line: String::new(),
+            questions: BTreeMap::new(),
         })
     }
 

@@ -6,6 +6,7 @@ use super::each::Known;
 use super::expand::{self, BadFormat};
 use super::ini::{Ini, Said, Section};
 use super::value::{self, Paths, Value};
+use super::waits::Waits;
 use crate::problem::{Findings, Problem};
 use crate::procfile::shown;
 use crate::suggest::suggest;
@@ -25,6 +26,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) paths: Paths,
     /// So many bytes of expanded texts were looked at.
     pub(crate) looked: usize,
+    /// What groups wait for, by their names.
+    pub(crate) waits: BTreeMap<String, Waits>,
 }
 
 impl Reader<'_> {
@@ -106,7 +109,8 @@ pub(crate) fn unexpanded(said: &Said, key: &str, bad: &BadFormat, names: &Names)
 fn unknown_name(name: &str, names: &Names) -> String {
     if name == "process_num" || name == "numprocs" {
         return format!(
-            "`{name}` is known in `process_name`, `command`, `environment`, `directory` and the keys of log files"
+            "`{name}` is known in `process_name`, `command`, `environment`, `directory`, the keys of log files, and what \
+             probes ask"
         );
     }
     if let Some(variable) = name.strip_prefix("ENV_") {

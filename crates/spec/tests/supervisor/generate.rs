@@ -138,6 +138,27 @@ const PROGRAM: &[Key] = &[
     ("unknown", &["x"], &[]),
 ];
 
+/// Keys that supervisord passes over: to it, a file with them is the same as one without.
+const BEYOND: &[Key] = &[
+    ("attempts", &["unlimited", "7", "Unlimited"], &[]),
+    ("backoff_initial", &["500ms", "1", "0"], &[]),
+    ("backoff_factor", &["2", "1.5"], &[]),
+    ("backoff_max", &["30s", "5m", "10"], &[]),
+    ("backoff_jitter", &["0", "0.25"], &[]),
+    ("on_fatal", &["shutdown", "stay"], &[]),
+    ("max_memory", &["300MB", "1 GiB", "1048576"], &[]),
+    (
+        "liveness_command",
+        &[
+            "test -e %(here)s/x && true",
+            "ask %(program_name)s %(process_num)02d of %(numprocs)d",
+            "x %(ENV_STAGE)s",
+        ],
+        &[],
+    ),
+    ("watch", &["app/**/*.rb config", "/srv/%(program_name)s"], &[]),
+];
+
 const COMMANDS: &[&str] = &[
     "/bin/cat",
     "tick %(process_num)d",
@@ -251,6 +272,8 @@ impl Writer<'_> {
         }
         let more = self.chance.below(9);
         self.keys(PROGRAM, more);
+        let beyond = if self.chance.one_in(3) { self.chance.below(4) } else { 0 };
+        self.keys(BEYOND, beyond);
         match kind {
             "eventlistener" => self.listener(),
             "fcgi-program" => self.socket(),
@@ -376,8 +399,13 @@ pub(crate) fn files(seed: u64) -> Files {
     let how_many = 1 + writer.chance.below(3);
     let first = writer.chance.below(names.len());
     let programs: Vec<&str> = (0..how_many).map(|at| names[(first + at) % names.len()]).collect();
-    for name in &programs {
+    for (at, name) in programs.iter().enumerate() {
         writer.program("program", name);
+        if at > 0 && writer.chance.one_in(3) {
+            let until = writer.chance.pick(&["", ":started", " : ready"]);
+            writer.key("depends_on", &format!("{}{until}", programs[at - 1]));
+            writer.key("readiness_http", "http://here/%(process_num)02d");
+        }
     }
     if writer.chance.one_in(4) {
         writer.program("eventlistener", "listener");

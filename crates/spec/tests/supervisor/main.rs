@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panic, its helpers too")]
 
+mod beyond;
 mod generate;
 mod stock;
 mod table;

@@ -10,13 +10,13 @@ use ganger_spec::{
 use super::{Path, stock, write};
 
 /// A directory with files of which the first is read.
-struct Site {
-    dir: tempfile::TempDir,
-    options: Options,
+pub(crate) struct Site {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) options: Options,
 }
 
 impl Site {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let owned: Vec<_> =
             files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
@@ -30,12 +30,12 @@ impl Site {
         Self { dir, options }
     }
 
-    fn load(&self) -> Loaded {
+    pub(crate) fn load(&self) -> Loaded {
         load(&self.options).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// What is told, a line each: errors if there are any, else warnings. The hints are apart.
-    fn told(&self) -> (Vec<String>, Vec<String>) {
+    pub(crate) fn told(&self) -> (Vec<String>, Vec<String>) {
         let problems = match load(&self.options) {
             Ok(loaded) => loaded.warnings,
             Err(error) => error.problems().to_vec(),
@@ -46,7 +46,7 @@ impl Site {
 }
 
 /// A file in which nothing is missing but these lines.
-fn whole(lines: &str) -> Site {
+pub(crate) fn whole(lines: &str) -> Site {
     let text = format!(
         "[supervisord]\n[unix_http_server]\nfile=s.sock\n[rpcinterface:supervisor]\n\
          supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n{lines}"
@@ -54,7 +54,7 @@ fn whole(lines: &str) -> Site {
     Site::new(&[("supervisord.conf", text.as_str())])
 }
 
-fn group(lines: &str) -> Group {
+pub(crate) fn group(lines: &str) -> Group {
     whole(&format!("[program:web]\ncommand=serve\n{lines}")).load().spec.groups.remove(0)
 }
 
