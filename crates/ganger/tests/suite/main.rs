@@ -45,6 +45,7 @@ mod secrets;
 mod stdin;
 mod superlance;
 mod supervisor_http;
+mod supervisor_keys;
 mod supervisor_logs;
 mod supervisord;
 mod support;

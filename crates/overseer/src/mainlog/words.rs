@@ -64,11 +64,20 @@ impl Scribe {
                 vec![(LogLevel::Warn, format!("killing '{}' ({}) with SIGKILL", seen.process, seen.pid))]
             }
             Event::ShuttingDown { reason, .. } => self.ending(reason),
-            Event::Waiting { .. }
-            | Event::Ready { .. }
-            | Event::Stuck { .. }
-            | Event::Released { .. }
-            | Event::Scaled { .. } => Vec::new(),
+            Event::Waiting { worker, why, .. } => {
+                let what = why.strip_prefix("waits ").unwrap_or(why);
+                vec![(LogLevel::Info, format!("waiting: {} {what}", self.seen(worker).process))]
+            }
+            Event::Ready { worker, ready, why, .. } => {
+                let process = &self.seen(worker).process;
+                let line = if *ready {
+                    format!("ready: {process}")
+                } else {
+                    format!("not ready: {process} ({why})")
+                };
+                vec![(if *ready { LogLevel::Info } else { LogLevel::Warn }, line)]
+            }
+            Event::Stuck { .. } | Event::Released { .. } | Event::Scaled { .. } => Vec::new(),
         }
     }
 

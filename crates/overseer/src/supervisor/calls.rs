@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ganger_api::supervisor::{Call, Fault, ProcessState, ProcessStatus, RpcError, SupervisorState};
+use ganger_api::supervisor::{Call, Fault, ProcessStatus, RpcError, SupervisorState};
 use ganger_api::xmlrpc::Value;
-use ganger_core::{Command, Core, Outcome, Reply, State};
+use ganger_core::{Command, Core, Outcome, Reply, State, Wanted, WorkerView};
 use ganger_spec::{LogLevel, Signal, WorkerName};
 
 use super::processes::{self, Meant, Process};
@@ -67,11 +67,13 @@ impl Deed {
         }
     }
 
-    /// Whether processes in this state are meant when it is asked of all.
-    fn is_for(&self, state: ProcessState) -> bool {
+    /// Whether processes like this are meant when it is asked of all. Who waits for others is stopped by being told not
+    /// to start.
+    fn is_for(&self, view: &WorkerView) -> bool {
+        let state = processes::state(view);
         match self {
             Self::Start => !state.is_running(),
-            Self::Stop => state.is_running(),
+            Self::Stop => state.is_running() || (view.state == State::Stopped && view.wanted == Wanted::Up),
             Self::Signal(_) => state.is_signallable(),
         }
     }
@@ -211,8 +213,8 @@ impl Engine {
         Some(views::info(&self.spec(), process, &view, &self.logs_dir).into())
     }
 
-    fn state_of(&self, process: &Process) -> Option<ProcessState> {
-        self.core.worker(&process.worker).map(|view| processes::state(&view))
+    fn is_for(&self, deed: &Deed, process: &Process) -> Option<bool> {
+        self.core.worker(&process.worker).map(|view| deed.is_for(&view))
     }
 
     /// Whether this can be asked of a process, called by this name.
@@ -221,9 +223,9 @@ impl Engine {
         if *deed == Deed::Start {
             self.launcher.find(&self.spec(), &process.worker)?;
         }
-        match self.state_of(process) {
-            Some(state) if deed.is_for(state) => Ok(()),
-            Some(_) => Err(deed.refusal().with(name)),
+        match self.is_for(deed, process) {
+            Some(true) => Ok(()),
+            Some(false) => Err(deed.refusal().with(name)),
             None => Err(Fault::BadName.with(name)),
         }
     }
@@ -265,8 +267,7 @@ impl Engine {
 
     /// Of several, those are meant that are not as wished.
     fn wish_many(&mut self, wish: Wish, processes: Vec<Process>, answer: Answer) {
-        let meant =
-            processes.into_iter().filter(|one| self.state_of(one).is_some_and(|is| wish.deed.is_for(is)));
+        let meant = processes.into_iter().filter(|one| self.is_for(&wish.deed, one).unwrap_or(false));
         let mut processes: Vec<_> = meant
             .map(|process| {
                 let tried = self.can(&wish.deed, &process, &process.namespec());

@@ -10,13 +10,16 @@ use std::sync::Arc;
 use ganger_api::supervisor::{Fault, RpcError};
 use ganger_api::xmlrpc::Value;
 use ganger_core::Command;
-use ganger_spec::{Group, Loaded, Spec, WorkerName};
+use ganger_spec::{Change, ChangeKind, Group, Loaded, Spec, WorkerName};
 
 use super::calls::{Owed, send};
 use super::{Answer, processes, views};
 use crate::commands;
 use crate::config::Reading;
 use crate::engine::Engine;
+
+/// So many changes are told when the files were read; the rest is counted.
+const MAX_TOLD: usize = 50;
 
 /// The files as they were read last, if that is not what is in force.
 #[derive(Debug, Default)]
@@ -44,12 +47,23 @@ impl Engine {
         }
         let in_force = self.spec();
         let (before, after) = (families(&in_force.groups), families(&spec.groups));
-        let names = |list: Vec<&&str>| Value::Array(list.into_iter().map(|name| (**name).into()).collect());
+        let order = order(&spec);
+        let names = |mut list: Vec<&&str>| {
+            list.sort_by_key(|name| order.get(**name));
+            Value::Array(list.into_iter().map(|name| (**name).into()).collect())
+        };
         let added = after.keys().filter(|name| !before.contains_key(*name)).collect();
         let removed = before.keys().filter(|name| !after.contains_key(*name)).collect();
         let is_changed = |name: &&&str| before.get(*name).is_some_and(|old| after.get(*name) != Some(old));
         let changed = after.keys().filter(is_changed).collect();
         let told = Value::Array(vec![names(added), names(changed), names(removed)]);
+        let changes = Spec::changes(&in_force, &spec);
+        for change in changes.iter().take(MAX_TOLD) {
+            self.narrator.notice(format!("reread: {}", planned(change)));
+        }
+        if changes.len() > MAX_TOLD {
+            self.narrator.notice(format!("reread: and {} more", changes.len() - MAX_TOLD));
+        }
         self.reread = Reread(Some(Arc::new(spec)));
         Ok(Value::Array(vec![told]))
     }
@@ -132,6 +146,29 @@ impl Engine {
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all.into()
     }
+}
+
+/// What would become of a group if the files came into force.
+fn planned(change: &Change) -> String {
+    match &change.kind {
+        ChangeKind::Changed { .. } if !change.restarts() => {
+            format!("{change}; `ganger reload` puts it in force so, `update` restarts its group")
+        }
+        ChangeKind::Added { .. } | ChangeKind::Removed | ChangeKind::Changed { .. } => change.to_string(),
+    }
+}
+
+/// In which order groups of supervisord are to be added: those first that others wait for, then by priority.
+fn order(spec: &Spec) -> BTreeMap<&str, (i32, i32)> {
+    let depths = spec.depths();
+    let mut order = BTreeMap::new();
+    for group in &spec.groups {
+        let depth = depths.get(group.name.as_str()).copied().unwrap_or(0);
+        let place = (-depth, group.family_priority());
+        let known = order.entry(group.family_name()).or_insert(place);
+        *known = place.min(*known);
+    }
+    order
 }
 
 /// What each group of supervisord consists of.

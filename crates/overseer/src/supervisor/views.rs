@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ganger_api::supervisor::{Channel, ConfigInfo, LogConfig, ProcessInfo, ProcessState, Setting};
-use ganger_core::{Exit, WorkerView};
+use ganger_core::{Exit, Wanted, WorkerView};
 use ganger_spec::{Family, Group, LogFile, LogName, Spec, Stderr, SupervisorStream, WorkerName};
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -95,6 +95,8 @@ fn description(info: &ProcessInfo, view: &WorkerView) -> String {
             format!("pid {}, uptime {}", info.pid, timedelta(started.as_secs()))
         }
         ProcessState::Fatal | ProcessState::Backoff => info.spawnerr.clone(),
+        // Where programs wait for others, it is told for what.
+        ProcessState::Stopped if view.wanted == Wanted::Up => view.why.clone(),
         ProcessState::Stopped | ProcessState::Exited if info.start == 0 => "Not started".to_owned(),
         ProcessState::Stopped | ProcessState::Exited => local(info.stop),
         ProcessState::Starting | ProcessState::Stopping | ProcessState::Unknown => String::new(),
