@@ -111,14 +111,28 @@ impl Bed {
         Ok(Self { directory, ganger })
     }
 
+    /// Ganger's program.
+    pub(crate) fn ganger(&self) -> &Path {
+        &self.ganger
+    }
+
+    /// The program of the workers.
+    pub(crate) fn worker(&self) -> PathBuf {
+        self.directory.path().join("worker")
+    }
+
+    /// A new directory in memory.
+    pub(crate) fn place(&self) -> Result<TempDir> {
+        Ok(tempfile::Builder::new().prefix("gb").tempdir_in(self.directory.path())?)
+    }
+
     /// Launches the workers of a task under `who`.
     pub(crate) fn launch(&self, who: Who, task: Task<'_>) -> Result<Work> {
         let base = if task.on_disk { Path::new(DISK) } else { self.directory.path() };
         let place = tempfile::Builder::new().prefix("gb").tempdir_in(base)?;
         let stamps = Stamps::new(place.path().join("stamps"))?;
         let output = place.path().join("output");
-        let worker = self.directory.path().join("worker");
-        let mut words: Vec<OsString> = vec![worker.into(), task.mode.into(), stamps.path().into()];
+        let mut words: Vec<OsString> = vec![self.worker().into(), task.mode.into(), stamps.path().into()];
         words.extend(task.words.iter().map(OsString::from));
         let mut command = match who {
             Who::Floor => {
@@ -149,7 +163,7 @@ impl Bed {
 }
 
 /// Ganger, to be run for the app in `place`.
-fn ganger(program: &Path, place: &Path) -> Command {
+pub(crate) fn ganger(program: &Path, place: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, directory) in [("GANGER_RUNTIME_DIR", "r"), ("GANGER_STATE_DIR", "s")] {
         command.env(name, place.join(directory));
@@ -166,10 +180,7 @@ impl Work {
 
     /// The processes that manage: for ganger the keeper and the overseer.
     pub(crate) fn managers(&self) -> Vec<i32> {
-        let own = self.pid();
-        let program = processes::program(own);
-        let same = |pid: &i32| processes::program(*pid) == program;
-        [own].into_iter().chain(processes::children(own).into_iter().filter(same)).collect()
+        processes::managers(self.pid())
     }
 
     /// The files of its workers' logs.
@@ -207,13 +218,6 @@ impl Drop for Work {
         }
         // Asked first: it is the one who ends its workers.
         let _ = self.ask_to_stop();
-        if !processes::wait_gone(&[self.pid()], processes::PATIENCE) {
-            let workers = processes::children(self.pid());
-            let _ = self.child.kill();
-            for pid in workers.into_iter().filter_map(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
-        let _ = self.child.wait();
+        processes::end(&mut self.child);
     }
 }

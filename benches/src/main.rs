@@ -1,8 +1,8 @@
 //! Measures against floors taken in the same run.
 //!
-//! `cargo xtask bench [start] [stop] [restart] [dev] [lines] [logs] [idle] [curve]`. Each measure does the same work
-//! twice, alternating: once by a small C program that does nothing else (`floor/`), and once by ganger. Promised are
-//! ratios of the two, for those depend little on the machine; SPECIFICATION.md has them.
+//! `cargo xtask bench [start] [stop] [restart] [dev] [lines] [logs] [idle] [curve] [supervisor]`. Each measure does the
+//! same work twice, alternating: once by a small C program that does nothing else (`floor/`), or by supervisord, and once
+//! by ganger. Promised are ratios of the two, for those depend little on the machine; SPECIFICATION.md has them.
 
 mod bed;
 mod files;
@@ -20,7 +20,7 @@ use crate::table::Row;
 /// A measure by name.
 type Measure = (&'static str, fn(&Bed) -> Result<Vec<Row>>);
 
-const MEASURES: [Measure; 8] = [
+const MEASURES: [Measure; 9] = [
     ("start", measures::start::measure),
     ("stop", measures::stop::measure),
     ("restart", measures::restart::measure),
@@ -29,6 +29,7 @@ const MEASURES: [Measure; 8] = [
     ("logs", measures::logs::measure),
     ("idle", measures::idle::measure),
     ("curve", measures::curve::measure),
+    ("supervisor", measures::supervisor::measure),
 ];
 
 fn main() -> Result<()> {

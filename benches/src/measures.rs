@@ -8,6 +8,7 @@ pub(crate) mod logs;
 pub(crate) mod restart;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod supervisor;
 
 use std::thread;
 use std::time::Duration;

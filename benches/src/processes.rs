@@ -1,10 +1,11 @@
 //! What processes cost, as /proc tells it.
 
 use std::fs;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 /// So long a measure waits for anything before it gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -24,6 +25,26 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
 /// The program that `pid` runs.
 pub(crate) fn program(pid: i32) -> Option<std::path::PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// A process and those of its children that run the same program: for ganger the keeper and the overseer.
+pub(crate) fn managers(pid: i32) -> Vec<i32> {
+    let own = program(pid);
+    let same = |pid: &i32| program(*pid) == own;
+    [pid].into_iter().chain(children(pid).into_iter().filter(same)).collect()
+}
+
+/// Waits for the end of a manager that was asked to; if it does not come, it is killed with its workers.
+pub(crate) fn end(manager: &mut Child) {
+    let pid = i32::try_from(manager.id()).unwrap_or(i32::MAX);
+    if !wait_gone(&[pid], PATIENCE) {
+        let workers = children(pid);
+        let _ = manager.kill();
+        for pid in workers.into_iter().filter_map(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+    let _ = manager.wait();
 }
 
 /// How often the threads of `pids` went to sleep and woke, since they began.
