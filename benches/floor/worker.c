@@ -6,6 +6,8 @@
  *   worker blast STAMPS COUNT         COUNT numbered lines of 100 bytes as fast as a pipe takes them, stamp, then wait
  *   worker timed STAMPS RATE SECONDS  RATE lines of 100 bytes a second, each with its number and time and each in a
  *                                     write of its own, ten at a time, stamp, then wait
+ *   worker echo  STAMPS               take each key of the terminal as it comes, stamp, then show each at the begin of
+ *                                     the line
  *
  * A stamp is a record of 32 bytes appended to STAMPS: a letter (b for begin, e for end), the PID and the monotonic
  * clock in nanoseconds.
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,11 +127,38 @@ static void write_timed(long rate, long seconds)
     }
 }
 
+static void take_keys(void)
+{
+    struct termios modes;
+
+    if (tcgetattr(0, &modes) != 0)
+        _exit(7);
+    cfmakeraw(&modes);
+    if (tcsetattr(0, TCSANOW, &modes) != 0)
+        _exit(7);
+}
+
+static void echo(void)
+{
+    char key[2] = { 0, '\r' };
+
+    while (read(0, key, 1) == 1)
+        write_all(key, sizeof key);
+}
+
 int main(int argc, char **argv)
 {
+    int is_echo = argc > 2 && strcmp(argv[1], "echo") == 0;
+
     if (argc < 3)
         return 2;
+    if (is_echo)
+        take_keys();
     stamp(argv[2], 'b');
+    if (is_echo) {
+        echo();
+        return 0;
+    }
     if (strcmp(argv[1], "crash") == 0)
         return 1;
     if (strcmp(argv[1], "idle") != 0) {

@@ -190,9 +190,15 @@ impl Work {
 
     /// Runs a command of ganger's about the app to its end.
     pub(crate) fn command(&self, words: &[&str]) -> Result<()> {
-        let mut command = ganger(&self.ganger, self.place.path());
-        let status = command.args(words).stdout(Stdio::null()).status()?;
+        let status = self.client(words).stdout(Stdio::null()).status()?;
         if status.success() { Ok(()) } else { bail!("ganger {}: {status}", words.join(" ")) }
+    }
+
+    /// A command of ganger's about the app, to be run by a measure.
+    pub(crate) fn client(&self, words: &[&str]) -> Command {
+        let mut command = ganger(&self.ganger, self.place.path());
+        command.args(words);
+        command
     }
 
     /// Asks it to stop as its users do: the floor by TERM, ganger by Ctrl-C.

@@ -1,7 +1,7 @@
 //! Measures against floors taken in the same run.
 //!
-//! `cargo xtask bench [start] [stop] [restart] [dev] [lines] [logs] [idle] [curve] [supervisor]`. Each measure does the
-//! same work twice, alternating: once by a small C program that does nothing else (`floor/`), or by supervisord, and once
+//! `cargo xtask bench [start] [stop] [restart] [dev] [lines] [logs] [idle] [curve] [supervisor] [attach]`. Each measure
+//! does the same work twice, alternating: once by a small C program that does nothing else (`floor/`), or by supervisord, and once
 //! by ganger. Promised are ratios of the two, for those depend little on the machine; SPECIFICATION.md has them.
 
 mod bed;
@@ -11,6 +11,7 @@ mod measures;
 mod processes;
 mod stamps;
 mod table;
+mod window;
 
 use anyhow::{Result, bail};
 
@@ -20,7 +21,7 @@ use crate::table::Row;
 /// A measure by name.
 type Measure = (&'static str, fn(&Bed) -> Result<Vec<Row>>);
 
-const MEASURES: [Measure; 9] = [
+const MEASURES: [Measure; 10] = [
     ("start", measures::start::measure),
     ("stop", measures::stop::measure),
     ("restart", measures::restart::measure),
@@ -30,6 +31,7 @@ const MEASURES: [Measure; 9] = [
     ("idle", measures::idle::measure),
     ("curve", measures::curve::measure),
     ("supervisor", measures::supervisor::measure),
+    ("attach", measures::attach::measure),
 ];
 
 fn main() -> Result<()> {

@@ -1,5 +1,6 @@
 //! One module a measure.
 
+pub(crate) mod attach;
 pub(crate) mod curve;
 pub(crate) mod dev;
 pub(crate) mod idle;

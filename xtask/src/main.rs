@@ -18,7 +18,7 @@ const HELP: &str = "\
 cargo xtask check             format, lints, unit tests, the simulator, tidiness: minutes
 cargo xtask test              all of that and the whole program against the kernel
 cargo xtask bench [NAME …]    measures against their floors: start, stop, restart, dev, lines, logs, idle,
-                              curve, supervisor
+                              curve, supervisor, attach
 cargo xtask soak --minutes N  the simulator under as many seeds as fit
 cargo xtask soak --real [--minutes N]
                               the whole program under deeds and deaths at random; 30 minutes

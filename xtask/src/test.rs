@@ -23,6 +23,7 @@ const NEEDED: [(&str, &str); 18] = [
     ("less", "less"),
     ("vim", "vim"),
     ("top", "procps"),
+    ("tmux", "tmux"),
     ("make", "make"),
     ("setpriv", "util-linux"),
     ("pg_ctlcluster", "postgresql"),

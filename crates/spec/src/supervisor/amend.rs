@@ -72,7 +72,8 @@ mod tests {
 
     fn spec(dir: &tempfile::TempDir) -> Spec {
         let file = dir.path().join("s.conf");
-        std::fs::write(&file, "[supervisord]\nloglevel=warn\n[program:web]\ncommand=true\nwatch=x\n").unwrap();
+        std::fs::write(&file, "[supervisord]\nloglevel=warn\n[program:web]\ncommand=true\nwatch=x\n")
+            .unwrap();
         let options = Options { dir: dir.path().to_owned(), file: Some(file), ..Options::default() };
         crate::load(&options).unwrap().spec
     }
