@@ -131,6 +131,31 @@ impl Sandbox {
         self.0.root.path()
     }
 
+    /// The directory of what ganger keeps of the app: ledger, wishes, events, logs. It is there once the app was started.
+    #[track_caller]
+    pub fn state(&self) -> PathBuf {
+        self.place_of_app("state")
+    }
+
+    /// The directory of the app's sockets and pipes, while it runs.
+    #[track_caller]
+    pub fn runtime(&self) -> PathBuf {
+        self.place_of_app("run")
+    }
+
+    #[track_caller]
+    fn place_of_app(&self, kind: &str) -> PathBuf {
+        let entries = fs::read_dir(self.root().join(kind)).into_iter().flatten().flatten();
+        let mut places = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+        match (places.next(), places.next()) {
+            (Some(place), None) => place,
+            (None, _) => panic!("no app has a directory in `{kind}`\n{}", self.report()),
+            (Some(first), Some(second)) => {
+                panic!("several apps have one in `{kind}`: {} and {}", first.display(), second.display())
+            }
+        }
+    }
+
     /// A path in the app's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.app().join(name)

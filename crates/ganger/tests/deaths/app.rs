@@ -125,7 +125,7 @@ impl App {
 
     /// Where the logs are.
     pub(crate) fn logs(&self) -> PathBuf {
-        books::state(&self.sandbox).join("logs")
+        self.sandbox.state().join("logs")
     }
 
     /// Blocks until an overseer answers, and demands that `count` workers are up and no other process of theirs is.

@@ -63,16 +63,10 @@ pub(crate) fn audit(sandbox: &Sandbox, starts: &[Start]) -> Vec<Wrong> {
     if let Ok(doubled) = fs::read_to_string(sandbox.path("alone").join("doubled")) {
         wrong.push(Wrong::Doubled(format!("two runs of a worker at once: {doubled}")));
     }
-    let state = state(sandbox);
+    let state = sandbox.state();
     lines(sandbox, &state.join("logs"), starts, &mut wrong);
     runs(&state.join("events.jsonl"), starts, &mut wrong);
     wrong
-}
-
-/// The app's directory of state.
-pub(crate) fn state(sandbox: &Sandbox) -> PathBuf {
-    let mut found = fs::read_dir(sandbox.root().join("state")).expect("a directory").filter_map(Result::ok);
-    found.next().expect("the app has a directory").path()
 }
 
 /// Every line is in one log, whole and in the order of its run. A PID may be that of several runs, one after the other.

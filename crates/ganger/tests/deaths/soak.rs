@@ -200,7 +200,7 @@ impl Soak {
 
     /// The next deed comes when so much was written: in half a second or so.
     fn wait_for_lines(&self) {
-        let watched = Watched::new(books::state(&self.sandbox).join("logs"));
+        let watched = Watched::new(self.sandbox.state().join("logs"));
         for _ in 0..WRITES {
             assert!(watched.wait_name(Deadline::generous(), is_log), "nobody writes");
         }

@@ -102,8 +102,7 @@ fn who_cannot_be_attached_to_is_told_why() {
     let (sandbox, running) = reading();
     sandbox.run(["attach", "wbe"]).error(&["wbe"]);
     sandbox.run(["attach", "web", "--detach-keys", "ctrl-"]).error_without_hint(&["detach-keys"]);
-    let place = std::fs::read_dir(sandbox.root().join("run")).unwrap().flatten().next().unwrap();
-    let mut socket = UnixStream::connect(place.path().join("api.sock")).unwrap();
+    let mut socket = UnixStream::connect(sandbox.runtime().join("api.sock")).unwrap();
     socket
         .write_all(b"POST /v1/workers/web.1/attach HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .unwrap();

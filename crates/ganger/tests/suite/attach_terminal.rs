@@ -27,12 +27,9 @@ fn attach<const N: usize>(sandbox: &Sandbox, words: [&str; N]) -> (Running, Term
 /// Blocks until `web` has drawn this: a program that is only about to start may miss that its window gets another size.
 #[track_caller]
 fn has_drawn(sandbox: &Sandbox, text: &str) {
-    let apps = std::fs::read_dir(sandbox.root().join("state")).into_iter().flatten().flatten();
-    for app in apps {
-        let log = app.path().join("logs/web.1.log");
-        let drawn = wait_for_file(log, Deadline::generous(), |log| log.contains(text));
-        assert!(drawn.is_ok(), "{drawn:?}");
-    }
+    let log = sandbox.state().join("logs/web.1.log");
+    let drawn = wait_for_file(log, Deadline::generous(), |log| log.contains(text));
+    assert!(drawn.is_ok(), "{drawn:?}");
 }
 
 /// Blocks until the screen shows this.

@@ -22,17 +22,10 @@ fn quit(sandbox: &Sandbox, worker: &str) {
     sandbox.assert_nothing_left();
 }
 
-/// The app's directory of state.
-fn state(sandbox: &Sandbox) -> PathBuf {
-    let entries = fs::read_dir(sandbox.root().join("state")).unwrap();
-    let mut dirs = entries.map(|entry| entry.unwrap().path());
-    dirs.next().unwrap()
-}
-
 /// Files in there whose names begin so.
 fn kept(sandbox: &Sandbox, beginning: &str) -> Vec<PathBuf> {
     let names = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(beginning);
-    fs::read_dir(state(sandbox)).unwrap().map(|entry| entry.unwrap().path()).filter(names).collect()
+    fs::read_dir(sandbox.state()).unwrap().map(|entry| entry.unwrap().path()).filter(names).collect()
 }
 
 /// Each worker with what it is to be.
@@ -85,7 +78,7 @@ fn what_only_the_overseer_meets_is_said_too() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
     sandbox.run(["start", "-D"]).success();
     quit(&sandbox, "web.1");
-    let events = state(&sandbox).join("events.jsonl");
+    let events = sandbox.state().join("events.jsonl");
     fs::remove_file(&events).unwrap();
     fs::create_dir(&events).unwrap();
     sandbox.run(["start", "-D"]).error_without_hint(&["events.jsonl"]);
@@ -111,7 +104,7 @@ fn counts_and_stopped_workers_survive_the_end_of_the_app_a_reboot_and_a_death() 
     assert_eq!(wanted(&sandbox), expected);
     quit(&sandbox, "db.1");
     // After a reboot the ledger is that of another boot, and the runtime directory is empty.
-    let ledger = state(&sandbox).join("ledger");
+    let ledger = sandbox.state().join("ledger");
     let text = fs::read_to_string(&ledger).unwrap();
     let (owner, rest) = text.split_once('\n').unwrap();
     let mut owner: serde_json::Value = serde_json::from_str(owner).unwrap();
@@ -159,7 +152,7 @@ fn a_lost_ledger_doubles_no_worker_and_is_kept_aside() {
     let overseer = ganger_testkit::children_of(keeper)
         .into_iter()
         .find(|child| ganger_testkit::command_line(*child).contains("overseer"));
-    fs::write(state(&sandbox).join("ledger"), [0xff; 4000]).unwrap();
+    fs::write(sandbox.state().join("ledger"), [0xff; 4000]).unwrap();
     kill_nine(overseer.unwrap(), Deadline::generous());
     let events = sandbox.start(["events", "-f"]);
     events.wait_line("ledger is damaged");
@@ -183,7 +176,7 @@ fn damage_at_the_end_of_the_ledger_costs_no_worker() {
     let overseer = ganger_testkit::children_of(keeper)
         .into_iter()
         .find(|child| ganger_testkit::command_line(*child).contains("overseer"));
-    let ledger = state(&sandbox).join("ledger");
+    let ledger = sandbox.state().join("ledger");
     let text = fs::read_to_string(&ledger).unwrap();
     fs::write(&ledger, format!("{text}what is this\nand that\n")).unwrap();
     kill_nine(overseer.unwrap(), Deadline::generous());
@@ -199,7 +192,7 @@ fn wishes_that_make_no_sense_are_kept_aside_and_the_files_count() {
     sandbox.run(["start", "-D"]).success();
     sandbox.run(["scale", "web=2"]).expect_code(0);
     quit(&sandbox, "web.1");
-    fs::write(state(&sandbox).join("wishes"), "{\"counts\": tru").unwrap();
+    fs::write(sandbox.state().join("wishes"), "{\"counts\": tru").unwrap();
     sandbox.run(["start", "-D"]).success();
     assert_eq!(wanted(&sandbox), ["web.1 up"]);
     let events = sandbox.run(["events"]).success();

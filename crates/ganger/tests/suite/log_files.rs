@@ -8,9 +8,7 @@ use crate::support::*;
 
 /// Where the logs of the app are.
 fn logs(sandbox: &Sandbox) -> PathBuf {
-    let apps = std::fs::read_dir(sandbox.root().join("state")).into_iter().flatten();
-    let mut logs = apps.filter_map(|app| Some(app.ok()?.path().join("logs")).filter(|logs| logs.is_dir()));
-    logs.next().unwrap_or_else(|| panic!("no app has logs\n{}", sandbox.report()))
+    sandbox.state().join("logs")
 }
 
 #[test]

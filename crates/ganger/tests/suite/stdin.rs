@@ -21,9 +21,7 @@ fn echoing() -> (Sandbox, Running) {
 
 /// The pipe that the worker reads.
 fn pipe(sandbox: &Sandbox) -> PathBuf {
-    let apps = std::fs::read_dir(sandbox.root().join("run")).into_iter().flatten().flatten();
-    let mut pipes = apps.map(|app| app.path().join("stdin/web.1")).filter(|path| path.exists());
-    pipes.next().unwrap_or_else(|| panic!("no pipe:\n{}", sandbox.report()))
+    sandbox.runtime().join("stdin/web.1")
 }
 
 fn tell(sandbox: &Sandbox, line: &str) {
