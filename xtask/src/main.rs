@@ -3,6 +3,7 @@
 mod check;
 mod command;
 mod deaths;
+mod screenshot;
 mod simulate;
 mod test;
 mod tidy;
@@ -23,6 +24,7 @@ cargo xtask soak --minutes N  the simulator under as many seeds as fit
 cargo xtask soak --real [--minutes N]
                               the whole program under deeds and deaths at random; 30 minutes
 cargo xtask deaths            the death matrix: who dies, when, with which workers; and what came of it: minutes
+cargo xtask screenshot        makes the picture of the README with the program as it is
 cargo xtask tidy              rules about the sources themselves: seconds";
 
 /// How long a soak of the whole program takes.
@@ -48,6 +50,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["soak", "--real"] => soak_really(REAL_MINUTES),
         ["soak", "--real", "--minutes", minutes] => soak_really(minutes),
         ["deaths"] => deaths::run(),
+        ["screenshot"] => screenshot::run(),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -34,7 +34,8 @@ pub use picture::Picture;
 pub use ports::{connect, free_port, free_port_run};
 pub use running::{Exit, Finished, Running};
 pub use sandbox::Sandbox;
+pub use screen::screen_of;
 pub use terminal::Terminal;
 pub use tools::{file_of_python_package, python_environment};
-/// What a terminal shows: see [`Running::wait_screen`].
-pub use vt100::Screen;
+/// What a terminal shows, what stands there, and in which colours: see [`Running::wait_screen`].
+pub use vt100::{Cell, Color, Screen};

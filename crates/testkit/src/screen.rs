@@ -26,6 +26,12 @@ impl Running {
         })
     }
 
+    /// Blocks until its terminal, which has kept its size, shows this text, and gives the screen.
+    pub fn wait_terminal(&self, text: &str) -> Screen {
+        self.wait_seen(text);
+        screen_of(&self.output(), crate::terminal::SIZE)
+    }
+
     /// The same for all that it wrote.
     #[track_caller]
     pub fn wait_screen(&self, size: (u16, u16), wanted: impl Fn(&Screen) -> bool) -> String {
@@ -33,7 +39,8 @@ impl Running {
     }
 }
 
-fn screen_of(text: &str, (columns, rows): (u16, u16)) -> Screen {
+/// The screen of a terminal of this size (columns and rows) on which this was written.
+pub fn screen_of(text: &str, (columns, rows): (u16, u16)) -> Screen {
     let side = |side| NonZeroU16::new(side).expect("a terminal has a size");
     let mut parser = vt100::Parser::new(side(rows), side(columns), 0);
     parser.process(text.as_bytes());

@@ -3,7 +3,7 @@
 use ganger_api::WorkerInfo;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
-use ratatui_core::style::Style;
+use ratatui_core::style::{Color, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::bars::cut;
@@ -117,8 +117,9 @@ pub(super) fn draw(screen: &Screen, area: Rect, buffer: &mut Buffer) {
         let line = Rect { y, height: 1, ..area };
         table.row(screen, row, line, buffer);
         if place == screen.roster.place() {
-            let style = if screen.log_has_focus { Screen::bold() } else { Screen::bar() };
-            buffer.set_style(line, style);
+            // A bar of one colour; states say themselves what they are.
+            let bar = Screen::bar().fg(Color::Reset);
+            buffer.set_style(line, if screen.log_has_focus { Screen::bold() } else { bar });
         }
     }
     if screen.roster.rows.is_empty() && room > 0 && screen.ended.is_none() {
