@@ -22,6 +22,8 @@ const NEEDED: &[(&str, &str)] = &[
     ("beanstalkd", "beanstalkd"),
     ("less", "less"),
     ("vim", "vim"),
+    ("nano", "nano"),
+    ("htop", "htop"),
     ("top", "procps"),
     ("tmux", "tmux"),
     ("make", "make"),

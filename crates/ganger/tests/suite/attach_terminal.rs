@@ -154,9 +154,62 @@ fn top_is_drawn_again_and_its_keys_work() {
 }
 
 #[test]
+fn nano_is_the_same_after_the_death_of_the_overseer_and_follows_the_size_of_the_window() {
+    let (sandbox, running) = app("exec nano --ignorercfiles text");
+    has_drawn(&sandbox, "New File");
+    let nano = pid(&sandbox, "web.1");
+    let (viewer, terminal) = attach(&sandbox, []);
+    viewer.wait_screen(SIZE, |screen| screen.alternate_screen() && screen.contents().contains("^X Exit"));
+    terminal.press("written in ");
+    shows(&viewer, "written in");
+    detach(viewer, &terminal);
+    kill_overseer(&sandbox, &running);
+    let (viewer, terminal) = attach(&sandbox, []);
+    viewer.wait_screen(SIZE, |screen| screen.alternate_screen() && screen.contents().contains("written in"));
+    terminal.press("nano");
+    shows(&viewer, "written in nano");
+    let mark = viewer.mark();
+    terminal.resize(60, 12);
+    viewer.wait_screen_after(mark, (60, 12), |screen| {
+        screen.contents().contains("written in nano") && screen.contents().contains("^X Exit")
+    });
+    terminal.press("\x0f\r");
+    viewer.wait_screen_after(mark, (60, 12), |screen| screen.contents().contains("Wrote 1 line"));
+    assert_eq!(std::fs::read_to_string(sandbox.path("text")).unwrap(), "written in nano\n");
+    assert_eq!(pid(&sandbox, "web.1"), nano);
+    detach(viewer, &terminal);
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn htop_is_drawn_again_after_the_death_of_the_overseer_and_its_keys_work() {
+    let (sandbox, running) = app("TERM=xterm-256color exec htop");
+    let (viewer, terminal) = attach(&sandbox, []);
+    let is_drawn = |screen: &Screen| {
+        screen.alternate_screen()
+            && ["Load average", "F10"].iter().all(|text| screen.contents().contains(text))
+    };
+    viewer.wait_screen(SIZE, is_drawn);
+    detach(viewer, &terminal);
+    kill_overseer(&sandbox, &running);
+    let (mut viewer, terminal) = attach(&sandbox, ["--once"]);
+    viewer.wait_screen(SIZE, is_drawn);
+    terminal.press("h");
+    shows(&viewer, "show this help screen");
+    terminal.press(" ");
+    viewer.wait_screen(SIZE, is_drawn);
+    terminal.press("q");
+    viewer.wait_line("web.1 exited");
+    viewer.wait_exit(Deadline::generous());
+    viewer.finish(Deadline::generous());
+    ended(&sandbox, running);
+}
+
+#[test]
 fn a_shell_has_job_control_and_a_debugger_stops_where_it_is_told() {
     let (sandbox, running) = app("PS1='prompt> ' exec bash --norc --noprofile");
     sandbox.file("sum.py", "import pdb\nx = 1\npdb.set_trace()\nx = x + 1\nprint('sum', x)\n");
+    has_drawn(&sandbox, "prompt>");
     let (viewer, terminal) = attach(&sandbox, []);
     shows(&viewer, "prompt>");
     terminal.press("sh -c 'echo job $((40+1)); exec cat'\r");
