@@ -293,6 +293,33 @@ fn the_window_of_start_decides_the_size_only_while_nobody_is_attached() {
 }
 
 #[test]
+fn in_tmux_a_viewer_is_as_in_any_other_terminal() {
+    let sandbox = sandbox_with(&format!("web: exec python3 sizes.py\nother: {OBEDIENT}"));
+    sandbox.file("ganger.toml", "[groups.web]\ntty = true\n");
+    sandbox.file("sizes.py", SIZES);
+    let running = started(&sandbox, 1);
+    has_drawn(&sandbox, "up");
+    let socket = sandbox.path("tmux").display().to_string();
+    let tmux = ["tmux", "-u", "-S", &socket, "-f", "/dev/null", "new-session"];
+    let launch = sandbox.ganger(["attach", "web.1"]).through(tmux).env("TERM", "xterm-256color");
+    let (mut viewer, terminal) = launch.without_env("TMUX").start_on_terminal();
+    shows(&viewer, "attached to web.1");
+    terminal.press("one\r");
+    shows(&viewer, "heard one");
+    // The last line is tmux's own.
+    let mark = viewer.mark();
+    terminal.resize(60, 12);
+    viewer.wait_screen_after(mark, (60, 12), |screen| screen.contents().contains("now 60 11"));
+    kill_overseer(&sandbox, &running);
+    terminal.press("two\r");
+    viewer.wait_screen_after(mark, (60, 12), |screen| screen.contents().contains("heard two"));
+    terminal.press("\x1d");
+    viewer.wait_exit(Deadline::generous());
+    viewer.finish(Deadline::generous()).expect_code(0);
+    interrupted(&sandbox, running);
+}
+
+#[test]
 fn what_is_typed_comes_byte_for_byte() {
     let (sandbox, running) = app("stty raw -echo; echo raw; exec head -c 1000 > typed");
     let (viewer, terminal) = attach(&sandbox, []);
