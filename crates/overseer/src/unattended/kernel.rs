@@ -70,16 +70,26 @@ fn reads(pid: u32, devices: [u64; 2], is_prompt: bool) -> bool {
             .is_ok_and(|found| devices.contains(&found.rdev()))
     };
     threads.take(THREADS_MAX).any(|thread| {
-        let told = |what: &str| fs::read_to_string(thread.path().join(what));
-        let Some(place) = told("wchan").ok().and_then(|place| SLEEPS.into_iter().find(|one| *one == place))
-        else {
-            return false;
-        };
-        match told("syscall") {
-            Ok(call) => read_of(&call).is_some_and(is_terminal),
-            Err(_) => is_terminal(0) && (place == SLEEPS[0] || is_prompt),
-        }
+        let told = |what: &str| fs::read_to_string(thread.path().join(what)).ok();
+        told("wchan").is_some_and(|place| is_reading(&place, || told("syscall"), is_terminal, is_prompt))
     })
+}
+
+/// Whether a thread that sleeps in this place of the kernel reads the terminal; its call is none where that is hidden.
+fn is_reading(
+    place: &str,
+    call: impl FnOnce() -> Option<String>,
+    is_terminal: impl Fn(u64) -> bool,
+    is_prompt: bool,
+) -> bool {
+    let [sure, shared] = SLEEPS;
+    if place != sure && place != shared {
+        return false;
+    }
+    match call() {
+        Some(call) => read_of(&call).is_some_and(is_terminal),
+        None => is_terminal(0) && (place == sure || is_prompt),
+    }
 }
 
 /// The descriptor that a call reads: its number and arguments are as `/proc/PID/syscall` has them.
@@ -105,6 +115,22 @@ mod tests {
         assert_eq!(read_of(&format!("{number} 0x1f 0x7ffd 0x1 0x0 0x0 0x0 0x7ff 0x7f1")), Some(31));
         assert_eq!(read_of("running"), None);
         assert_eq!(read_of("999 0x1f 0x0"), if READS.is_empty() { Some(31) } else { None });
+    }
+
+    #[test]
+    fn where_the_call_is_hidden_the_place_counts_and_with_a_prompt_one_that_sockets_share() {
+        let stdin = |descriptor| descriptor == 0;
+        for (place, is_prompt, is_read) in [
+            ("n_tty_read", false, true),
+            ("wait_woken", false, false),
+            ("wait_woken", true, true),
+            ("do_epoll_wait", true, false),
+            ("0", true, false),
+        ] {
+            assert_eq!(is_reading(place, || None, stdin, is_prompt), is_read, "{place}, {is_prompt}");
+        }
+        assert!(!is_reading("n_tty_read", || None, |_| false, true), "it reads another terminal");
+        assert!(!is_reading("wait_woken", || Some("running".to_owned()), stdin, true));
     }
 
     #[test]
