@@ -134,6 +134,33 @@ fn what_happens_is_told_in_lines_that_supervisord_wrote() {
 }
 
 #[test]
+fn who_waits_and_who_is_ready_is_told_by_the_names_of_processes() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = spec(&dir);
+    let mut main = MainLog::open(spec.supervisor.as_ref().unwrap(), watch::channel(()).0).unwrap();
+    main.in_force(Arc::clone(&spec));
+    let worker = || worker(&spec, "t_1");
+    let why = "waits for db to be ready".to_owned();
+    let ready =
+        |ready, why: &str| Event::Ready { worker: worker(), run: RunId(1), ready, why: why.to_owned() };
+    let events = [
+        Event::Waiting { worker: worker(), why, in_vain: false },
+        ready(true, "up and ready"),
+        ready(false, "`test -e go` exited with code 1"),
+    ];
+    let told: Vec<String> = events.iter().flat_map(|event| main.tell(event)).collect();
+    let told: Vec<&str> = told.iter().map(|line| line[24..].trim_end()).collect();
+    assert_eq!(
+        told,
+        [
+            "INFO waiting: t_1 for db to be ready",
+            "INFO ready: t_1",
+            "WARN not ready: t_1 (`test -e go` exited with code 1)"
+        ]
+    );
+}
+
+#[test]
 fn a_log_that_says_less_leaves_out_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let spec = spec(&dir);

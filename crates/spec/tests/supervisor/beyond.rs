@@ -194,6 +194,30 @@ fn what_makes_no_sense_is_refused_with_place_and_hint() {
 }
 
 #[test]
+fn the_example_of_the_page_for_users_is_true() {
+    let page = include_str!("../../../../docs/supervisor.md");
+    let (_, section) = page.split_once("## What supervisord passes over").unwrap();
+    let block = section.lines().skip_while(|line| !line.starts_with("    ["));
+    let block = block.take_while(|line| line.is_empty() || line.starts_with("    "));
+    let lines: Vec<&str> = block.map(str::trim_start).collect();
+    let site = whole(&format!("{}\n", lines.join("\n")));
+    assert_eq!(site.told().0, [""; 0]);
+    let spec = site.load().spec;
+    let rules: Vec<String> =
+        spec.groups.iter().map(|group| format!("{}: {}", group.name, group.rules())).collect();
+    assert_eq!(
+        rules,
+        [
+            "db: readiness by a connection to port 5432",
+            "migrate: waits for db to be ready",
+            "web: waits for db to be ready and for migrate to be completed; readiness by GET \
+             http://127.0.0.1:8000/health, each its own; liveness by `bin/alive`; at most 300 MiB of memory; failed starts \
+             without bound, 1s to 1m apart"
+        ]
+    );
+}
+
+#[test]
 fn no_more_pairs_wait_than_can_be_kept() {
     let programs = |count: usize| {
         let names: Vec<String> = (0..count).map(|at| format!("p{at}")).collect();
