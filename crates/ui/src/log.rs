@@ -54,6 +54,8 @@ pub(crate) struct Log {
     /// The line that the search has found.
     pub(crate) found: Option<i64>,
     pub(crate) filter: Option<Pattern>,
+    /// It was asked for lately: that there is nothing cannot be said yet.
+    pub(crate) is_fresh: bool,
     /// Lines are under way.
     waiting: Option<Place>,
     /// What is to be seen when they are there.
@@ -80,6 +82,7 @@ impl Log {
             search: None,
             found: None,
             filter: None,
+            is_fresh: true,
             waiting: None,
             goal: None,
             remark: None,
@@ -98,6 +101,7 @@ impl Log {
     /// Shows the end of the same logs.
     pub(crate) fn reopen(&mut self) -> Effect {
         self.begin();
+        self.is_fresh = true;
         self.at_start = false;
         self.at_end = true;
         self.view = View::End;

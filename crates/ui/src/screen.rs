@@ -84,6 +84,8 @@ impl Screen {
             }
             Message::Looked { app, workers, at } => {
                 self.roster.take(*app, workers, at);
+                // Lines of its log would have come before.
+                self.log.is_fresh = false;
                 self.show_selected()
             }
             Message::Happened(event) => self.happened(&event),

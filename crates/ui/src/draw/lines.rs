@@ -16,7 +16,7 @@ pub(super) fn draw(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     let log = &screen.log;
     if log.window.is_empty() {
         let text = match (&log.filter, &screen.ended) {
-            _ if screen.shown.is_none() => "",
+            _ if screen.shown.is_none() || log.is_fresh => "",
             (Some(_), _) => "no such line was written",
             (None, Some(_)) => "",
             (None, None) => "nothing was written",
