@@ -175,9 +175,15 @@ impl Soak {
             6 | 7 => {
                 self.deaths += 1;
                 let victim = self.victims[self.chance(self.victims.len())];
+                if victim.leaves_nobody() {
+                    self.told(&["stop", "crash"]);
+                }
                 victim.strike(&self.sandbox);
                 // It answers again: there is an overseer.
                 self.told(&["ps"]);
+                if victim.leaves_nobody() {
+                    self.told(&["start", "crash"]);
+                }
                 self.keepers.insert(parts(&self.sandbox)[0]);
             }
             _ => self.told(&["restart", "loud.1"]),

@@ -36,6 +36,17 @@ impl Victim {
         }
     }
 
+    /// Whether nothing of ganger lives for a while: what somebody writes who ends then is lost with the pipe, and the kernel
+    /// tells nobody of that end.
+    pub(crate) fn leaves_nobody(self) -> bool {
+        match self {
+            Self::Both | Self::All => true,
+            Self::Overseer | Self::StillOverseer | Self::Keeper | Self::Upgraded | Self::UpgradedBehind => {
+                false
+            }
+        }
+    }
+
     /// Lets it die. What is started again is up when this returns.
     pub(crate) fn strike(self, sandbox: &Sandbox) {
         let [keeper, overseer] = parts(sandbox);
