@@ -173,7 +173,8 @@ impl Capture {
 
     /// From now on, these are the limits of this log. What is kept beyond them goes with its next rotation.
     pub fn limit(&self, log: &str, limits: Limits) -> Result<()> {
-        if self.store.get_or_begin(log)?.limit(limits) {
+        // Of what they bound, nothing is done before the next rotation; but old texts may be compressed at once.
+        if self.store.get_or_begin(log)?.limit(limits) && limits.compress {
             self.send(Command::Tidy);
         }
         Ok(())
@@ -191,8 +192,9 @@ impl Capture {
         if home == *log.home() {
             return Ok(());
         }
+        let is_copied = matches!(home.place, Place::Copied(_));
         self.bid(Deed::Move(home), log)?;
-        lock(&self.copiers).look()
+        if is_copied { lock(&self.copiers).look() } else { Ok(()) }
     }
 
     /// Looks for the file of a log again, which somebody may have renamed or removed, and makes one if it has a place of

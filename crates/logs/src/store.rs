@@ -162,7 +162,7 @@ impl Store {
         Ok(new)
     }
 
-    fn get(&self, log: &str) -> Result<Arc<Log>> {
+    pub(crate) fn get(&self, log: &str) -> Result<Arc<Log>> {
         let found = lock(&self.inner.logs).get(log).map(Arc::clone);
         found.ok_or_else(|| Error::NoSuchLog(log.to_owned()))
     }

@@ -188,6 +188,29 @@ fn what_cannot_be_opened_and_what_another_log_has_is_refused() {
 }
 
 #[test]
+fn a_file_is_free_for_another_log_when_its_log_has_moved_and_taken_after_a_new_start_too() {
+    let bed = Bed::new();
+    let file = |name: &str| Place::File(bed.path("var").join(name));
+    let _first = bed.worker("web.1", &file("a.log"), false).unwrap();
+    bed.capture.place("web.1", &file("b.log"), false).unwrap();
+    let _second = bed.worker("web.2", &file("a.log"), false).unwrap();
+    let refused = |bed: &Bed, log: &str, name: &str, owner: &str| {
+        let error = bed.capture.place(log, &Place::File(bed.path("var").join(name)), false).unwrap_err();
+        assert!(matches!(&error, Error::Shared { log, .. } if log == owner), "{error}");
+    };
+    refused(&bed, "web.1", "a.log", "web.2");
+    refused(&bed, "web.2", "b.log", "web.1");
+    // A move that fails leaves the log, and its file, where they were.
+    assert!(bed.capture.place("web.2", &file("none/x.log"), false).is_err());
+    refused(&bed, "web.1", "a.log", "web.2");
+    bed.capture.place("web.1", &Place::Store, false).unwrap();
+    bed.capture.place("web.2", &file("b.log"), false).unwrap();
+    let bed = bed.again();
+    let _second = bed.worker("web.2", &Place::File(bed.path("var/b.log")), false).unwrap();
+    refused(&bed, "web.1", "b.log", "web.2");
+}
+
+#[test]
 fn a_log_moves_to_another_place_while_it_is_written() {
     let bed = Bed::new();
     let path = bed.path("var/web.log");

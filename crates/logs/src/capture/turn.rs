@@ -4,8 +4,9 @@
 //! each second; and while little but frequent output comes, it naps between turns, so that one turn serves many lines.
 //! A line that comes after a silence is stored at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -50,6 +51,8 @@ pub(super) struct Turns {
     epoll: OwnedFd,
     feeds: Vec<Option<Feed>>,
     places: BTreeMap<Arc<str>, usize>,
+    /// Which log has this file: with thousands of them, each is not to be compared with all others.
+    owners: HashMap<PathBuf, Arc<str>>,
     /// Places whose pipe is left alone: because storing fails, or because a follower lags.
     failing: Vec<usize>,
     stalled: Vec<usize>,
@@ -82,6 +85,8 @@ impl Turns {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(wrap)?;
         epoll::add(&epoll, &bell, epoll::EventData::new_u64(BELL), epoll::EventFlags::IN).map_err(wrap)?;
         bell.arm();
+        let own = |log: Arc<Log>| Some((log.home().place.file()?.to_owned(), Arc::clone(&log.name)));
+        let owners = store.all().into_iter().filter_map(own).collect();
         Ok(Self {
             store,
             packer,
@@ -91,6 +96,7 @@ impl Turns {
             epoll,
             feeds: Vec::new(),
             places: BTreeMap::new(),
+            owners,
             failing: Vec::new(),
             stalled: Vec::new(),
             retry_at: None,
@@ -188,30 +194,45 @@ impl Turns {
 
     /// Does something to a log while nothing is written to it.
     fn carry_out(&mut self, deed: Deed, log: &Arc<Log>) -> Result<()> {
-        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
-        if let Deed::Move(Home { place, .. }) = &deed
-            && let Some(path) = place.file()
+        let before = log.home();
+        if let Deed::Move(home) = &deed
+            && let Some(path) = home.place.file()
         {
-            for other in self.store.all() {
-                if other.name == log.name || other.home().place.file() != Some(path) {
-                    continue;
-                }
-                if self.places.contains_key(&other.name) {
-                    return Err(Error::Shared { path: path.to_owned(), log: other.name.to_string() });
-                }
-                // It is captured no more: who has the file now has what is in it.
-                Writer::new(&other).move_to(&desk, &other, Home::default(), feed::now())?;
-            }
+            self.give(path, log)?;
         }
+        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
         let place = self.places.get(&log.name);
         let feed = place.and_then(|place| self.feeds.get_mut(*place)).and_then(Option::as_mut);
         let mut free = Writer::new(log);
         let writer = feed.map_or(&mut free, Feed::writer);
         match deed {
-            Deed::Move(home) => writer.move_to(&desk, log, home, feed::now()),
-            Deed::Reopen => writer.reopen(&desk, log, feed::now()),
-            Deed::Clear => writer.clear(&desk, log, feed::now()),
+            Deed::Move(home) => writer.move_to(&desk, log, home, feed::now())?,
+            Deed::Reopen => writer.reopen(&desk, log, feed::now())?,
+            Deed::Clear => writer.clear(&desk, log, feed::now())?,
         }
+        if let Some(path) = before.place.file().filter(|path| log.home().place.file() != Some(path)) {
+            self.owners.remove(path);
+        }
+        Ok(())
+    }
+
+    /// Lets a log have a file that another one had, if that is captured no more: who has the file now has what is in it.
+    fn give(&mut self, path: &Path, log: &Arc<Log>) -> Result<()> {
+        if let Some(other) = self.owner_of(path).filter(|other| other.name != log.name) {
+            if self.places.contains_key(&other.name) {
+                return Err(Error::Shared { path: path.to_owned(), log: other.name.to_string() });
+            }
+            let desk = Desk { files: &RealFiles, dir: self.store.dir() };
+            Writer::new(&other).move_to(&desk, &other, Home::default(), feed::now())?;
+        }
+        self.owners.insert(path.to_owned(), Arc::clone(&log.name));
+        Ok(())
+    }
+
+    /// The log that has this file. A move that failed may have left a name that is not right.
+    fn owner_of(&self, path: &Path) -> Option<Arc<Log>> {
+        let log = self.store.get(self.owners.get(path)?).ok()?;
+        (log.home().place.file() == Some(path)).then_some(log)
     }
 
     /// Keeps all logs together below their bound.
