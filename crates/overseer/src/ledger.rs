@@ -139,23 +139,29 @@ impl Ledger {
 
 /// The runs, by worker, of which the ledger there has not heard the end, if it is of this boot.
 pub(crate) fn expects(path: &Path) -> BTreeMap<RunId, WorkerName> {
-    let Some(owner) = owner(path).filter(|owner| owner.boot == clock::boot_id()) else {
-        return BTreeMap::new();
-    };
+    open_runs(of_this_boot(path))
+}
+
+/// Whether the ledger there, if it is of this boot, says that its app was to end and that no run of it is left.
+pub(crate) fn says_ended(path: &Path) -> bool {
+    let records = of_this_boot(path);
+    let is_end = |record: &Record| matches!(record, Record::ShuttingDown(_));
+    records.iter().any(is_end) && open_runs(records).is_empty()
+}
+
+fn of_this_boot(path: &Path) -> Vec<Record> {
+    let owner = owner(path).filter(|owner| owner.boot == clock::boot_id());
+    owner.map(|owner| read(path, &owner).records).unwrap_or_default()
+}
+
+fn open_runs(records: Vec<Record>) -> BTreeMap<RunId, WorkerName> {
     let mut present = BTreeMap::new();
-    for record in read(path, &owner).records {
+    for record in records {
         if let Record::Worker { name, state } = record {
             present.insert(name, state.and_then(|state| state.run()));
         }
     }
     present.into_iter().filter_map(|(name, run)| Some((run?, name))).collect()
-}
-
-/// Whether the ledger there, if it is of this boot, says that its app was to end and that no run of it is left.
-pub(crate) fn says_ended(path: &Path) -> bool {
-    let Some(owner) = owner(path).filter(|owner| owner.boot == clock::boot_id()) else { return false };
-    let is_end = |record: &Record| matches!(record, Record::ShuttingDown(_));
-    read(path, &owner).records.iter().any(is_end) && expects(path).is_empty()
 }
 
 /// Whose ledger is there.

@@ -232,7 +232,9 @@ impl Desk {
             let is_noted = entry.ended_under == Some(self.keeper_started);
             if is_noted || goes_on && place.is_some_and(|place| ledger::says_ended(&place.ledger())) {
                 self.apps.insert(slot, App::new(entry, AppState::Ended, ASKED_TO_QUIT));
-                self.close_books(slot);
+                if !is_noted {
+                    self.close_books(slot);
+                }
             } else {
                 self.start(entry);
             }
