@@ -43,6 +43,7 @@ mod supervisor;
 mod survivors;
 mod terminals;
 mod unattended;
+mod unix_socket;
 mod upgrade;
 mod views;
 mod watch;

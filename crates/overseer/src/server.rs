@@ -1,6 +1,5 @@
 //! The control API over HTTP on a Unix socket, in a thread of its own.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +27,12 @@ use crate::overmind::{self, Counter};
 use crate::stats::{self, Sampler};
 use crate::streams;
 use crate::supervisor::Servers;
+use crate::unix_socket;
 
 /// So many threads read logs for clients at once; more clients wait for their turn.
 const LOG_READERS_MAX: usize = 4;
+/// Only the owner of the app may connect.
+const MODE: u32 = 0o600;
 
 /// What every request needs.
 pub(crate) struct Server {
@@ -117,20 +119,10 @@ pub(crate) fn start(
     Ok(receiver)
 }
 
-/// Listens, then takes the name: who finds the socket can connect to it. Whoever holds the app's lock owns the name,
-/// so a socket that is there is a dead overseer's.
+/// Whoever holds the app's lock owns the name, so a socket that is there is a dead overseer's. Its directory is private
+/// already: nobody else could connect before it has its mode.
 fn listen(path: &Path) -> std::io::Result<std::os::unix::net::UnixListener> {
-    let fresh = path.with_extension("new");
-    match std::fs::remove_file(&fresh) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = std::os::unix::net::UnixListener::bind(&fresh)?;
-    // Its directory is private already, so nobody else could connect in between.
-    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
-    listener.set_nonblocking(true)?;
-    std::fs::rename(&fresh, path)?;
-    Ok(listener)
+    unix_socket::listen(path, &path.with_extension("new"), MODE, || Ok(()))
 }
 
 async fn handle(

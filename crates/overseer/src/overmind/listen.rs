@@ -1,18 +1,18 @@
 //! Where Overmind's clients are answered.
 
 use std::ffi::OsStr;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use ganger_api::limits::MAX_SOCKET_PATH_BYTES;
 use ganger_spec::{Overmind, OvermindListen};
 
-use crate::Error;
+use crate::{Error, unix_socket};
 
 /// Only the owner of the app may connect.
 const MODE: u32 = 0o600;
@@ -79,28 +79,9 @@ fn named(pid: i32) -> String {
     format!("{} (pid {pid})", if name.is_empty() { "a program" } else { name.trim() })
 }
 
-/// Listens, then takes the name: who finds the socket can connect to it.
 fn unix(path: &Path) -> io::Result<UnixListener> {
     let (_dir, path) = reachable(path)?;
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(format!(".{}", std::process::id()));
-    let fresh = Path::new(&fresh);
-    match std::fs::remove_file(fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(fresh)?;
-    let prepare = || {
-        std::fs::set_permissions(fresh, Permissions::from_mode(MODE))?;
-        listener.set_nonblocking(true)?;
-        std::fs::rename(fresh, &path)
-    };
-    if let Err(error) = prepare() {
-        // It is of no use to anybody.
-        let _ = std::fs::remove_file(fresh);
-        return Err(error);
-    }
-    Ok(listener)
+    unix_socket::listen(&path, &unix_socket::beside(&path), MODE, || Ok(()))
 }
 
 /// A path to the same socket that the kernel takes, however deep its directory is; good as long as the directory is open.
@@ -118,6 +99,8 @@ fn reachable(path: &Path) -> io::Result<(Option<File>, PathBuf)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn at(path: &Path) -> OvermindListen {

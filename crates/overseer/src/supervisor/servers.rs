@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use super::http::{self, Called, Desk};
 use super::login::{Access, Login};
 use super::places::{Place, Places};
-use crate::Error;
+use crate::{Error, unix_socket};
 
 /// The head of a request, and what is read at once of its body, has at most so many bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -155,28 +154,13 @@ fn unix(
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         return Err(io::ErrorKind::AddrInUse.into());
     }
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(format!(".{}", std::process::id()));
-    let fresh = Path::new(&fresh);
-    match std::fs::remove_file(fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = std::os::unix::net::UnixListener::bind(fresh)?;
-    let prepare = || {
-        std::fs::set_permissions(fresh, std::fs::Permissions::from_mode(mode))?;
+    let fresh = unix_socket::beside(path);
+    unix_socket::listen(path, &fresh, mode, || {
         if uid.is_some() || gid.is_some() {
-            rustix::fs::chown(fresh, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?;
+            rustix::fs::chown(&fresh, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?;
         }
-        listener.set_nonblocking(true)?;
-        std::fs::rename(fresh, path)
-    };
-    if let Err(error) = prepare() {
-        // It is of no use to anybody.
-        let _ = std::fs::remove_file(fresh);
-        return Err(error);
-    }
-    Ok(listener)
+        Ok(())
+    })
 }
 
 fn inet(host: &str, port: u16) -> io::Result<std::net::TcpListener> {
