@@ -48,7 +48,7 @@ pub use protocol::{
     Request, Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
 };
 pub use survivors::{Survivor, cgroups_of, survivors};
-pub use sys::descriptors::raise_descriptor_limit;
+pub use sys::descriptors::{make_room_for_descriptors, raise_descriptor_limit};
 pub use sys::program::end_with_parent;
 pub use sys::program::take_own_name;
 pub use sys::signals::{Signals, ignore_terminal_signals};

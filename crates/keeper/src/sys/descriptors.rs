@@ -1,12 +1,13 @@
 //! Descriptors that this process was born with.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Takes the one descriptor that was handed down to this process. Later processes do not inherit it. Works once.
@@ -84,4 +85,18 @@ pub fn raise_descriptor_limit(needed: u64) -> io::Result<u64> {
         }
     }
     Ok(limit())
+}
+
+/// The kernel's table of this process's descriptors is made large for at most so many: half a megabyte.
+const TABLE_MAX: u64 = 1 << 16;
+
+/// Lets the kernel make room for so many descriptors at once. Each time that it has to make its table larger while threads
+/// share it, it waits until no processor can be looking at the old one, and so does whoever opens the descriptor: some 15
+/// ms, at 64, 128, 256 of them and so on. So this is best called before there are threads. What goes wrong costs only that.
+pub fn make_room_for_descriptors(needed: u64) {
+    let last = needed.min(TABLE_MAX).min(limit()).saturating_sub(1);
+    if let (Ok(last), Ok(any)) = (RawFd::try_from(last), File::open("/dev/null")) {
+        // The table stays as large as it was once.
+        let _ = fcntl_dupfd_cloexec(any, last);
+    }
 }

@@ -138,7 +138,8 @@ impl Engine {
         if !self.wishes_stale {
             return;
         }
-        let (Some(file), Some(wishes)) = (&mut self.wishes, self.core.wishes()) else { return };
+        let Some(file) = &mut self.wishes else { return };
+        let Some(wishes) = self.core.wishes() else { return };
         match file.hold(wishes) {
             Ok(()) => (self.wishes_stale, self.wishes_fail) = (false, false),
             Err(_) if self.wishes_fail => {}

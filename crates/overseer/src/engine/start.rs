@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
 use ganger_core::{Core, Input, KnownRun, Record};
-use ganger_keeper::{Link, RunReport, Signals, raise_descriptor_limit};
+use ganger_keeper::{Link, RunReport, Signals, make_room_for_descriptors, raise_descriptor_limit};
 use ganger_logs::{Capture, Limits, Store};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 use tokio::io::Interest;
@@ -320,11 +320,13 @@ fn make_room(spec: &Spec, life: Life, is_fresh: bool) -> Result<(), Error> {
     }
     let each = LOUD_DESCRIPTORS + spec.forwards.len() as u64 * FORWARD_DESCRIPTORS;
     let failed = |source| Error::System { action: "raise the limit of open files", source };
-    let limit = match raise_descriptor_limit(OWN_DESCRIPTORS + workers * each) {
+    let wanted = OWN_DESCRIPTORS + workers * each;
+    let limit = match raise_descriptor_limit(wanted) {
         Ok(limit) => limit,
         Err(error) if is_fresh => return Err(failed(error)),
         Err(_) => return Ok(()),
     };
+    make_room_for_descriptors(wanted);
     let needed = OWN_DESCRIPTORS + workers;
     if limit < needed && is_fresh {
         return Err(Error::TooFewDescriptors { workers, needed, limit });
