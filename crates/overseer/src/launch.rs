@@ -97,11 +97,8 @@ impl Launcher {
     fn launch_words(&self, worker: Worker<'_>, tag: String, ignore: Vec<i32>) -> Result<Launch, Failure> {
         let argv = worker.argv.words.into_iter().map(OsString::from).collect();
         let said = worker.env.into_iter().map(|variable| (variable.name, variable.value));
-        let mut inherited = self.inherited.clone();
-        if worker.group.tty {
-            inherited.entry(TERM.into()).or_insert_with(|| USUAL_TERM.into());
-        }
-        let env = environment(inherited, said);
+        let usual = worker.group.tty.then_some((OsStr::new(TERM), OsStr::new(USUAL_TERM)));
+        let env = environment(usual.into_iter().chain(variables(&self.inherited)), said);
         let launch = launch_of(worker.group, argv, env, tag);
         let launch = launch.map_err(|error| Failure::definite(error.to_string()))?;
         Ok(Launch { dir: worker.dir, ignore, ..launch })
@@ -118,19 +115,25 @@ fn ignored(spec: &Spec) -> Vec<i32> {
     }
 }
 
-/// An environment as a process gets it: what is inherited, and above it what is said.
-pub fn environment(
-    inherited: BTreeMap<OsString, OsString>,
+/// An environment as a process gets it: what is inherited, and above it what is said. Of two of a name the later one counts.
+pub fn environment<'a>(
+    inherited: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
     said: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<OsString> {
-    let mut variables = inherited;
-    variables.extend(said.into_iter().map(|(name, value)| (name.into(), value.into())));
-    let joined = |(mut name, value): (OsString, OsString)| {
-        name.push("=");
-        name.push(value);
-        name
+    let said: Vec<(String, String)> = said.into_iter().collect();
+    let mut variables: BTreeMap<&OsStr, &OsStr> = inherited.into_iter().collect();
+    variables.extend(said.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))));
+    let joined = |(name, value): (&OsStr, &OsStr)| {
+        let mut variable = OsString::with_capacity(name.len() + 1 + value.len());
+        variable.extend([name, OsStr::new("="), value]);
+        variable
     };
     variables.into_iter().map(joined).collect()
+}
+
+/// Variables as [`environment`] takes them.
+pub fn variables(of: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+    of.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
 }
 
 /// What the keeper starts for a group: these words, as the user, with the limits and in the directory of the group.

@@ -51,7 +51,7 @@ mod wishes;
 
 pub use config::{Config, Heir, Life, Line, Load, MakeViewer, Messenger, Reading, Start, Viewer};
 pub use error::Error;
-pub use launch::{environment, launch_of};
+pub use launch::{environment, launch_of, variables};
 pub use lines::{api_line, incomplete, is_of, no_stderr, stored_lines, stream_of};
 pub use office::{Entry, MakeConfig, Office, can_go_on_with_all, edit, run_all, survivors_of_all};
 pub use survivors::{Survivors, survivors};

@@ -35,7 +35,7 @@ pub(crate) fn run(place: &Where, args: &RunArgs) -> Outcome {
         What::Worker(group, after) => worker(&spec, group, &merged(&args.worker, &after), &after.args),
         What::Command(words) => command(&spec, words, &args.worker),
     };
-    let launch = task.launch(options.inherited)?;
+    let launch = task.launch(&options.inherited)?;
     task.warn_of_held_port();
     let ended = run_attached(&launch).map_err(|error| {
         let failure = Failure { status: error.status(), ..Failure::new(&error) };
@@ -171,7 +171,8 @@ fn with_arguments(command: &Command, extra: &[OsString]) -> Vec<OsString> {
 }
 
 impl Task<'_> {
-    fn launch(&self, inherited: BTreeMap<OsString, OsString>) -> Result<Launch, Failure> {
+    fn launch(&self, inherited: &BTreeMap<OsString, OsString>) -> Result<Launch, Failure> {
+        let inherited = ganger_overseer::variables(inherited);
         let env = ganger_overseer::environment(inherited, self.variables.clone());
         let (argv, tag) = (self.argv.clone(), format!("run-{}", std::process::id()));
         match self.group {

@@ -91,7 +91,7 @@ fn the_environment_is_that_of_the_shell_under_that_of_the_app() {
     let spec = spec(dir.path());
     let task = worker(&spec, spec.group("web").unwrap(), &RunWorkerArgs::default(), &[]);
     let shell = [("A", "shell"), ("HOME", "/root")].map(|(name, value)| (name.into(), value.into()));
-    let launch = task.launch(BTreeMap::from(shell)).unwrap();
+    let launch = task.launch(&BTreeMap::from(shell)).unwrap();
     let expected = ["A=1", "GANGER_WORKER=web.run", "HOME=/root", "PORT=5000", "PS=web.run"];
     assert_eq!(launch.env, expected);
     assert_eq!(launch.dir, spec.root);
