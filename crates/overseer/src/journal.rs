@@ -23,9 +23,6 @@ const KEPT_MAX: usize = 10_000;
 /// The file is begun anew at this size; the one before it is kept.
 const FILE_MAX_BYTES: u64 = 8 << 20;
 
-/// A line is hardly ever longer.
-const LINE_BYTES: usize = 384;
-
 /// What happened, from the oldest that is kept. Shared between the engine, which writes, and the API, which reads.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -46,6 +43,8 @@ struct Inner {
     file: File,
     /// What follows this is part of a line that could not be written whole.
     bytes: u64,
+    /// Where the next line is made.
+    draft: Vec<u8>,
 }
 
 /// An event that can be asked for, as it stands in the file: a third of the size of what is read out of it.
@@ -129,20 +128,22 @@ impl Journal {
             keep(&mut kept, Kept { seq: event.seq, line: line.into() });
         }
         let told = next - 1;
-        let inner = Inner { kept, next, handed: told, told, written, path: path.to_owned(), file, bytes };
+        let (handed, path, draft) = (told, path.to_owned(), Vec::new());
+        let inner = Inner { kept, next, handed, told, written, path, file, bytes, draft };
         Ok(Self { inner: Mutex::new(inner), latest: watch::Sender::new(told) })
     }
 
     /// Numbers an event. It is known to others after [`Journal::tell`].
     pub(crate) fn number(&self, entry: Entry<'_, impl Serialize>) {
         let Entry { kind, worker, text, details } = entry;
-        let mut inner = self.lock();
+        let inner = &mut *self.lock();
         let (seq, time) = (inner.next, Time(jiff::Timestamp::now()));
-        let mut line = Vec::with_capacity(LINE_BYTES);
-        if serde_json::to_writer(&mut line, &Numbered { seq, time, kind, worker, text, details }).is_ok() {
+        let line = &mut inner.draft;
+        line.clear();
+        if serde_json::to_writer(&mut *line, &Numbered { seq, time, kind, worker, text, details }).is_ok() {
             line.push(b'\n');
             inner.next += 1;
-            keep(&mut inner.kept, Kept { seq, line: line.into() });
+            keep(&mut inner.kept, Kept { seq, line: line.as_slice().into() });
         }
     }
 
@@ -262,10 +263,7 @@ impl Inner {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        let mut lines = Vec::new();
-        for event in self.after(self.written) {
-            lines.extend_from_slice(&event.line);
-        }
+        let lines = self.after(self.written).map(|event| &*event.line).collect::<Vec<_>>().concat();
         if lines.is_empty() {
             return Ok(());
         }

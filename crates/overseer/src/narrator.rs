@@ -3,6 +3,7 @@
 //! A line about the end of a run belongs after the run's last output. So it waits until the capture has stored what
 //! was left in the pipe, and later lines about that worker wait behind it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ impl Narrator {
                 self.about(worker, why.clone());
             }
             Event::Waiting { worker, why, .. } => self.about(worker, why.clone()),
-            Event::Ready { worker, .. } => self.about(worker, sentence(event)),
+            Event::Ready { worker, .. } => self.about(worker, sentence(event).into_owned()),
             // The state that a worker has after a failed spawn tells why, and what comes next.
             Event::SpawnFailed { .. }
             | Event::Released { number: 1, .. }
@@ -99,7 +100,7 @@ impl Narrator {
             Event::Stuck { .. }
             | Event::Released { .. }
             | Event::Scaled { .. }
-            | Event::ShuttingDown { .. } => self.say(sentence(event)),
+            | Event::ShuttingDown { .. } => self.say(sentence(event).into_owned()),
         }
     }
 
@@ -306,24 +307,24 @@ fn ended_usage(usage: Usage) -> EndedUsageInfo {
     }
 }
 
-fn sentence(event: &Event) -> String {
+fn sentence(event: &Event) -> Cow<'_, str> {
     match event {
-        Event::State { from, to, why, .. } => format!("{from} to {to}: {why}"),
-        Event::Started { pid, .. } => format!("started with pid {pid}"),
-        Event::SpawnFailed { reason, .. } => format!("not started: {reason}"),
-        Event::Ended { exit, .. } => exit.to_string(),
-        Event::Ready { ready: true, .. } => "ready".to_owned(),
+        Event::Ready { ready: true, .. } => "ready".into(),
         Event::Ready { ready: false, why, .. } | Event::Waiting { why, .. } | Event::Killing { why, .. } => {
-            why.clone()
+            why.into()
         }
+        Event::State { from, to, why, .. } => format!("{from} to {to}: {why}").into(),
+        Event::Started { pid, .. } => format!("started with pid {pid}").into(),
+        Event::SpawnFailed { reason, .. } => format!("not started: {reason}").into(),
+        Event::Ended { exit, .. } => exit.to_string().into(),
         Event::Stuck { worker, pid } => {
-            format!("{worker}: pid {pid} does not even end by a kill, it is stuck in the kernel")
+            format!("{worker}: pid {pid} does not even end by a kill, it is stuck in the kernel").into()
         }
-        Event::Released { number, changes } if changes.is_empty() => format!("release {number}"),
-        Event::Released { number, changes } => format!("release {number}: {}", changes.join("; ")),
-        Event::Scaled { group, from, to } => format!("{group} scaled from {from} to {to}"),
-        Event::ShuttingDown { reason, now: false } => format!("{reason}, stopping"),
-        Event::ShuttingDown { reason, now: true } => format!("{reason}, killing what still runs"),
+        Event::Released { number, changes } if changes.is_empty() => format!("release {number}").into(),
+        Event::Released { number, changes } => format!("release {number}: {}", changes.join("; ")).into(),
+        Event::Scaled { group, from, to } => format!("{group} scaled from {from} to {to}").into(),
+        Event::ShuttingDown { reason, now: false } => format!("{reason}, stopping").into(),
+        Event::ShuttingDown { reason, now: true } => format!("{reason}, killing what still runs").into(),
     }
 }
 

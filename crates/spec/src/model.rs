@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::policy::STOP_TIMEOUT;
 use crate::{Condition, Daemon, Each, FileWatch, Forward, Logs, Overmind, Probe, Signal, SupervisorGroup};
@@ -480,8 +480,8 @@ pub enum StopScope {
 }
 
 /// One slot of a group, `web.1`. Numbers count from 1.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct WorkerName {
     /// Its group's name.
     pub group: String,
@@ -518,9 +518,9 @@ impl TryFrom<String> for WorkerName {
     }
 }
 
-impl From<WorkerName> for String {
-    fn from(name: WorkerName) -> Self {
-        name.to_string()
+impl Serialize for WorkerName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
