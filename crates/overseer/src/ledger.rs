@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use crate::aside::{Damaged, set_aside};
 use crate::clock;
 
-/// A ledger below this size is not worth writing anew.
-const COMPACT_MIN_BYTES: u64 = 256 * 1024;
+/// A ledger below this size, what a start of a thousand workers writes, is not worth writing anew.
+const COMPACT_MIN_BYTES: u64 = 1024 * 1024;
 /// A ledger is written anew when it has this many times the size it had when it was last written whole.
 const COMPACT_FACTOR: u64 = 4;
 
