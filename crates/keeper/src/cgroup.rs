@@ -233,6 +233,17 @@ impl RunCgroups {
         run_directory(&directory).map(Path::to_owned)
     }
 
+    /// Whether processes lived in the cgroup of a run, below that of its keeper, and none does any more.
+    pub fn is_over(keepers: &Path, run: RunId) -> bool {
+        let cgroup = keepers.join(run.to_string());
+        let says = |file: &str, line: &dyn Fn(&str) -> bool| {
+            fs::read_to_string(cgroup.join(file)).is_ok_and(|text| text.lines().any(line))
+        };
+        let used = |line: &str| line.strip_prefix("usage_usec ").is_some_and(|used| used != "0");
+        // Nobody is born into it after its keeper is gone: who has used it and is not there has ended.
+        says("cpu.stat", &used) && says("cgroup.events", &|line| line == "populated 0")
+    }
+
     /// Every process in a cgroup and those below it.
     pub fn members(cgroup: &Path) -> HashSet<u32> {
         let mut pids = HashSet::new();
@@ -377,6 +388,22 @@ mod tests {
         assert_eq!(of("/c/ganger.12/7/ganger.40/2").as_deref(), Some("/c/ganger.12/7"));
         assert_eq!(of("/c/ganger.12"), None);
         assert_eq!(of("/c/ganger.slice/x"), None);
+    }
+
+    #[test]
+    fn a_run_is_over_when_it_used_its_cgroup_and_nobody_is_there() {
+        let keepers = tempfile::tempdir().unwrap();
+        let is_over = |usage: &str, populated: &str| {
+            let cgroup = keepers.path().join("7");
+            fs::create_dir_all(&cgroup).unwrap();
+            fs::write(cgroup.join("cpu.stat"), format!("usage_usec {usage}\nuser_usec 0\n")).unwrap();
+            fs::write(cgroup.join("cgroup.events"), format!("populated {populated}\nfrozen 0\n")).unwrap();
+            RunCgroups::is_over(keepers.path(), RunId(7))
+        };
+        assert!(is_over("312", "0"));
+        assert!(!is_over("312", "1"), "it lives");
+        assert!(!is_over("0", "0"), "nobody was born into it yet");
+        assert!(!RunCgroups::is_over(keepers.path(), RunId(8)), "it was not even asked for, or is forgotten");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub struct HandedRun {
     /// The worker it was started for.
     #[n(1)]
     pub worker: String,
-    /// Its main process.
+    /// Its main process; 0 where that ended before anybody was told of it.
     #[n(2)]
     pub pid: u32,
     /// When that started, in clock ticks since the machine booted.

@@ -382,7 +382,8 @@ fn belongs(run: &Run, stranger: &Snapshot) -> bool {
     let (Hold::Walk { seen }, tag) = (&run.hold, &run.tag) else { return false };
     // The number of a run that is not ours to reap may have passed to a stranger, who leads a session by it.
     let is_own = !run.adopted || Snapshot::of(run.pid).is_none_or(|main| main.started == run.started);
-    is_own && (stranger.session == run.pid || stranger.group == run.pid)
+    // The number is 0 where nobody saw the main process, as are session and group of who came from another namespace.
+    is_own && run.pid != 0 && (stranger.session == run.pid || stranger.group == run.pid)
         || seen.contains(&stranger.identity())
         || (!tag.is_empty()
             && processes::variable(stranger.pid, TAG_VARIABLE).is_some_and(|value| *value == **tag))

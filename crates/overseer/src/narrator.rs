@@ -82,7 +82,7 @@ impl Narrator {
             self.viewer.main_log(&line);
         }
         match event {
-            Event::Started { worker, pid, .. } => self.about(worker, format!("started with pid {pid}")),
+            Event::Started { worker, pid, .. } => self.about(worker, started(*pid)),
             Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string()),
             Event::State { worker, to: State::Backoff | State::Fatal, why, .. } => {
                 self.about(worker, why.clone());
@@ -307,6 +307,13 @@ fn ended_usage(usage: Usage) -> EndedUsageInfo {
     }
 }
 
+fn started(pid: u32) -> String {
+    match pid {
+        0 => "started; nobody saw its process".to_owned(),
+        pid => format!("started with pid {pid}"),
+    }
+}
+
 fn sentence(event: &Event) -> Cow<'_, str> {
     match event {
         Event::Ready { ready: true, .. } => "ready".into(),
@@ -314,7 +321,7 @@ fn sentence(event: &Event) -> Cow<'_, str> {
             why.into()
         }
         Event::State { from, to, why, .. } => format!("{from} to {to}: {why}").into(),
-        Event::Started { pid, .. } => format!("started with pid {pid}").into(),
+        Event::Started { pid, .. } => started(*pid).into(),
         Event::SpawnFailed { reason, .. } => format!("not started: {reason}").into(),
         Event::Ended { exit, .. } => exit.to_string().into(),
         Event::Stuck { worker, pid } => {

@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ganger_core::RunId;
-use ganger_keeper::{Event, HandedRun, Handover, RunReport, Survivor};
+use ganger_keeper::{Event, Exit, HandedRun, Handover, RunCgroups, RunReport, Survivor};
 use ganger_spec::{GANGER_WORKER, WorkerName};
 use serde::{Deserialize, Serialize};
 
@@ -206,12 +206,28 @@ impl Roster {
         }
         if !asked.is_empty() {
             let found = ganger_keeper::survivors(prefix, GANGER_WORKER);
-            handover.runs.extend(found.into_iter().filter_map(|survivor| {
-                asked.values().any(|(_, tag)| *tag == survivor.tag).then(|| unlisted(survivor)).flatten()
-            }));
+            let asked_for = |survivor: &Survivor| asked.values().any(|(_, tag)| *tag == survivor.tag);
+            handover.runs.extend(found.into_iter().filter(asked_for).filter_map(unlisted));
+            let asked = asked.into_iter().map(|(run, (worker, tag))| unseen(run, worker.to_string(), tag));
+            add_unseen(&mut handover, asked);
         }
         handover
     }
+}
+
+/// A run that began and ended before its keeper told of it, as far as that can be known.
+pub(crate) fn unseen(run: RunId, worker: String, tag: String) -> HandedRun {
+    let run = ganger_keeper::RunId(run.0);
+    HandedRun { run, worker, tag, exit: Some(Exit::Unknown), ..HandedRun::default() }
+}
+
+/// Adds those of these runs that nobody tells of and whose cgroups show that they ran and ended. Without that mark a run
+/// counts as never begun, and is started.
+pub(crate) fn add_unseen(handover: &mut Handover, runs: impl IntoIterator<Item = HandedRun>) {
+    let Some(cgroups) = &handover.cgroup else { return };
+    let told: BTreeSet<_> = handover.runs.iter().map(|run| run.run).collect();
+    let unseen = |run: &HandedRun| !told.contains(&run.run) && RunCgroups::is_over(cgroups, run.run);
+    handover.runs.extend(runs.into_iter().filter(unseen));
 }
 
 /// The directory of the cgroups of these runs, if they have any.

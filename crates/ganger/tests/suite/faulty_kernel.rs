@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ganger_testkit::{Deadline, Running, Sandbox, wait_gone};
+use ganger_testkit::{Deadline, Running, Sandbox, signal, wait_gone};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::*;
@@ -281,6 +281,58 @@ fn an_overseer_that_is_killed_between_its_writes_tells_every_event_once() {
             play_death(file, at);
         }
     }
+}
+
+/// An app with a job that ends at once and is to run once.
+fn with_a_job() -> Sandbox {
+    let sandbox = sandbox();
+    let job = "[groups.job]\ncommand = \"echo ran >> ran\"\nrestart = \"never\"\n";
+    sandbox.file("ganger.toml", &format!("[groups.web]\ncommand = \"{OBEDIENT}\"\n{job}"));
+    sandbox
+}
+
+/// Starts the job once more, and kills the keeper when it is about to tell of that process. Where the run has a cgroup,
+/// that shows that it ran: it is told, and not started again.
+fn play_untold(sandbox: &Sandbox, running: &Running) {
+    running.wait_error("job.1: exited with code 0");
+    let keeper = running.pid().to_string();
+    let record = sandbox.root().join("strace").display().to_string();
+    let inject = "inject=sendmsg:error=EIO:signal=KILL:when=1";
+    let words = ["-o", &record, "-p", &keeper, "-e", "trace=sendmsg", "-e", inject];
+    let mut tracer = sandbox.program(words).through(["strace"]).start();
+    tracer.wait_error("attached");
+    // It may die with the overseer.
+    sandbox.run(["start", "job"]);
+    tracer.wait_exit(Deadline::generous());
+    sandbox.run(["start", "web"]).expect_code(0);
+    let has_cgroups = !sandbox.run(["doctor"]).success().contains("cgroup           no");
+    let ran = sandbox.read("ran").lines().count();
+    assert!(if has_cgroups { ran == 2 } else { [2, 3].contains(&ran) }, "it ran {ran} times");
+    sandbox.run(["quit"]).expect_code(0);
+    let root = sandbox.root().display().to_string();
+    let events = sandbox.program(["find", &root, "-path", "*/app-*/events.jsonl"]).run().success();
+    assert_told_once(events.trim());
+    // Where there may be several apps, the keeper goes on.
+    for process in sandbox.census() {
+        signal(process.pid, Signal::TERM);
+        assert!(wait_gone(process.pid, Deadline::generous()), "{process:?} goes on");
+    }
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_run_that_ended_before_its_keeper_could_tell_of_it_is_told_and_not_repeated() {
+    let sandbox = with_a_job();
+    let running = sandbox.start(["daemon"]);
+    play_untold(&sandbox, &running);
+}
+
+#[test]
+fn so_it_is_where_the_keeper_has_several_apps() {
+    let sandbox = with_a_job();
+    sandbox.run(["app", "add", "."]).expect_code(0);
+    let daemon = sandbox.ganger(["daemon"]).dir(sandbox.root()).start();
+    play_untold(&sandbox, &daemon);
 }
 
 #[test]

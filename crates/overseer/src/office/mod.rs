@@ -512,6 +512,7 @@ impl Desk {
     /// What lives of all apps. What was written and not read of their output lives on with it.
     fn runs(&self) -> Handover {
         let mut handover = Handover::default();
+        let mut expected = Vec::new();
         for entry in self.list.entries() {
             let Ok(place) = entry.place(&self.office.environment) else { continue };
             let readers = output::readers_in(&place.runtime.join("pipes"));
@@ -519,9 +520,13 @@ impl Desk {
             handover.outputs.extend(named);
             let runs = survivors::look(&place).runs;
             handover.runs.extend(runs.into_iter().map(|run| handed_run(entry.slot, run)));
+            let open = ledger::expects(&place.ledger()).into_iter();
+            let open = open.map(|(run, worker)| roster::unseen(run, worker.to_string(), String::new()));
+            expected.extend(open.map(|run| handed_run(entry.slot, run)));
         }
         handover.outputs.extend(self.board.screens());
-        handover.cgroup = roster::cgroup_of(&handover.runs);
+        handover.cgroup = self.board.cgroup().or_else(|| roster::cgroup_of(&handover.runs));
+        roster::add_unseen(&mut handover, expected);
         handover
     }
 

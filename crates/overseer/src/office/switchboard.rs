@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use ganger_keeper::{Capabilities, Event, HandedRun, Link, Partner, Request, RunId, RunReport, Upgraded};
@@ -110,6 +111,11 @@ impl Switchboard {
             screens: RefCell::new(screens),
             welcome,
         }))
+    }
+
+    /// The directory of the cgroups of all runs, if they have any.
+    pub(crate) fn cgroup(&self) -> Option<PathBuf> {
+        self.welcome.capabilities.cgroup.as_ref().map(PathBuf::from)
     }
 
     /// A line for the engine of this slot, and whether the keeper has runs of it that no engine took yet.
