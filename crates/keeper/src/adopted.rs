@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
-use rustix::event::Timespec;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 
+use crate::keeper::until;
 use crate::processes::{self, Snapshot};
 use crate::protocol::{Exit, RunId};
 use crate::sys::{pidfd, wait};
@@ -131,6 +133,22 @@ pub(crate) fn open(identity: (u32, u64)) -> Option<OwnedFd> {
 /// A descriptor of the main process of a run, for [`crate::Handover::processes`]; none if it has been reaped.
 pub fn watch(pid: u32, started: u64) -> Option<OwnedFd> {
     open((pid, started))
+}
+
+/// A descriptor of whatever process has this number now.
+pub fn hold(pid: u32) -> Option<OwnedFd> {
+    Snapshot::of(pid).and_then(|process| open(process.identity()))
+}
+
+/// Blocks until the process of this descriptor has ended, and no longer than this. Whether it has.
+pub fn await_end(process: BorrowedFd<'_>, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&until(deadline))) {
+            Err(Errno::INTR) => {}
+            ended => return ended.is_ok_and(|ended| ended > 0),
+        }
+    }
 }
 
 /// Whether this process has not ended.

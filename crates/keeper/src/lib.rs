@@ -30,7 +30,7 @@ mod take_over;
 mod trees;
 mod upgrade;
 
-pub use adopted::{lives, watch};
+pub use adopted::{await_end, hold, lives, watch};
 pub use attached::{Ended, SpawnError, run_attached};
 pub use capabilities::{Capabilities, capabilities};
 pub use cgroup::RunCgroups;

@@ -200,3 +200,13 @@ fn wishes_that_make_no_sense_are_kept_aside_and_the_files_count() {
     assert_eq!(kept(&sandbox, "wishes.bad-").len(), 1);
     quit(&sandbox, "web.1");
 }
+
+#[test]
+fn an_app_that_was_quit_can_be_started_at_once_and_again_and_again() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    for _ in 0..10 {
+        sandbox.run(["start", "-D"]).success();
+        sandbox.run(["quit"]).success();
+    }
+    sandbox.assert_nothing_left();
+}
