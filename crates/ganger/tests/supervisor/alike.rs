@@ -10,7 +10,9 @@ pub(crate) fn alike(text: &str, server: &Server, client: Client) -> String {
         .replace(&server.port.to_string(), "PORT")
         .replace("\r\n", "\n")
         // A terminal shows the key where nobody edits the line.
-        .replace("^C", "");
+        .replace("^C", "")
+        // supervisord says so if the process ends before it looks, which nobody can know.
+        .replace("instant: ERROR (abnormal termination)", "instant: started");
     text.split_inclusive('\n').map(line).collect()
 }
 
