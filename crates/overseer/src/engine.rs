@@ -333,8 +333,9 @@ impl Engine {
         match signal {
             Signal::HUP if self.life == Life::Background => self.reread(),
             Signal::INT | Signal::TERM | Signal::HUP | Signal::QUIT => {
-                // The second one means: now.
-                let now = self.core.shutting_down().is_some() && signal != Signal::HUP;
+                // The second one means: now. To supervisord it means nothing new, and who sends it counts on that.
+                let again = self.core.shutting_down().is_some() && signal != Signal::HUP;
+                let now = again && self.narrator.main().is_none();
                 self.shut_down(now, format!("{signal} received"));
             }
             Signal::USR2 if self.reopen_logs() => {}

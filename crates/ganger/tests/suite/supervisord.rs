@@ -132,3 +132,26 @@ fn the_first_file_of_the_usual_places_is_taken_and_a_second_daemon_is_refused() 
     assert!(wait_gone(keeper, Deadline::generous()));
     sandbox.assert_nothing_left();
 }
+
+#[test]
+fn a_second_signal_to_end_means_nothing_new_as_to_supervisord() {
+    let sandbox = sandbox();
+    gate(&sandbox, "gate");
+    let command = "sh -c \"trap 'read go < gate; exit 7' TERM; echo > ready; tail -f /dev/null & wait\"";
+    sandbox.file(
+        "s.conf",
+        &format!("[supervisord]\nlogfile=main.log\npidfile=s.pid\n[program:web]\ncommand={command}\nstopwaitsecs=3600\n"),
+    );
+    sandbox.run(["supervisord", "-c", "s.conf"]).expect_code(0);
+    let keeper = named(&sandbox);
+    sandbox.wait_file("ready", "\n");
+    signal(keeper, Signal::TERM);
+    sandbox.wait_file("main.log", "WARN received SIGTERM indicating exit request\n");
+    signal(keeper, Signal::INT);
+    sandbox.wait_file("main.log", "WARN received SIGINT indicating exit request\n");
+    open_gate(&sandbox, "gate");
+    assert!(wait_gone(keeper, Deadline::generous()));
+    let log = sandbox.read("main.log");
+    assert!(log.contains("stopped: web (exit status 7)\n") && !log.contains("killing"), "{log}");
+    sandbox.assert_nothing_left();
+}
