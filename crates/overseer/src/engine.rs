@@ -229,7 +229,7 @@ impl Engine {
                 () = sleep_for(probe) => self.probe(),
                 () = sleep_for(look) => self.look_at_unattended(),
                 () = self.unattended.news() => self.unattended.hear(clock::now()),
-                () = self.listeners.overheard(), if self.core.is_connected() => self.tell_overheard(),
+                () = self.outside.overheard(&self.listeners), if self.core.is_connected() => self.tell_overheard(),
                 () = sleep_for(tick) => self.tick(),
                 () = change(resized.as_ref()) => self.fit_terminals(),
                 _ = seats.changed() => self.reseated(),
@@ -357,6 +357,7 @@ impl Engine {
             Message::Drained(worker, position) => {
                 self.narrator.drained(&worker, position);
                 self.listeners.drained(&worker, &self.capture.store());
+                self.echo_drained(&worker);
                 self.let_go(&worker);
             }
             Message::Stored(log, number) => self.hands.stored(&log, number),
@@ -482,7 +483,8 @@ impl Engine {
     }
 
     /// Ends: everything is shown, our files are gone, and the keeper is told with which status.
-    async fn finish(self, lease: Lease, status: u8) -> Result<u8, Error> {
+    async fn finish(mut self, lease: Lease, status: u8) -> Result<u8, Error> {
+        self.finish_echo();
         self.forget_daemon();
         let Self { capture, forwards, narrator, listeners, mut hands, .. } = self;
         capture.stop();

@@ -1,5 +1,6 @@
 //! supervisord's main log: what happens, in the words that its users search for.
 
+mod echo;
 mod file;
 mod syslog;
 mod words;
@@ -8,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ganger_core::{Event, WorkerView};
-use ganger_spec::{Daemon, LogLevel, Spec};
+use ganger_spec::{Daemon, LogLevel, Spec, WorkerName};
 use jiff::Zoned;
 use tokio::sync::watch;
 
+pub(crate) use self::echo::Echo;
 use self::file::LogFile;
 use self::syslog::Syslog;
 use self::words::Scribe;
@@ -63,16 +65,30 @@ impl MainLog {
 
     /// Writes a line, unless the log says less than that; the line.
     pub(crate) fn say(&mut self, level: LogLevel, text: &str) -> Option<String> {
-        let line = (level <= self.level).then(|| line(&Zoned::now(), level, text))?;
+        let time = Zoned::now();
+        let line = (level <= self.level).then(|| line(&time, level, text))?;
         match &mut self.output {
             Output::File(file) => {
                 // A full disk stops nothing: the journal has all of this.
                 let _ = file.write(&line);
                 self.news.send_replace(());
             }
-            Output::Syslog(syslog) => syslog.write(line.trim_end()),
+            Output::Syslog(syslog) => {
+                let lines = text.trim_end_matches('\n').split('\n');
+                lines.for_each(|text| syslog.write(self::line(&time, level, text).trim_end()));
+            }
         }
         Some(line)
+    }
+
+    /// Whether what programs write is copied into it.
+    pub(crate) fn echoes(&self) -> bool {
+        self.level >= LogLevel::Debug
+    }
+
+    /// supervisord's name of a worker.
+    pub(crate) fn process(&mut self, worker: &WorkerName) -> String {
+        self.scribe.process(worker)
     }
 
     /// Where it is.

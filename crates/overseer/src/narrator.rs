@@ -214,6 +214,11 @@ impl Narrator {
         }
     }
 
+    /// Whether what this worker's last run wrote is still to be stored.
+    pub(crate) fn awaits(&self, worker: &WorkerName) -> bool {
+        self.held.contains_key(worker)
+    }
+
     /// Whether every line is said.
     pub(crate) fn is_quiet(&self) -> bool {
         self.held.is_empty()

@@ -311,7 +311,7 @@ impl Kept {
     /// Lets a log be kept so.
     fn put(&self, log: &LogName, defaults: Limits, capture: &Capture) -> Result<(), Error> {
         let place = match if log.is_err { &self.logs.err } else { &self.logs.out } {
-            LogFile::Store | LogFile::Sent => Place::Store,
+            LogFile::Store | LogFile::Sent | LogFile::Echoed => Place::Store,
             LogFile::Path(path) => Place::File(path.clone()),
             LogFile::Auto(path) => {
                 create_private(path);

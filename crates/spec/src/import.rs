@@ -151,7 +151,7 @@ fn comments(group: &Group, own: &SupervisorGroup, out: &mut String) {
             LogFile::Dropped if !own.redirect_stderr => {
                 told.push(format!("Its {what} was dropped; here it is kept."));
             }
-            LogFile::Dropped | LogFile::Store | LogFile::Sent | LogFile::Auto(_) => {}
+            LogFile::Dropped | LogFile::Store | LogFile::Sent | LogFile::Echoed | LogFile::Auto(_) => {}
         }
     }
     if group.logs.max_size == Some(u64::MAX) {

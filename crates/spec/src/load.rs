@@ -121,6 +121,7 @@ fn of_supervisor(
     let root = wishes.root.as_ref().map_or(beside, |root| root.value.clone());
     let sources = Sources { root, procfile: None, native: None, env: file.env, list: file.list };
     let mut forwards = forwards(options, &sources, &names, findings);
+    supervisor::echo(file.daemon.loglevel, &mut groups);
     forwards.extend(supervisor::syslog_forward(&file.daemon, &groups));
     let spec = Spec {
         app: file.daemon.identifier.clone(),

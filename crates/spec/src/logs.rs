@@ -58,6 +58,8 @@ pub enum LogFile {
     Dropped,
     /// In the store of the app, until it is sent to syslog: to supervisord's clients there is no file.
     Sent,
+    /// In the store of the app, until it is copied into supervisord's main log: to its clients there is no file.
+    Echoed,
     /// In a file with a name as supervisord gives it.
     Auto(PathBuf),
 }
@@ -125,7 +127,7 @@ impl LogFile {
                 Some(text) => Self::Path(text.replace(NUMBER, &number.to_string()).into()),
                 None => self.clone(),
             },
-            Self::Store | Self::Dropped | Self::Sent | Self::Auto(_) => self.clone(),
+            Self::Store | Self::Dropped | Self::Sent | Self::Echoed | Self::Auto(_) => self.clone(),
         }
     }
 
@@ -139,6 +141,7 @@ impl LogFile {
             Self::Path(path) | Self::Auto(path) => Some(format!("{what} {}", path.display())),
             Self::Dropped => Some(format!("{what} no file")),
             Self::Sent => Some(format!("{what} syslog")),
+            Self::Echoed => Some(format!("{what} the main log")),
         }
     }
 }

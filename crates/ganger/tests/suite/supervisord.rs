@@ -134,6 +134,28 @@ fn the_first_file_of_the_usual_places_is_taken_and_a_second_daemon_is_refused() 
 }
 
 #[test]
+fn at_the_level_of_debugging_the_main_log_has_what_programs_write_as_that_of_supervisord() {
+    let sandbox = sandbox();
+    let one = "[program:one]\ncommand=sh -c \"trap 'printf last; exit 0' TERM; echo one; tail -f /dev/null & wait\"\n\
+               stdout_logfile=NONE\nstderr_logfile=NONE\n";
+    let two = "[program:two]\ncommand=sh -c \"printf 'two\\377\\n' >&2; exec tail -f /dev/null\"\n";
+    config(&sandbox, &format!("nodaemon=true\nloglevel=debug\n{one}{two}"));
+    let running = sandbox.ganger_with(&["supervisord", "-c", "s.conf"]).start();
+    sandbox.wait_file("main.log", " DEBG 'one' stdout output:\none\n\n");
+    sandbox.wait_file("main.log", " DEBG 'two' stderr output:\nUndecodable: b'two\\xff\\n'\n");
+    // The next overseer goes on with it.
+    let [keeper, overseer] = parts(&sandbox);
+    signal(overseer, Signal::KILL);
+    wait_taken_up(&sandbox, 1);
+    signal(keeper, Signal::TERM);
+    ended(&sandbox, running).expect_code(0);
+    let log = sandbox.read("main.log");
+    assert!(log.contains(" DEBG 'one' stdout output:\nlast\n"), "{log}");
+    assert_eq!(log.matches(" DEBG 'one' stdout output:\none\n\n").count(), 1, "{log}");
+    sandbox.assert_nothing_left();
+}
+
+#[test]
 fn a_second_signal_to_end_means_nothing_new_as_to_supervisord() {
     let sandbox = sandbox();
     gate(&sandbox, "gate");

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use ganger_spec::{Daemon, LogLevel, Spec};
+use ganger_spec::{Daemon, LogLevel, Spec, WorkerName};
 use tokio::sync::watch;
 
 use super::Engine;
-use crate::mainlog::{MainLog, PidFile, greeting};
+use crate::listeners::Listeners;
+use crate::mainlog::{Echo, MainLog, PidFile, greeting};
 use crate::{Error, Life, overmind, supervisor};
 
 /// What others see of the daemon beside its servers.
@@ -15,6 +16,23 @@ pub(super) struct Outside {
     pub(super) pid_file: Option<PidFile>,
     /// Tells who follows the main log that there is more.
     pub(super) main_news: watch::Sender<()>,
+    /// What is copied into the main log.
+    pub(super) echo: Echo,
+}
+
+impl Outside {
+    /// Nothing yet.
+    pub(super) fn new(main_news: watch::Sender<()>) -> Self {
+        Self { pid_file: None, main_news, echo: Echo::default() }
+    }
+
+    /// Until workers may have written what listeners, or the main log, are to have.
+    pub(super) async fn overheard(&self, listeners: &Listeners) {
+        tokio::select! {
+            () = listeners.overheard() => {}
+            () = self.echo.ready() => {}
+        }
+    }
 }
 
 impl Engine {
@@ -72,6 +90,51 @@ impl Engine {
         let spec = self.spec();
         if let Some(main) = self.narrator.main() {
             main.in_force(spec);
+        }
+    }
+
+    /// Copies from now on into the main log what a worker writes, if its level is for that.
+    pub(super) fn echo(&mut self, worker: &WorkerName) {
+        if !self.narrator.main().is_some_and(|main| main.echoes()) {
+            return;
+        }
+        let store = self.capture.store();
+        for log in self.hands.outputs.logs(worker) {
+            if let Err(error) = self.outside.echo.follow(&store, &log) {
+                self.narrator
+                    .notice(format!("what comes into {log} is not copied into the main log: {error}"));
+            }
+        }
+    }
+
+    /// The same for all that are there.
+    pub(super) fn echo_all(&mut self) {
+        let workers: Vec<WorkerName> = self.core.workers().map(|view| view.name).collect();
+        for worker in &workers {
+            self.echo(worker);
+        }
+    }
+
+    /// Copies into the main log what workers wrote.
+    pub(super) fn tell_echoed(&mut self) {
+        let Some(main) = self.narrator.main() else { return };
+        for text in self.outside.echo.hear(|worker| main.process(worker)) {
+            self.narrator.say_in_main(LogLevel::Debug, &text);
+        }
+    }
+
+    /// All that a worker's run wrote is stored; if nobody has its name any more, that was all.
+    pub(super) fn echo_drained(&mut self, worker: &WorkerName) {
+        self.outside.echo.drained(worker, &self.capture.store());
+        if self.core.worker(worker).is_none() {
+            self.outside.echo.let_go(worker);
+        }
+    }
+
+    /// Copies the rest: nobody writes any more.
+    pub(super) fn finish_echo(&mut self) {
+        while self.outside.echo.has_more() {
+            self.tell_echoed();
         }
     }
 

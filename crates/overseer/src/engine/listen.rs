@@ -49,8 +49,9 @@ impl Engine {
         }
     }
 
-    /// Tells listeners what workers wrote.
+    /// Tells listeners, and supervisord's main log, what workers wrote.
     pub(super) fn tell_overheard(&mut self) {
+        self.tell_echoed();
         let spec = self.spec();
         let write = |worker: &WorkerName, bytes: &[u8]| self.hands.stdins.write(worker, bytes);
         self.listeners.tell_overheard(&spec, &write);

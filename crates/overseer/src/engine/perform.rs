@@ -55,6 +55,9 @@ impl Engine {
                 self.hands.outputs.release(name, &self.capture);
                 self.hands.stdins.remove(name);
                 self.listeners.forget(name);
+                if !self.narrator.awaits(name) {
+                    self.outside.echo.let_go(name);
+                }
                 self.look_at(name);
             }
             Record::Worker { name, state: Some(_) } => self.look_at(name),
@@ -228,6 +231,7 @@ impl Engine {
                     self.narrator.follow(log, Start::Now);
                 }
                 self.overhear(worker);
+                self.echo(worker);
                 self.hands.spawn(run, worker, launch, stdio);
             }
             Err(failure) => self.spawn_failed(run, worker, failure),

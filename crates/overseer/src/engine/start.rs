@@ -138,7 +138,7 @@ pub(super) fn start(
         started: announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?,
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
-        outside: Outside { pid_file: None, main_news },
+        outside: Outside::new(main_news),
     };
     engine.greet(&lease, &damaged, clients.deaf.as_ref(), is_fresh && !is_ours)?;
     Ok(Started { engine, lease, clients, messages })
@@ -198,6 +198,7 @@ impl Engine {
             self.narrator.notice(news.unwrap_or_else(again));
             self.settle();
             self.adopt_listeners();
+            self.echo_all();
         }
     }
 

@@ -32,8 +32,9 @@ use crate::stdin::StdinError;
 use audience::{Audience, Input, Output, REMOVED};
 use book::Book;
 use ear::Ear;
-use overheard::Heard as Overheard;
-use overhearing::{Overhearing, Piece, Wanted};
+pub(crate) use overheard::Heard as Overheard;
+pub(crate) use overhearing::{Overhearing, Piece, Wanted};
+pub(crate) use payload::text;
 use pool::{Doing, Subscription};
 use ticks::Ticks;
 

@@ -44,6 +44,8 @@ struct Followed {
     reader: Reader,
     /// Its run has ended, and all that it wrote is stored up to here.
     ends: Option<u64>,
+    /// It is let go of once all of it is heard.
+    leaves: bool,
 }
 
 /// The logs that are followed; nothing is awaited where there are none.
@@ -66,6 +68,7 @@ impl Overhearing {
         let name = log.to_string();
         if let Some(followed) = self.logs.get_mut(&name) {
             followed.wanted.text = wanted.text;
+            followed.leaves = false;
             return Ok(followed.scanner.position());
         }
         if self.watch.is_none() {
@@ -77,8 +80,15 @@ impl Overhearing {
         let position = reader.position();
         let scanner = Scanner::new(position, wanted.captured);
         let is_stderr = *log == LogName::err(&log.worker);
-        let followed =
-            Followed { worker: log.worker.clone(), is_stderr, wanted, scanner, reader, ends: None };
+        let followed = Followed {
+            worker: log.worker.clone(),
+            is_stderr,
+            wanted,
+            scanner,
+            reader,
+            ends: None,
+            leaves: false,
+        };
         self.logs.insert(name, followed);
         self.has_more = true;
         Ok(position)
@@ -87,6 +97,14 @@ impl Overhearing {
     /// Nothing of this worker is to be heard any more.
     pub(crate) fn forget(&mut self, worker: &WorkerName) {
         self.logs.retain(|_, followed| followed.worker != *worker);
+    }
+
+    /// Nothing of this worker is to be heard any more but what is in its logs now.
+    pub(crate) fn let_go(&mut self, worker: &WorkerName) {
+        for followed in self.logs.values_mut().filter(|followed| followed.worker == *worker) {
+            followed.leaves = true;
+            self.has_more = true;
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -115,6 +133,11 @@ impl Overhearing {
         }
     }
 
+    /// Whether more is there than a turn may take.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more
+    }
+
     /// What is there to hear, as much as a turn may take.
     pub(crate) fn hear(&mut self) -> Vec<Piece> {
         if let Some(watch) = &self.watch {
@@ -122,10 +145,12 @@ impl Overhearing {
         }
         let mut pieces = Vec::new();
         self.has_more = false;
-        for (name, followed) in &mut self.logs {
+        self.logs.retain(|name, followed| {
             let reads = (0..READS_PER_TURN).take_while(|_| followed.hear(name, &mut pieces)).count();
-            self.has_more |= reads == READS_PER_TURN;
-        }
+            let has_more = reads == READS_PER_TURN;
+            self.has_more |= has_more;
+            has_more || !followed.leaves
+        });
         pieces
     }
 }

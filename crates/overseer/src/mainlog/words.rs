@@ -81,6 +81,11 @@ impl Scribe {
         }
     }
 
+    /// supervisord's name of a worker.
+    pub(super) fn process(&mut self, worker: &WorkerName) -> String {
+        self.seen(worker).process.clone()
+    }
+
     fn seen(&mut self, worker: &WorkerName) -> &mut Seen {
         let Self { spec, workers, .. } = self;
         workers.entry(worker.clone()).or_insert_with(|| {

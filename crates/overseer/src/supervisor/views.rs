@@ -53,7 +53,7 @@ pub(crate) fn log(spec: &Spec, worker: &WorkerName, channel: Channel, logs: &Pat
     match file {
         LogFile::Store => Some(logs.join(format!("{name}.log"))),
         LogFile::Path(path) | LogFile::Auto(path) => Some(path),
-        LogFile::Dropped | LogFile::Sent => None,
+        LogFile::Dropped | LogFile::Sent | LogFile::Echoed => None,
     }
 }
 
@@ -168,7 +168,7 @@ fn stream(said: Option<&SupervisorStream>, file: &LogFile) -> LogConfig {
         logfile: match file {
             LogFile::Store | LogFile::Auto(_) => Setting::Auto,
             LogFile::Path(path) => Setting::Is(path.display().to_string()),
-            LogFile::Dropped | LogFile::Sent => Setting::None,
+            LogFile::Dropped | LogFile::Sent | LogFile::Echoed => Setting::None,
         },
         logfile_backups: said.map_or(0, |said| said.backups),
         logfile_maxbytes: said.map_or(0, |said| said.maxbytes),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::auto::AutoLogs;
 use super::daemon::{self, Daemon};
+use super::echo::echo;
 use super::value::{self, Paths, Wrong};
 use crate::Spec;
 
@@ -16,6 +17,7 @@ pub fn amend(spec: &mut Spec, said: &[(String, String)], dir: &Path) -> Result<(
         daemon.set(key, text, &paths).map_err(|wrong| wrong.message)?;
     }
     let strip_ansi = daemon.strip_ansi;
+    let level = daemon.loglevel;
     let start = daemon.directory.clone().filter(|_| !daemon.nodaemon).unwrap_or_else(|| dir.to_owned());
     for group in &mut spec.groups {
         if let Some(own) = &mut group.supervisor {
@@ -28,6 +30,7 @@ pub fn amend(spec: &mut Spec, said: &[(String, String)], dir: &Path) -> Result<(
             }
         }
     }
+    echo(level, &mut spec.groups);
     Ok(())
 }
 

@@ -19,8 +19,8 @@ use crate::{
 /// The longest time that is waited for: anything longer is for ever.
 const LONG: Duration = Duration::from_hours(366 * 24);
 
-/// So much of what has no file is kept until syslog has it.
-const SENT_SIZE: LogSize = LogSize { max_size: crate::logs::LOG_FILE_BYTES, keep: 1 };
+/// So much of what has no file is kept until syslog, or the main log, has it.
+pub(super) const SENT_SIZE: LogSize = LogSize { max_size: crate::logs::LOG_FILE_BYTES, keep: 1 };
 
 /// When so many bytes of expanded commands were looked at, only the first and the last worker of each program are.
 pub(crate) const MAX_LOOKED: usize = 64 << 20;
@@ -401,7 +401,15 @@ impl Reader<'_> {
                     said.problem(format!("`{key}` is AUTO and is never rotated: it may fill the disk"));
                 self.findings.warn(problem.hinted(format!("write `{key}_maxbytes=50MB`")));
             }
-            (LogFile::Path(_) | LogFile::Store | LogFile::Dropped | LogFile::Sent | LogFile::Auto(_), _) => {}
+            (
+                LogFile::Path(_)
+                | LogFile::Store
+                | LogFile::Dropped
+                | LogFile::Sent
+                | LogFile::Echoed
+                | LogFile::Auto(_),
+                _,
+            ) => {}
         }
         Some(file)
     }

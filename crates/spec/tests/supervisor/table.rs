@@ -75,7 +75,7 @@ fn process(group: &Group, worker: Option<&Worker<'_>>, number: u32) -> Value {
         .collect();
     let log = |file: &LogFile| match file {
         LogFile::Store | LogFile::Auto(_) => json!("auto"),
-        LogFile::Dropped | LogFile::Sent => Value::Null,
+        LogFile::Dropped | LogFile::Sent | LogFile::Echoed => Value::Null,
         LogFile::Path(path) => json!(path),
     };
     let has_err = !own.redirect_stderr;

@@ -242,7 +242,7 @@ impl Viewer for Echo {
 
     fn main_log(&self, line: &str) {
         if let Some(notes) = &self.0 {
-            notes.note(line.trim_end_matches('\n'));
+            notes.note(line.strip_suffix('\n').unwrap_or(line));
         }
     }
 
