@@ -151,6 +151,13 @@ pub struct AppFile {
     pub keeper_pid: u32,
     /// When it was started.
     pub started: Time,
+    /// Whether it belongs to the machine, and to no terminal. One of a version that did not say so may.
+    #[serde(default = "yes")]
+    pub background: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Place {

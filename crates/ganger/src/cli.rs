@@ -192,7 +192,7 @@ pub(crate) struct StartArgs {
     /// Go on with the workers that survived when all of ganger was killed
     #[arg(long, conflicts_with = "end_survivors")]
     pub(crate) adopt: bool,
-    /// First end the workers that survived when all of ganger was killed
+    /// First end the workers that survived when all of ganger was killed: usual where a terminal had them
     #[arg(long)]
     pub(crate) end_survivors: bool,
     /// Give each worker a terminal of its own, unless its group says otherwise: usual where stdout is a terminal

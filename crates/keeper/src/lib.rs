@@ -47,7 +47,7 @@ pub use protocol::{
     BODY_MAX, DESCRIPTORS_MAX, Event, Exit, INLINE_MAX, Ids, KEPT_MAX, Launch, Limit, NAMES_MAX, Process,
     Request, Resource, RunId, RunReport, Scope, Step, Usage, VERSION,
 };
-pub use survivors::{Survivor, cgroups_of, survivors};
+pub use survivors::{Survivor, cgroups_of, stragglers, survivors};
 pub use sys::descriptors::{make_room_for_descriptors, raise_descriptor_limit};
 pub use sys::program::end_with_parent;
 pub use sys::program::take_own_name;

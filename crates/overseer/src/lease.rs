@@ -80,6 +80,7 @@ impl Lease {
     }
 }
 
-fn holder_of(place: &Place) -> Option<AppFile> {
+/// What an app says of itself, or said last if it did not end by itself.
+pub(crate) fn holder_of(place: &Place) -> Option<AppFile> {
     serde_json::from_slice(&std::fs::read(place.app_file()).ok()?).ok()
 }

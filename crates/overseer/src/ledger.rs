@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use ganger_api::EventInfo;
 use ganger_core::{Record, RunId};
-use ganger_spec::WorkerName;
+use ganger_spec::{Spec, WorkerName};
 use serde::{Deserialize, Serialize};
 
 use crate::aside::{Damaged, set_aside};
@@ -147,6 +147,19 @@ pub(crate) fn says_ended(path: &Path) -> bool {
     let records = of_this_boot(path);
     let is_end = |record: &Record| matches!(record, Record::ShuttingDown(_));
     records.iter().any(is_end) && open_runs(records).is_empty()
+}
+
+/// The spec of which the ledger there, if it is of this boot, says that it is in force.
+pub(crate) fn spec_in_force(path: &Path) -> Option<Spec> {
+    spec_of(&of_this_boot(path))
+}
+
+/// The spec that is in force after these.
+pub(crate) fn spec_of(records: &[Record]) -> Option<Spec> {
+    records.iter().rev().find_map(|record| match record {
+        Record::Release { spec, .. } => Some(Spec::clone(spec)),
+        Record::Scale { .. } | Record::Worker { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => None,
+    })
 }
 
 fn of_this_boot(path: &Path) -> Vec<Record> {

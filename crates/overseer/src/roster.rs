@@ -271,6 +271,17 @@ pub(crate) fn survivors(path: &Path, prefix: &str, expects: &BTreeMap<RunId, Wor
     Found { runs: best.into_values().map(|(_, run)| run).collect(), alive }
 }
 
+/// What lives of runs of which none of the `known` is one: mostly their main process is gone.
+pub(crate) fn stragglers<'a>(prefix: &str, known: impl Iterator<Item = &'a HandedRun>) -> Vec<HandedRun> {
+    let known: BTreeSet<&str> = known.map(|run| run.tag.as_str()).collect();
+    ganger_keeper::stragglers(prefix, GANGER_WORKER, &known).into_iter().filter_map(unlisted).collect()
+}
+
+/// The tags of the runs in the file, if it is of this boot.
+pub(crate) fn listed(path: &Path) -> BTreeSet<String> {
+    read(path).into_iter().map(|entry| entry.tag).collect()
+}
+
 /// The lines of the file, as far as they can be read, if it is of this boot.
 fn read(path: &Path) -> Vec<Entry> {
     let text = std::fs::read_to_string(path).unwrap_or_default();

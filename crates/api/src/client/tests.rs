@@ -49,7 +49,13 @@ impl Fake {
     /// Says that this process keeps the app.
     fn keep(&self, keeper_pid: u32) {
         let started = "2026-11-22T10:00:00Z".parse().unwrap();
-        let file = AppFile { name: "shop".to_owned(), root: "/srv/shop".into(), keeper_pid, started };
+        let file = AppFile {
+            name: "shop".to_owned(),
+            root: "/srv/shop".into(),
+            keeper_pid,
+            started,
+            background: true,
+        };
         std::fs::write(self.place().app_file(), serde_json::to_vec(&file).unwrap()).unwrap();
     }
 }

@@ -34,7 +34,7 @@ impl Machine {
         let place = Place::of(&root, &self.environment).unwrap();
         place.create(&self.environment).unwrap();
         let started = "2026-11-22T10:00:00Z".parse().unwrap();
-        let file = AppFile { name: name.to_owned(), root, keeper_pid: u32::MAX, started };
+        let file = AppFile { name: name.to_owned(), root, keeper_pid: u32::MAX, started, background: true };
         fs::write(place.app_file(), serde_json::to_vec(&file).unwrap()).unwrap();
         self.listeners.push(UnixListener::bind(place.socket()).unwrap());
         place

@@ -91,6 +91,13 @@ pub(crate) fn find(place: &Where) -> Result<Option<Survivors>, Failure> {
     Ok(ganger_overseer::survivors(&here, &environment)?)
 }
 
+/// The same, with all that is left of runs that a terminal had.
+pub(crate) fn find_all(place: &Where) -> Result<Option<Survivors>, Failure> {
+    let environment = Environment::of_process();
+    let here = Place::of(&directory(place)?, &environment)?;
+    Ok(ganger_overseer::survivors_and_stragglers(&here, &environment)?)
+}
+
 /// Where the program of this process is or was: by that name each of ganger's parts is started.
 pub(crate) fn program() -> Result<PathBuf, Failure> {
     let path = std::env::current_exe()

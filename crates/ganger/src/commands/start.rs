@@ -3,15 +3,13 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use ganger_api::{AppFile, Environment, Place, Request, WorkersInfo};
-use ganger_keeper::{HandedRun, end_orphans};
+use ganger_keeper::HandedRun;
 use ganger_overseer::Survivors;
-use ganger_spec::Signal;
 
 use super::act::act;
-use super::daemon::{find, keep};
+use super::daemon::{find, find_all, keep};
 use super::{background, readiness, ui};
 use crate::ask::{directory, find_running};
 use crate::cli::{StartArgs, Where};
@@ -19,9 +17,6 @@ use crate::failure::{Failure, Outcome};
 use crate::load;
 use crate::output::show;
 use crate::render::{Verb, count};
-
-/// Survivors that have not ended by then are killed.
-const ENDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Starts the app, or workers of the app that runs.
 pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
@@ -88,48 +83,63 @@ fn screened(place: &Where, args: &StartArgs) -> Outcome {
     shown
 }
 
-/// Workers that survived the death of all of ganger belong to no terminal: what becomes of them is to be said.
+/// What becomes of workers that survived the death of all of ganger. Those of a terminal end with it, though it comes
+/// late; those of an app in the background are to go on, so it is to be said.
 fn survivors(place: &Where, args: &StartArgs) -> Result<Option<Survivors>, Failure> {
-    match find(place)? {
-        Some(survivors) if args.end_survivors => {
-            end(&survivors);
-            Ok(None)
+    if args.adopt {
+        return find(place);
+    }
+    match find_all(place)? {
+        Some(survivors) if !(args.end_survivors || survivors.belonged_to_terminal()) => {
+            let hint = "`--adopt` goes on with them here, `ganger start -D` in the background; `--end-survivors` ends \
+                        them first";
+            Err(refusal(&survivors, hint))
         }
-        Some(survivors) if !args.adopt => Err(refusal(&survivors)),
-        found => Ok(found),
+        found => found.map_or(Ok(()), end).map(|()| None),
     }
 }
 
-/// Ends them; what had to be killed is named.
-fn end(survivors: &Survivors) {
-    let killed = end_orphans(&survivors.prefix(), |_| Signal::TERM.number(), ENDED_WITHIN);
-    for process in &killed {
+/// Ends them, and says so; what had to be killed is named.
+fn end(survivors: Survivors) -> Result<(), Failure> {
+    let names = names(&survivors);
+    if survivors.have_this_process() {
+        let failure = Failure::new(format!(
+            "this shell belongs to a worker that survives an earlier ganger, and would be ended with it\n{names}"
+        ));
+        return Err(failure.hinted("start it from another terminal"));
+    }
+    say(&format!("ending what survives an earlier ganger that was killed\n{names}"));
+    for process in &survivors.end() {
         say(&format!("had to kill {process}"));
-    }
-}
-
-/// For a name that knows no survivors: ends those that there are, and says so.
-pub(super) fn clear(place: &Where) -> Result<(), Failure> {
-    if let Some(survivors) = find(place)? {
-        let names: Vec<String> = survivors.runs().map(named).collect();
-        say(&format!("ending what survives an earlier ganger that was killed: {}", names.join("; ")));
-        end(&survivors);
     }
     Ok(())
 }
 
-/// Names them all.
-fn refusal(survivors: &Survivors) -> Failure {
-    let lines: Vec<String> = survivors.runs().map(named).collect();
-    let (count, verb) = match lines.len() {
+/// The same under a name that has no flags for survivors, and whose own need none in the background either.
+pub(super) fn clear(place: &Where) -> Result<(), Failure> {
+    match find_all(place)? {
+        Some(survivors) if survivors.belonged_to_terminal() || survivors.are_overminds() => end(survivors),
+        Some(survivors) => {
+            let hint = "`ganger start -D` goes on with them, `ganger start --end-survivors` ends them first";
+            Err(refusal(&survivors, hint))
+        }
+        None => Ok(()),
+    }
+}
+
+fn refusal(survivors: &Survivors, hint: &str) -> Failure {
+    let (count, verb) = match survivors.runs().count() {
         1 => ("a worker".to_owned(), "survives"),
         count => (format!("{count} workers"), "survive"),
     };
-    Failure::new(format!(
-        "{count} of this app {verb} an earlier ganger that was killed\n{}",
-        lines.join("\n")
-    ))
-    .hinted("`--adopt` goes on with them, `--end-survivors` ends them first")
+    let names = names(survivors);
+    let text = format!("{count} of this app {verb} an earlier ganger that was killed\n{names}");
+    Failure::new(text).hinted(hint)
+}
+
+/// Names them all, each on a line.
+fn names(survivors: &Survivors) -> String {
+    survivors.runs().map(named).collect::<Vec<_>>().join("\n")
 }
 
 fn named(run: &HandedRun) -> String {

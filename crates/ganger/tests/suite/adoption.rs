@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ganger_testkit::{Deadline, Sandbox, command_line, is_alive, kill_nine, signal, wait_gone};
+use ganger_testkit::{Deadline, Running, Sandbox, command_line, is_alive, kill_nine, signal, wait_gone};
 use rustix::process::Signal;
 
 use crate::support::*;
@@ -23,10 +23,15 @@ fn kill_all(processes: &[i32]) {
 
 /// The ledger of the only app below a directory.
 fn ledger(below: &Path) -> PathBuf {
+    found(below, "ledger")
+}
+
+/// The only file of this name below a directory.
+fn found(below: &Path, name: &str) -> PathBuf {
     let mut open = vec![below.to_owned()];
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.file_name() == "ledger" {
+            if entry.file_name() == name {
                 return entry.path();
             }
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -34,7 +39,7 @@ fn ledger(below: &Path) -> PathBuf {
             }
         }
     }
-    panic!("no ledger below {}", below.display())
+    panic!("no {name} below {}", below.display())
 }
 
 /// Ends the app; nothing may be left of it.
@@ -229,21 +234,152 @@ fn an_overseer_that_stands_still_is_replaced() {
     interrupted(&sandbox, running);
 }
 
+/// Kills all of ganger's that runs here; the workers survive it.
+fn bereave(sandbox: &Sandbox, running: Running) {
+    kill_all(&parts(sandbox));
+    drop(running);
+}
+
+/// The only process of a worker.
+fn survivor(sandbox: &Sandbox) -> i32 {
+    let mains = mains(sandbox);
+    assert_eq!(mains.len(), 1, "{}", sandbox.report());
+    mains[0]
+}
+
 #[test]
-fn a_terminal_names_what_survived_and_goes_on_with_it_or_ends_it_as_asked() {
+fn a_terminal_names_and_ends_what_survived_a_terminal_or_goes_on_with_it_as_asked() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
     let running = started(&sandbox, 1);
     let web = pid(&sandbox, "web.1");
-    kill_all(&parts(&sandbox));
-    drop(running);
-    sandbox.run(["start"]).error(&["web.1", &web.to_string(), "tail", "--adopt", "--end-survivors"]);
-    assert!(is_alive(web));
+    bereave(&sandbox, running);
     let running = sandbox.start(["start", "--adopt"]);
     running.wait_line("the workers went on");
     assert_eq!(pid(&sandbox, "web.1"), web);
+    bereave(&sandbox, running);
+    for options in [[].as_slice(), &["--end-survivors"]] {
+        let web = survivor(&sandbox);
+        let running = sandbox.ganger_with(&[&["start"], options].concat()).start();
+        running.wait_error("ending what survives");
+        running.wait_error(&format!("web.1 (pid {web}"));
+        running.wait_lines("| ready", 1);
+        assert!(!is_alive(web));
+        bereave(&sandbox, running);
+    }
+    // In the background it goes on.
+    let web = survivor(&sandbox);
+    sandbox.run(["start", "-D"]).success();
+    assert_eq!(pid(&sandbox, "web.1"), web);
+    quit(&sandbox);
+}
+
+#[test]
+fn what_survives_gets_the_stop_signal_of_its_group_and_what_stays_is_killed_and_named() {
+    let sandbox = sandbox();
+    let asked = format!("trap 'echo asked > note; exit' USR1; trap '' TERM; echo ready; {WAITING}");
+    let groups = [("web", asked.as_str(), "signal = \"USR1\""), ("job", STUBBORN, "timeout = \"1s\"")];
+    let tables = groups.map(|(name, command, stop)| {
+        format!("[groups.{name}]\ncommand = \"\"\"{command}\"\"\"\nstop = {{ {stop} }}\n")
+    });
+    sandbox.file("ganger.toml", &tables.concat());
+    let running = started(&sandbox, 2);
+    let before = [pid(&sandbox, "web.1"), pid(&sandbox, "job.1")];
+    bereave(&sandbox, running);
+    let running = sandbox.start(["start"]);
+    running.wait_error(&format!("had to kill tail ({})", before[1]));
+    running.wait_lines("| ready", 2);
+    assert!(before.iter().all(|pid| !is_alive(*pid)));
+    assert_eq!(sandbox.read("note"), "asked\n");
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn what_a_dead_worker_of_a_terminal_left_is_ended_by_the_next_start_too() {
+    let sandbox = sandbox_with("web: tail -f /dev/null & echo ready; wait");
+    let running = started(&sandbox, 1);
+    let main = pid(&sandbox, "web.1");
+    bereave(&sandbox, running);
+    kill_nine(main, Deadline::generous());
+    let straggler = survivor(&sandbox);
+    let running = sandbox.start(["start"]);
+    running.wait_error(&format!("web.1 (pid {straggler}"));
+    running.wait_lines("| ready", 1);
+    assert!(!is_alive(straggler));
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn no_terminal_ends_what_survives_an_app_in_the_background_unless_it_is_told_to() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    sandbox.run(["start", "-D"]).success();
+    let web = pid(&sandbox, "web.1");
     kill_all(&parts(&sandbox));
-    drop(running);
+    for command in [["start"].as_slice(), &["foreman", "start"], &["overmind", "start"]] {
+        let refused = sandbox.ganger_with(command).run();
+        refused.expect_code(1);
+        assert_said(&refused, &["web.1", &web.to_string(), "--end-survivors", "start -D"]);
+        assert!(is_alive(web));
+    }
+    // Where it is not known any more whose they were, none is ended either.
+    assert!(fs::remove_file(found(sandbox.root(), "app.json")).is_ok());
+    sandbox.run(["start"]).error(&["web.1", "--adopt", "--end-survivors"]);
+    assert!(is_alive(web));
     let running = started_with(&sandbox, ["--end-survivors"], 1);
     assert!(!is_alive(web));
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn under_foremans_name_too_the_next_start_ends_what_survived_a_terminal() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    let running = sandbox.start(["foreman", "start"]);
+    running.wait_lines("| ready", 1);
+    let web = pid(&sandbox, "web.1");
+    bereave(&sandbox, running);
+    let running = sandbox.start(["foreman", "start"]);
+    running.wait_error("ending what survives");
+    running.wait_lines("| ready", 1);
+    assert!(!is_alive(web));
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn a_shell_of_a_survivor_does_not_end_itself() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    let running = started(&sandbox, 1);
+    let web = pid(&sandbox, "web.1");
+    let environment = fs::read(format!("/proc/{web}/environ")).unwrap_or_default();
+    let mut variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let tag = variables.find_map(|one| one.strip_prefix("GANGER_RUN=").map(str::to_owned));
+    bereave(&sandbox, running);
+    let refused = sandbox.ganger(["start"]).env("GANGER_RUN", tag.unwrap_or_default()).run();
+    refused.expect_code(1);
+    assert_said(&refused, &["this shell belongs to a worker", "web.1", "another terminal"]);
+    assert!(is_alive(web));
+    let running = started(&sandbox, 1);
+    assert!(!is_alive(web));
+    interrupted(&sandbox, running);
+}
+
+#[test]
+fn a_start_with_a_screen_ends_what_survived_a_terminal_too_and_leaves_such() {
+    // The end of its terminal does not end it.
+    let sandbox = sandbox_with(&format!("web: trap '' HUP; {OBEDIENT}"));
+    let running = started(&sandbox, 1);
+    let mut web = pid(&sandbox, "web.1");
+    bereave(&sandbox, running);
+    for _ in 0..2 {
+        let (mut screen, _terminal) = sandbox.ganger(["start", "--ui"]).start_on_terminal();
+        screen.wait_line("ending what survives");
+        screen.wait_seen("web.1 | ready");
+        assert!(!is_alive(web));
+        web = pid(&sandbox, "web.1");
+        // The screen would end the app if it lived.
+        let [keeper, overseer] = parts(&sandbox);
+        kill_all(&[screen.pid(), keeper, overseer]);
+        screen.wait_exit(Deadline::generous());
+        assert!(is_alive(web));
+    }
+    let running = started(&sandbox, 1);
     interrupted(&sandbox, running);
 }

@@ -135,7 +135,7 @@ pub(super) fn start(
         logs_dir: place.logs(),
         app_id: place.id,
         keeper_pid,
-        started: announce(&lease, name.as_ref(), &loaded.spec, is_fresh, keeper_pid)?,
+        started: announce(&lease, name.as_ref(), &loaded.spec, is_fresh, (keeper_pid, life))?,
         to_apply: is_unreleased.then_some(loaded.spec),
         end: End::NotYet,
         outside: Outside::new(main_news),
@@ -416,7 +416,7 @@ impl Past {
             damaged.extend(damage);
             file
         });
-        Ok(Self { spec: restored_spec(&records), ledger, records, events, wishes, damaged })
+        Ok(Self { spec: ledger::spec_of(&records), ledger, records, events, wishes, damaged })
     }
 
     /// The decider that goes on from it. What operators asked for is in the ledger too, once a release is.
@@ -428,13 +428,6 @@ impl Past {
             Some(_) | None => core,
         }
     }
-}
-
-fn restored_spec(records: &[Record]) -> Option<Spec> {
-    records.iter().rev().find_map(|record| match record {
-        Record::Release { spec, .. } => Some(Spec::clone(spec)),
-        Record::Scale { .. } | Record::Worker { .. } | Record::NextRun(_) | Record::ShuttingDown(_) => None,
-    })
 }
 
 /// Opens the journal. Its first entry is the first thing that a fresh start writes: on a full disk nothing starts.
@@ -458,14 +451,18 @@ fn announce(
     name: Option<&String>,
     spec: &Spec,
     is_fresh: bool,
-    keeper_pid: u32,
+    (keeper_pid, life): (u32, Life),
 ) -> Result<Time, Error> {
     let before = if is_fresh { None } else { lease.announced() };
     let started = before.unwrap_or(Time(jiff::Timestamp::now()));
     // Who looks for it knows the directory by the one name that has no `..` and no links.
     let root = spec.root.canonicalize().unwrap_or_else(|_| spec.root.clone());
     let name = name.unwrap_or(&spec.app).clone();
-    let app = AppFile { name, root, keeper_pid, started };
+    let background = match life {
+        Life::Foreground | Life::Screen => false,
+        Life::Background => true,
+    };
+    let app = AppFile { name, root, keeper_pid, started, background };
     lease.announce(&app)?;
     Ok(started)
 }

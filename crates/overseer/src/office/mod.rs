@@ -191,7 +191,13 @@ impl Desk {
         let (requests, asked) = mpsc::channel(REQUESTS_MAX);
         server::start(&place, (requests, None), journal.clone(), Store::open(&place.logs())?, None, None)?;
         let started = lease.announced().unwrap_or(Time(jiff::Timestamp::now()));
-        lease.announce(&AppFile { name: place.id, root: place.state, keeper_pid, started })?;
+        lease.announce(&AppFile {
+            name: place.id,
+            root: place.state,
+            keeper_pid,
+            started,
+            background: true,
+        })?;
         let ended = mpsc::unbounded_channel();
         let mut upgrades = Upgrades::new(Some(office.successor.clone()), keeper_pid);
         let news = upgrades.welcome(board.take_upgraded());
