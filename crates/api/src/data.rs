@@ -156,6 +156,9 @@ pub struct WorkerInfo {
     /// Whether it does its work: it passes its readiness probe, or is RUNNING where its group has none.
     #[serde(default)]
     pub ready: bool,
+    /// Whether its latest run has a terminal of its own, or the next one is to have one.
+    #[serde(default)]
+    pub terminal: bool,
     /// Its main process, if it has a run.
     pub pid: Option<u32>,
     /// The number of its present run.

@@ -11,6 +11,7 @@ use ganger_core::{Core, State, Wanted, WorkerView};
 use ganger_spec::{Spec, WorkerName};
 
 use crate::clock;
+use crate::terminals::Terminals;
 
 pub(crate) fn state(state: State) -> WorkerState {
     match state {
@@ -28,9 +29,10 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A worker as the API shows it.
-pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
+/// A worker as the API shows it, with the terminals that there are.
+pub(crate) fn worker(spec: &Spec, view: &WorkerView, terminals: &Terminals) -> WorkerInfo {
     let now = clock::now();
+    let is_to_have_terminal = || spec.group(&view.name.group).is_some_and(|group| group.tty);
     WorkerInfo {
         name: view.name.clone(),
         group: view.name.group.clone(),
@@ -42,6 +44,7 @@ pub(crate) fn worker(spec: &Spec, view: &WorkerView) -> WorkerInfo {
         },
         why: view.why.clone(),
         ready: view.ready,
+        terminal: terminals.screen(&view.name).is_some() || view.run.is_none() && is_to_have_terminal(),
         pid: view.pid,
         run: view.run.map(|run| run.0),
         port: spec.port(&view.name),

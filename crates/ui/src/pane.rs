@@ -57,6 +57,12 @@ impl Screen {
         None
     }
 
+    /// Whether what is chosen is a worker that has a terminal.
+    pub(crate) fn has_terminal(&self) -> bool {
+        let Some(row @ Row::Worker(_)) = &self.shown else { return false };
+        self.roster.workers_of(row).any(|worker| worker.terminal)
+    }
+
     /// From the log to the terminal and back.
     pub(crate) fn turn_over(&mut self) -> Vec<Effect> {
         if let Some(why) = &self.ended {

@@ -202,6 +202,7 @@ mod tests {
             wanted: WantedState::Up,
             why: "started".to_owned(),
             ready: true,
+            terminal: false,
             pid: Some(7),
             run: Some(3),
             port: None,

@@ -68,6 +68,23 @@ fn who_wants_no_terminal_has_none_and_where_nobody_looks_only_who_wants_one_has_
 }
 
 #[test]
+fn the_api_tells_who_has_a_terminal() {
+    let sandbox = sandbox_with(&format!("a: {OBEDIENT}\nb: {OBEDIENT}\nc: {OBEDIENT}"));
+    sandbox.file("ganger.toml", "[groups.a]\ntty = true\n[groups.c]\ntty = true\nautostart = false\n");
+    let running = started(&sandbox, 2);
+    let has = || ["a.1", "b.1", "c.1"].map(|name| worker(&sandbox, name)["terminal"] == true);
+    // The one that was never started is to have one.
+    assert_eq!(has(), [true, false, true]);
+    kill_nine(running.child_with("overseer"), Deadline::generous());
+    wait_taken_up(&sandbox, 1);
+    assert_eq!(has(), [true, false, true]);
+    interrupted(&sandbox, running);
+    let running = started_with(&sandbox, ["--no-tty"], 2);
+    assert_eq!(has(), [false, false, false]);
+    interrupted(&sandbox, running);
+}
+
+#[test]
 fn what_a_worker_draws_does_not_reach_the_terminal_of_all_and_the_log_has_every_byte() {
     let draws =
         r"printf '\033[2J\033[H\033[31mred\033[0m\n10%%\r20%%\r100%%\n\033[?1049hpage\n\033[?1049lend\n'";

@@ -17,8 +17,8 @@ impl Engine {
 
     /// Asks those whose time has come.
     pub(super) fn probe(&mut self) {
-        let (core, spec) = (&self.core, self.spec());
-        let workers = || core.workers().map(|view| views::worker(&spec, &view)).collect();
+        let (core, spec, terminals) = (&self.core, self.spec(), &self.hands.outputs.terminals);
+        let workers = || core.workers().map(|view| views::worker(&spec, &view, terminals)).collect();
         let work = self.prober.work(clock::now(), workers);
         for run in work.late {
             self.hands.kill(run);

@@ -170,7 +170,8 @@ impl Engine {
             let names = commands::select(&self.core, &spec, names)?;
             names.iter().filter_map(|name| self.core.worker(name)).collect()
         };
-        let workers = views.iter().map(|view| views::worker(&spec, view)).collect();
+        let terminals = &self.hands.outputs.terminals;
+        let workers = views.iter().map(|view| views::worker(&spec, view, terminals)).collect();
         Ok(Data::Workers(WorkersInfo { workers, groups: Vec::new() }))
     }
 
@@ -197,7 +198,8 @@ impl Engine {
         let view = self.one(name)?;
         let events = self.journal.of_worker(&view.name, self.started, WHY_EVENTS);
         let runs = self.journal.runs_of(&view.name, self.started, WHY_RUNS);
-        Ok(Data::Why(WhyInfo { worker: views::worker(&self.spec(), &view), runs, events }))
+        let worker = views::worker(&self.spec(), &view, &self.hands.outputs.terminals);
+        Ok(Data::Why(WhyInfo { worker, runs, events }))
     }
 
     fn env(&self, name: Option<String>) -> Result<Data, ApiError> {

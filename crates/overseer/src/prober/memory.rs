@@ -94,6 +94,7 @@ mod tests {
             wanted: WantedState::Up,
             why: String::new(),
             ready: true,
+            terminal: false,
             pid: Some(std::process::id()),
             run: Some(7),
             port: None,

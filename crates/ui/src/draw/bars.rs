@@ -195,7 +195,7 @@ fn keys_that_fit(screen: &Screen, width: usize) -> Vec<(&'static str, &'static s
     let size = |(label, word): &(&str, &str)| label.width() + word.width() + FOOTER_GAP + 1;
     // Nothing follows the last one.
     let mut left = (width + FOOTER_GAP).saturating_sub(last.iter().map(size).sum());
-    let may_turn = screen.live.lack().is_none();
+    let may_turn = has_terminal || screen.live.lack().is_none() && screen.has_terminal();
     let footer =
         keys::footer(has_worker, has_terminal, may_turn).into_iter().filter_map(binding).map(|binding| {
             match binding.command {

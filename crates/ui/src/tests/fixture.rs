@@ -55,6 +55,7 @@ pub(crate) fn worker(group: &str, number: u32, state: WorkerState) -> WorkerInfo
             WorkerState::Stopped => "stopped by a command".to_owned(),
             _ => "exited with code 1 after 0.2 s: the next try is the 3rd of 5".to_owned(),
         },
+        terminal: group == "web",
         pid,
         run: pid.map(u64::from),
         port: (group == "web").then_some(5_000),

@@ -192,3 +192,16 @@ fn when_the_app_has_ended_its_last_picture_stays() {
     played.shows("nobody can be attached to: it has ended");
     assert_eq!(played.asked, Vec::<Effect>::new());
 }
+
+#[test]
+fn the_key_is_told_of_where_there_is_a_terminal() {
+    let mut played = Played::new(SIZE);
+    let [mut job, web] = [worker("job", 1, WorkerState::Running), worker("web", 1, WorkerState::Running)];
+    played.tell(looked(vec![job.clone(), web], &[]));
+    played.press(Press::Down).hides("v terminal").shows("a attach");
+    played.press(Press::Down).shows("v terminal");
+    // Its group has one now.
+    job.terminal = true;
+    played.press(Press::Up).hides("v terminal");
+    played.tell(looked(vec![job, worker("web", 1, WorkerState::Running)], &[])).shows("v terminal");
+}

@@ -31,6 +31,7 @@ fn running() -> WorkerInfo {
         wanted: WantedState::Up,
         why: "started".to_owned(),
         ready: true,
+        terminal: false,
         pid: Some(4711),
         run: Some(3),
         port: Some(5000),
@@ -47,6 +48,7 @@ fn running() -> WorkerInfo {
 fn waiting() -> WorkerInfo {
     WorkerInfo {
         ready: false,
+        terminal: false,
         name: WorkerName::new("worker", 12),
         group: "worker".to_owned(),
         number: 12,
