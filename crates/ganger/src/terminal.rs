@@ -29,6 +29,8 @@ const TAKE_MOUSE: &str = "\x1b[?1000h\x1b[?1006h";
 const LEAVE_MOUSE: &str = "\x1b[?1000l\x1b[?1006l";
 /// So much of what was typed or pasted is read at once.
 const KEYS_BYTES: usize = 64 * 1024;
+/// A terminal that takes nothing for so long is not begun with: who stopped it goes on before.
+const ENTER_WITHIN: Duration = Duration::from_secs(10);
 /// A terminal that takes nothing for so long is left as it is.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// Where a terminal does not tell its size.
@@ -135,7 +137,13 @@ impl Tty {
     pub(crate) async fn enter(&self) -> Result<(), Failure> {
         self.set(Keyboard::Keys)?;
         self.state.is_other.store(true, Ordering::Relaxed);
-        Ok(self.show_all(ENTER.as_bytes()).await?)
+        match tokio::time::timeout(ENTER_WITHIN, self.show_all(ENTER.as_bytes())).await {
+            Ok(shown) => Ok(shown?),
+            Err(_) => {
+                Err(Failure::new("the terminal takes nothing")
+                    .hinted("Ctrl-Q lets one go on that was stopped"))
+            }
+        }
     }
 
     /// Shows the screen from before again.

@@ -73,15 +73,23 @@ async fn follow(
     let interval = looker.interval;
     let style = Style::of_stdout();
     let mut next = Box::pin(looker.look(asked + interval));
+    // What is on its way to the terminal: one that is slow gets the latest when it has taken that.
+    let (mut frame, mut shown, mut is_new) = (String::new(), 0, true);
     loop {
-        let clock = Zoned::now().strftime("%H:%M:%S").to_string();
-        let title = top_title(app, &clock, &info, style);
         let size = tty.size();
         let (columns, rows) = (usize::from(size.columns), usize::from(size.rows));
-        // In one write: nothing flickers. Each line is cleared behind its text, then all below the last.
-        let lines = top_frame(&info, &mut view, &title, style, (columns, rows)).join("\x1b[K\r\n");
-        tty.show_all(format!("\x1b[H{lines}\x1b[K\x1b[J").as_bytes()).await?;
+        if is_new && shown == frame.len() {
+            let clock = Zoned::now().strftime("%H:%M:%S").to_string();
+            let title = top_title(app, &clock, &info, style);
+            // In one write: nothing flickers. Each line is cleared behind its text, then all below the last.
+            let lines = top_frame(&info, &mut view, &title, style, (columns, rows)).join("\x1b[K\r\n");
+            (frame, shown, is_new) = (format!("\x1b[H{lines}\x1b[K\x1b[J"), 0, false);
+        }
         tokio::select! {
+            more = tty.show(&frame.as_bytes()[shown..]), if shown < frame.len() => {
+                shown += more?;
+                continue;
+            }
             answer = &mut next => {
                 let (looker, fresh, asked) = answer?;
                 info = fresh;
@@ -99,6 +107,7 @@ async fn follow(
                 Told::End(signal) => return Ok(status_of(signal)),
             },
         }
+        is_new = true;
     }
 }
 

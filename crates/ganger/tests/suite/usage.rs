@@ -76,6 +76,26 @@ fn top_leaves_the_terminal_as_it_was_however_it_ends() {
 }
 
 #[test]
+fn top_is_left_also_where_the_terminal_takes_nothing() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    let running = started(&sandbox, 1);
+    for signal in [None, Some(Signal::TERM)] {
+        let (mut top, terminal) = sandbox.ganger(["top"]).start_on_terminal();
+        top.wait_seen("web.1");
+        // Ctrl-S stops the terminal; then the order of the rows is to be shown.
+        terminal.press("\x13r");
+        match signal {
+            None => terminal.press("q"),
+            Some(signal) => top.signal(signal),
+        }
+        let status = signal.map_or(0, |signal| 128 + signal.as_raw());
+        assert_eq!(top.wait_exit(Deadline::generous()), Exit::Code(status));
+        assert!(terminal.is_in_lines());
+    }
+    interrupted(&sandbox, running);
+}
+
+#[test]
 fn top_goes_on_with_the_next_overseer_and_ends_with_the_app() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
     let running = started(&sandbox, 1);
