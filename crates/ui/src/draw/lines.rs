@@ -19,7 +19,8 @@ pub(super) fn draw(screen: &Screen, area: Rect, buffer: &mut Buffer) {
             _ if screen.shown.is_none() || log.is_fresh => "",
             (Some(_), _) => "no such line was written",
             (None, Some(_)) => "",
-            (None, None) => "nothing was written",
+            (None, None) if screen.has_terminal() => "no line was written; v shows the terminal",
+            (None, None) => "no line was written",
         };
         buffer.set_stringn(area.x, area.y, text, area.width.into(), Screen::dim());
         return;

@@ -47,9 +47,9 @@ fn a_screen_looks_first_and_follows_the_logs_of_the_row_that_is_chosen() {
 #[test]
 fn that_nothing_was_written_is_said_only_when_it_is_known() {
     let mut played = Played::new(SIZE);
-    played.hides("nothing was written").tell(shop()).shows("nothing was written");
-    played.press(Press::Down).hides("nothing was written").write(numbered(1..=1)).shows("line 1.");
-    played.press(Press::Down).tell(shop()).shows("nothing was written");
+    played.hides("no line was written").tell(shop()).shows("no line was written");
+    played.press(Press::Down).hides("no line was written").write(numbered(1..=1)).shows("line 1.");
+    played.press(Press::Down).tell(shop()).shows("no line was written");
     played
         .letters("fx")
         .press(Press::Enter)

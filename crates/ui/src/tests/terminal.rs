@@ -1,6 +1,6 @@
 //! The live terminal of a worker.
 
-use ganger_api::{FromWorker, TerminalSize, Told, WorkerState};
+use ganger_api::{FromWorker, TerminalSize, Told, WorkerInfo, WorkerState};
 
 use super::fixture::{Played, begin, looked, output, run_here, worker};
 use crate::Press;
@@ -32,7 +32,7 @@ fn a_terminal_is_looked_at_in_place_of_the_log_and_back() {
     let window = played.screen.live.number();
     let view = Effect::View { window, worker: "web.1".to_owned() };
     assert_eq!(played.asked, [Effect::Unfollow, view]);
-    played.shows("─ terminal ─ … ─").shows("v log  a attach").hides("nothing was written");
+    played.shows("─ terminal ─ … ─").shows("v log  a attach").hides("no line was written");
     played.terminal(WIDE, "\x1b[2J\x1b[Hname? ").shows("─ terminal 100×30 ─ live ─").shows("name?");
     played.view(output(6, "anna")).shows("name? anna");
     played.letters("v").shows("─ log ─ follows ─").shows("v terminal");
@@ -196,12 +196,16 @@ fn when_the_app_has_ended_its_last_picture_stays() {
 #[test]
 fn the_key_is_told_of_where_there_is_a_terminal() {
     let mut played = Played::new(SIZE);
-    let [mut job, web] = [worker("job", 1, WorkerState::Running), worker("web", 1, WorkerState::Running)];
-    played.tell(looked(vec![job.clone(), web], &[]));
+    let look = |job_has_one: bool| {
+        let job = WorkerInfo { terminal: job_has_one, ..worker("job", 1, WorkerState::Running) };
+        looked(vec![job, worker("web", 1, WorkerState::Running)], &[])
+    };
+    played.tell(look(false));
     played.press(Press::Down).hides("v terminal").shows("a attach");
+    played.tell(look(false)).shows("no line was written").hides("v shows");
     played.press(Press::Down).shows("v terminal");
+    // What a prompt writes is no line.
+    played.tell(look(false)).shows("no line was written; v shows the terminal");
     // Its group has one now.
-    job.terminal = true;
-    played.press(Press::Up).hides("v terminal");
-    played.tell(looked(vec![job, worker("web", 1, WorkerState::Running)], &[])).shows("v terminal");
+    played.press(Press::Up).hides("v terminal").tell(look(true)).shows("v terminal");
 }
