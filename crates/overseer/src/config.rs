@@ -77,8 +77,8 @@ pub enum Reading {
     Again,
 }
 
-/// Makes a viewer that follows the store.
-pub type MakeViewer = dyn FnOnce(Store, &Loaded, Messenger) -> io::Result<Box<dyn Viewer>>;
+/// Makes a viewer that follows the store, and is the first one or goes on where another was left.
+pub type MakeViewer = dyn FnOnce(Store, &Loaded, Messenger, Start) -> io::Result<Box<dyn Viewer>>;
 
 /// Shows what workers write and what happens to them. It follows the log store; only what is not in there is told.
 pub trait Viewer {

@@ -260,8 +260,8 @@ fn config(name: Option<String>, life: Life, place: Place, options: Options, show
             unread_bytes: UNREAD_BYTES,
             ..Limits::default()
         },
-        viewer: Box::new(move |store, loaded, messenger| match &shown {
-            Shown::Output(args) => view(args, &marks, store, loaded, messenger),
+        viewer: Box::new(move |store, loaded, messenger, from| match &shown {
+            Shown::Output(args) => view((args, from), &marks, store, loaded, messenger),
             Shown::Notes(notes) => Ok(note(notes, loaded)),
             Shown::Main(notes) => Ok(Box::new(Echo(notes.as_ref().map(|notes| notes.named(None))))),
         }),
@@ -296,7 +296,7 @@ fn on_stderr() -> Result<Shown, Failure> {
 
 /// The printer on our own stdout.
 fn view(
-    args: &StartArgs,
+    (args, from): (&StartArgs, Start),
     marks: &Path,
     store: Store,
     loaded: &Loaded,
@@ -309,6 +309,7 @@ fn view(
         Some(looks) => as_overminds(&options, looks),
         None => options,
     };
+    let options = Printing { goes_on: from == Start::WhereLeft, ..options };
     let is_bold = options.color;
     let broken = Box::new(move |error| messenger.output_broken(error));
     let marks = Marks::open(marks)?;
@@ -317,7 +318,7 @@ fn view(
     let printer = Printer::start(store, options, output, marks, broken)?;
     let voice = overmind.map(|looks| Voice::new(&looks, is_bold));
     let terminal = Terminal { printer, window, left, voice };
-    if let Some(voice) = terminal.voice.as_ref().filter(|_| terminal.left.is_empty()) {
+    if let Some(voice) = terminal.voice.as_ref().filter(|_| from == Start::Now) {
         terminal.system(format!("Listening at {}", voice.listens_at));
     }
     for remark in remarks(loaded) {

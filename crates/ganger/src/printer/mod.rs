@@ -26,10 +26,12 @@ use ganger_spec::Overmind;
 
 use crate::clean::Keep;
 use inbox::{Inbox, Message};
+use output::Output;
 use prefix::Prefixes;
 
 /// How lines are printed.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct Options {
     /// Colour the prefixes.
     pub(crate) color: bool,
@@ -43,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) name_width: usize,
     /// Names and colours as Overmind has them.
     pub(crate) overmind: Option<Arc<Overmind>>,
+    /// It follows another printer, which may have left a prompt on the terminal.
+    pub(crate) goes_on: bool,
 }
 
 impl Options {
@@ -94,8 +98,10 @@ impl Printer {
         let waker = watch.waker();
         let inbox = Arc::new(Inbox::default());
         let (end, ended) = channel();
+        let goes_on = options.goes_on && !options.json;
         let prefixes = Prefixes::new(options);
         let prefix_columns = prefixes.shared_columns();
+        let output = Output::new(output, goes_on);
         let thread = thread::Thread::new(watch, Arc::clone(&inbox), prefixes, output, marks, on_broken);
         std::thread::Builder::new().name("printer".to_owned()).spawn(move || {
             // Nobody listens any more if `finish` gave up.

@@ -24,11 +24,13 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(fd: OwnedFd) -> Self {
+    /// One that `goes_on` may find a prompt of the printer before on the terminal.
+    pub(super) fn new(fd: OwnedFd, goes_on: bool) -> Self {
+        let prompt_shown = goes_on && rustix::termios::isatty(&fd);
         let is_file = rustix::fs::fstat(&fd)
             .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile);
         let piece = if is_file { FILE_BYTES } else { PIECE_BYTES };
-        Self { fd, buf: Vec::with_capacity(piece * 2), piece, prompt_shown: false }
+        Self { fd, buf: Vec::with_capacity(piece * 2), piece, prompt_shown }
     }
 
     /// So much is worth being read at once.

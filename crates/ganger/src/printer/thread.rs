@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,11 +47,10 @@ impl Thread {
         watch: Watch,
         inbox: Arc<Inbox>,
         prefixes: Prefixes,
-        output: OwnedFd,
+        output: Output,
         marks: Marks,
         on_broken: OnBroken,
     ) -> Self {
-        let output = Output::new(output);
         let terminal = output.is_terminal() && !prefixes.json();
         let buf = vec![0; output.piece()];
         Self {

@@ -65,6 +65,19 @@ fn a_prompt_is_shown_before_its_line_ends() {
 }
 
 #[test]
+fn a_prompt_is_no_part_of_the_next_line_also_after_the_death_of_the_overseer() {
+    let sandbox = sandbox_with("web: printf 'your name? '; exec tail -f /dev/null");
+    let (running, terminal) = sandbox.ganger(["start"]).start_on_terminal();
+    running.wait_seen("your name?");
+    ganger_testkit::kill_nine(running.child_with("overseer"), Deadline::generous());
+    let picture = running.wait_seen("was started again");
+    let row = picture.row("was started again").unwrap_or_default();
+    assert!(row.starts_with("system "), "{row:?}");
+    terminal.press("\x03");
+    ended(&sandbox, running).expect_code(0);
+}
+
+#[test]
 fn the_first_exit_stops_all_and_is_the_exit_status() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}\njob: read go < gate; exit 3"));
     gate(&sandbox, "gate");

@@ -205,7 +205,7 @@ fn no_stale_socket_stops_a_start_and_a_live_one_is_named() {
     assert_eq!(sandbox.read(".overmind.sock"), "mine\n");
     let running = up(&sandbox, &["-s", "tmp.sock"], 2);
     overmind(&sandbox, &["status", "-s", "tmp.sock"]).expect_code(0);
-    interrupted(&sandbox, running);
+    assert_said(&interrupted(&sandbox, running), &["Listening at", "tmp.sock"]);
     sandbox.assert_nothing_left();
 }
 

@@ -96,7 +96,7 @@ pub(super) fn start(
     let (message_sender, messages) = mpsc::unbounded_channel();
     let capture = capture(&place, limits, message_sender.clone())?;
     let forwards = forwards(&place, &capture, &message_sender, &loaded.spec);
-    let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()))
+    let viewer = viewer(capture.store(), &loaded, Messenger(message_sender.clone()), from(is_fresh, is_ours))
         .map_err(|source| Error::System { action: "print", source })?;
     let journal = Arc::new(open_journal(&place, &mut past, keeper_pid)?);
     let outside = (is_fresh, config.resized);
@@ -443,6 +443,11 @@ fn open_journal(place: &Place, past: &mut Past, keeper_pid: u32) -> Result<Journ
         journal.note(&text).map_err(failed("write"))?;
     }
     Ok(journal)
+}
+
+/// Where the viewer begins.
+fn from(is_fresh: bool, is_ours: bool) -> Start {
+    if is_fresh && !is_ours { Start::Now } else { Start::WhereLeft }
 }
 
 /// Says who oversees the app from now on; when the app was started.
