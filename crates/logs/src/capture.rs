@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 
 use crate::home::Home;
 use crate::log::Log;
@@ -24,6 +24,8 @@ use crate::{Error, Limits, Place, Result, Store};
 
 /// That many commands may wait for the capture thread.
 const COMMANDS: usize = 1024;
+/// So long it is waited until the thread knows of a new run. After that, its first output may count as the run's before.
+const BEGUN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Something that happened to a log and that somebody should hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,11 +116,14 @@ enum Command {
     Add {
         log: Arc<Log>,
         pipe: OwnedFd,
-        run: Option<u64>,
+        /// What comes from this position on is of this run.
+        begins: Option<(u64, u64)>,
     },
     Begin {
         log: String,
         run: u64,
+        /// Dropped once it holds.
+        holds: SyncSender<()>,
     },
     Relay {
         log: String,
@@ -164,11 +169,16 @@ impl Capture {
         Ok(Self { store, copiers: Mutex::new(copiers), commands, bell, thread: Some(thread) })
     }
 
-    /// Captures `pipe` into `log` from now on, as of `run` if one is given, as with [`Capture::begin`]. When this
+    /// Captures `pipe` into `log` from now on; as of `run`, if one is given, what is not in the pipe yet. When this
     /// returns, [`Store::reader`] knows the log.
+    ///
+    /// A log that is still captured, until what a [`Capture::remove`] is for is done, is to be given a run by
+    /// [`Capture::begin`].
     pub fn add(&self, log: &str, pipe: OwnedFd, run: Option<u64>) -> Result<()> {
         let log = self.store.get_or_begin(log)?;
-        if self.send(Command::Add { log, pipe, run }) { Ok(()) } else { Err(Error::Ended) }
+        // It is looked here, where nobody writes for the run yet: once the thread comes to it, the run may have written.
+        let begins = run.map(|run| (log.end() + ioctl_fionread(&pipe).unwrap_or(0), run));
+        if self.send(Command::Add { log, pipe, begins }) { Ok(()) } else { Err(Error::Ended) }
     }
 
     /// From now on, these are the limits of this log. What is kept beyond them goes with its next rotation.
@@ -232,11 +242,13 @@ impl Capture {
         }
     }
 
-    /// What is written from here on is of this run.
-    ///
-    /// It holds once the thread has come to it: a [`Capture::drain`] that is asked for next is done after it.
+    /// What is written after this returns is of this run. It waits for the thread, which knows what it has taken out of the
+    /// pipe; but not for ever, should that wait for a disk.
     pub fn begin(&self, log: &str, run: u64) {
-        self.send(Command::Begin { log: log.to_owned(), run });
+        let (holds, held) = sync_channel(0);
+        self.send(Command::Begin { log: log.to_owned(), run, holds });
+        // Nothing is sent: it ends by being dropped, or in vain.
+        let _ = held.recv_timeout(BEGUN_WITHIN);
     }
 
     /// From now on, what a terminal shows comes into the pipe of this log, which is captured; as of `run`, if one is given,

@@ -93,6 +93,31 @@ fn a_silent_worker_has_no_file_and_its_drain_is_done_at_once() {
 }
 
 #[test]
+fn what_a_run_writes_is_its_own_however_late_the_thread_hears_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = start(dir.path(), limits());
+    let pipe = create_pipe(&dir.path().join("web.1.pipe"), None).unwrap();
+    let mut web = File::from(pipe.writer);
+    web.write_all(b"of the run before\n").unwrap();
+    // The thread is busy until the run has written.
+    let (open, gate) = channel::<()>();
+    capture.drain("other", Box::new(move |_| gate.recv_timeout(DEADLINE).unwrap()));
+    capture.add("web.1", pipe.reader, Some(7)).unwrap();
+    web.write_all(b"first\n").unwrap();
+    open.send(()).unwrap();
+    drain(&capture, "web.1");
+    for run in 8..20 {
+        capture.begin("web.1", run);
+        web.write_all(b"next\n").unwrap();
+    }
+    drain(&capture, "web.1");
+    let runs: Vec<_> =
+        lines(&capture.store(), &["web.1"], Query::default()).iter().map(|line| line.run).collect();
+    assert_eq!(runs, (6..20).map(|run| if run == 6 { 0 } else { run }).collect::<Vec<_>>());
+    capture.stop();
+}
+
+#[test]
 fn stopping_stores_what_the_pipes_hold_and_a_later_start_goes_on_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let capture = start(dir.path(), limits());

@@ -113,13 +113,17 @@ impl Outputs {
         capture: &Capture,
     ) -> Result<Rc<OwnedFd>, Error> {
         // What the one before it wrote may still be in the pipe; it is stored first.
-        self.leaving.remove(log);
+        let is_leaving = self.leaving.remove(log).is_some();
         kept.put(log, self.limits, capture)?;
         let log = log.to_string();
         let pipe = create_pipe(&self.pipes.join(&log), owner)?;
         match run {
             Some(run) if is_captured => capture.begin(&log, run),
             None if is_captured => {}
+            Some(run) if is_leaving => {
+                capture.add(&log, pipe.reader, None)?;
+                capture.begin(&log, run);
+            }
             run => capture.add(&log, pipe.reader, run)?,
         }
         Ok(Rc::new(pipe.writer))

@@ -162,14 +162,11 @@ impl Turns {
         self.bell.arm();
         while let Ok(command) = self.inbox.try_recv() {
             match command {
-                Command::Add { log, pipe, run } => {
-                    let name = Arc::clone(&log.name);
-                    self.add(log, pipe);
-                    if let Some(run) = run {
-                        self.begin(&name, run);
-                    }
+                Command::Add { log, pipe, begins } => self.add(log, pipe, begins),
+                Command::Begin { log, run, holds } => {
+                    self.begin(&log, run);
+                    drop(holds);
                 }
-                Command::Begin { log, run } => self.begin(&log, run),
                 Command::Relay { log, terminal, run } => self.lead(&log, terminal, run),
                 Command::Drain { log, done } => self.drain(&log, done),
                 Command::Remove { log, done } => self.remove(&log, done),
@@ -253,7 +250,7 @@ impl Turns {
         self.feeds.get_mut(place)?.as_mut()
     }
 
-    fn add(&mut self, log: Arc<Log>, pipe: OwnedFd) {
+    fn add(&mut self, log: Arc<Log>, pipe: OwnedFd, begins: Option<(u64, u64)>) {
         if let Some(&place) = self.places.get(&log.name) {
             self.forget(place);
         }
@@ -263,7 +260,11 @@ impl Turns {
             return self.cannot_listen(&log.name, errno);
         }
         self.places.insert(Arc::clone(&log.name), place);
-        let feed = Some(Feed::new(log, pipe));
+        let mut feed = Feed::new(log, pipe);
+        if let Some((position, run)) = begins {
+            feed.writer().begin(position, run);
+        }
+        let feed = Some(feed);
         if place == self.feeds.len() {
             self.feeds.push(feed);
         } else {
