@@ -78,7 +78,7 @@ pub(crate) type Asked = (Request, oneshot::Sender<Result<Data, ApiError>>);
 /// So many requests of clients wait before the next client has to.
 pub(crate) const REQUESTS_MAX: usize = 256;
 
-/// So much of what the keeper says is taken before others get their turn.
+/// So much of what the keeper says is taken before others get their turn, and of what other threads say.
 const EVENTS_PER_TURN: usize = 256;
 
 pub(crate) struct Engine {
@@ -211,7 +211,7 @@ impl Engine {
                         });
                     }
                 }
-                Some(message) = messages.recv(), if self.core.is_connected() => self.message(message),
+                Some(message) = messages.recv(), if self.core.is_connected() => self.messages(message, &mut messages),
                 Some((request, answer)) = requests.recv(), if self.is_open() => {
                     had_clients = true;
                     self.request(request, answer);
@@ -350,6 +350,15 @@ impl Engine {
 
     pub(crate) fn shut_down(&mut self, now: bool, reason: String) {
         self.command(Command::Shutdown { now, reason, status: 0 }, Owed::Nobody);
+    }
+
+    /// Takes what another thread said, and what others said since: a turn costs more than a message.
+    fn messages(&mut self, first: Message, others: &mut mpsc::UnboundedReceiver<Message>) {
+        self.message(first);
+        for _ in 1..EVENTS_PER_TURN {
+            let Ok(message) = others.try_recv() else { return };
+            self.message(message);
+        }
     }
 
     fn message(&mut self, message: Message) {

@@ -28,7 +28,8 @@ pub(crate) fn run(place: &Where, args: &QuitArgs) -> Outcome {
     };
     show(args.json, &info, quit)?;
     if keeper.is_some_and(|keeper| !ganger_keeper::await_end(keeper.as_fd(), KEEPER_PATIENCE)) {
-        let failure = format!("the workers are stopped, but the keeper (pid {}) has not ended", app.keeper_pid);
+        let failure =
+            format!("the workers are stopped, but the keeper (pid {}) has not ended", app.keeper_pid);
         return Err(Failure::new(failure).hinted("until it has, the app cannot be started again"));
     }
     Ok(ExitCode::SUCCESS)
