@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// Show the environment of a worker, a group or the app
     Env(EnvArgs),
     /// Show the port of each worker and who holds it
-    Ports(JsonArgs),
+    Ports(ListArgs),
     /// Show where lines are forwarded to, and how far that is
     Forwards(JsonArgs),
     /// Tell why a worker is as it is
@@ -480,9 +480,9 @@ pub(crate) struct EnvArgs {
 /// `ganger why`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WhyArgs {
-    /// A worker; of a group its first one
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
+    /// Workers, groups, globs or all
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -491,6 +491,9 @@ pub(crate) struct WhyArgs {
 /// `ganger events`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventsArgs {
+    /// Only events about these: workers, groups or globs
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) long_procfile: LongProcfile,
     /// Go on with events as they happen

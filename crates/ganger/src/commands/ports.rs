@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use ganger_api::{Data, HolderInfo, PortInfo, PortsInfo, Request, port_reason};
-use ganger_spec::Spec;
+use ganger_spec::{Spec, WorkerName, select};
 
 use crate::ask::{ask_at, find_running, unexpected};
-use crate::cli::{JsonArgs, SpecArgs, Where};
+use crate::cli::{ListArgs, SpecArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::load;
 use crate::output::show;
@@ -14,14 +14,25 @@ use crate::render::ports;
 use crate::style::Style;
 
 /// Lists ports: of the app that runs, else of what would run.
-pub(crate) fn run(place: &Where, args: &JsonArgs) -> Outcome {
-    let info = match find_running(place)? {
+pub(crate) fn run(place: &Where, args: &ListArgs) -> Outcome {
+    let mut info = match find_running(place)? {
         Some((running, _)) => {
             let Data::Ports(info) = ask_at(&running, &Request::Ports)? else { return Err(unexpected()) };
             info
         }
         None => planned(place)?,
     };
+    if !args.names.is_empty() {
+        let mut known: Vec<(String, u32)> = Vec::new();
+        for WorkerName { group, number } in info.ports.iter().map(|port| &port.worker) {
+            match known.iter_mut().find(|(name, _)| name == group) {
+                Some((_, count)) => *count = (*number).max(*count),
+                None => known.push((group.clone(), *number)),
+            }
+        }
+        let chosen = select(&known, &args.names)?;
+        info.ports.retain(|port| chosen.contains(&port.worker));
+    }
     show(args.json, &info, |info| ports(info, Style::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -174,6 +174,8 @@ fn unknown_names_are_errors_for_every_command() {
         &["signal", "nosuch", "HUP"],
         &["env", "nosuch"],
         &["why", "nosuch"],
+        &["ports", "nosuch"],
+        &["events", "nosuch"],
     ] {
         let finished = sandbox.ganger_with(words).run();
         assert_eq!(finished.code(), 1, "{words:?}\n{finished}");
@@ -195,7 +197,18 @@ fn globs_and_all_name_several_workers() {
     sandbox.run(["start", "all"]).expect_code(0);
     assert!(is_alive(pid(&sandbox, "job.1")) && is_alive(pid(&sandbox, "job.2")));
     assert_eq!(pid(&sandbox, "web.1"), web, "what ran was left alone");
+    let why = sandbox.run(["why", "all"]).success();
+    assert!(["web.1", "job.1", "job.2"].iter().all(|name| why.contains(&format!("{name} is "))), "{why}");
+    let why = sandbox.run(["why", "j*", "--json"]).json();
+    assert_eq!([&why[0]["worker"]["name"], &why[1]["worker"]["name"]], ["job.1", "job.2"], "{why:#}");
+    let ports = sandbox.run(["ports", "j*"]).success();
+    assert!(ports.contains("job.1") && ports.contains("job.2") && !ports.contains("web.1"), "{ports}");
+    let told = sandbox.run(["events", "job.2"]).success();
+    assert!(told.contains("job.2") && !told.contains("job.1") && !told.contains("web.1"), "{told}");
     interrupted(&sandbox, running);
+    let left = sandbox.run(["events", "job.2"]).success();
+    assert!(left.starts_with(&told) && left.len() > told.len(), "{left}");
+    assert!(sandbox.run(["events"]).success().contains("web.1"));
 }
 
 #[test]
