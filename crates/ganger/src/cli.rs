@@ -536,9 +536,21 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
+/// Processes of ours get the words that the user typed behind their own name, also flags ahead of the command's.
+fn with_inner_words(mut cli: Cli, words: &[OsString]) -> Cli {
+    if let Some(Command::Overseer(inner) | Command::Keeper(inner) | Command::Attempt(inner)) =
+        &mut cli.command
+    {
+        inner.words = words.iter().skip(2).cloned().collect();
+    }
+    cli
+}
+
 /// What the words mean; or, where that was all, the status after help, the version or a usage error was shown.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
-    Cli::try_parse_from(words).map_err(|error| {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let parsed = Cli::try_parse_from(&words).map(|cli| with_inner_words(cli, &words));
+    parsed.map_err(|error| {
         if !error.use_stderr() {
             // Help for somebody who has gone away is no failure.
             let _ = error.print();

@@ -210,3 +210,23 @@ fn an_app_that_was_quit_can_be_started_at_once_and_again_and_again() {
     }
     sandbox.assert_nothing_left();
 }
+
+#[test]
+fn flags_for_all_commands_may_stand_ahead_of_the_command_that_starts_the_app() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
+    let dir = sandbox.path("").display().to_string();
+    let file = sandbox.path("Procfile").display().to_string();
+    for words in [["-d", &dir], ["-f", &file]] {
+        let [flag, value] = words;
+        let elsewhere = |words: &[&str]| sandbox.ganger_with(words).dir(sandbox.root());
+        elsewhere(&[flag, value, "start", "-D"]).run().success();
+        elsewhere(&[flag, value, "quit"]).run().success();
+        let running = elsewhere(&[flag, value, "start"]).start();
+        running.wait_line("| ready");
+        interrupted(&sandbox, running);
+        let daemon = elsewhere(&[flag, value, "daemon"]).start();
+        daemon.wait_error("web.1: started");
+        elsewhere(&[flag, value, "quit"]).run().success();
+        ended(&sandbox, daemon).expect_code(0);
+    }
+}
