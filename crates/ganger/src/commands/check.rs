@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ganger_spec::{Bytes, Loaded, Logs, PlannedWorker, Source, Warning};
+use ganger_spec::{Bytes, Group, Loaded, Logs, PlannedWorker, Source, Warning};
 use serde::Serialize;
 
 use crate::cli::{CheckArgs, Where};
@@ -24,6 +24,16 @@ struct Checked<'a> {
     rules: Vec<(&'a str, String)>,
     left_out: &'a [String],
     warnings: &'a [Warning],
+    /// What would keep workers from starting on this machine.
+    missing: Vec<Missing<'a>>,
+}
+
+/// What a group names and this machine has not; another one may have it.
+#[derive(Serialize)]
+struct Missing<'a> {
+    group: &'a str,
+    message: String,
+    hint: Option<String>,
 }
 
 /// Reads every file and shows what would run.
@@ -33,9 +43,25 @@ pub(crate) fn run(place: &Where, args: &CheckArgs) -> Outcome {
     let (sources, workers, logs_max_total) = (&spec.sources, spec.plan(), spec.logs_max_total);
     let rules = spec.groups.iter().map(|group| (group.name.as_str(), group.rules()));
     let rules = rules.filter(|(_, rules)| !rules.is_empty()).collect();
-    let checked = Checked { app: &spec.app, sources, workers, logs_max_total, rules, left_out, warnings };
+    let missing = spec.groups.iter().flat_map(missing).collect();
+    let app = &spec.app;
+    let checked = Checked { app, sources, workers, logs_max_total, rules, left_out, warnings, missing };
     show(args.json, &checked, |checked| text(checked, Style::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The directory and the user that a group names and that are not there.
+fn missing(group: &Group) -> Vec<Missing<'_>> {
+    let mut found = Vec::new();
+    let mut add = |message, hint| found.push(Missing { group: &group.name, message, hint });
+    if !group.dir.is_dir() {
+        let message = format!("there is no directory {}", group.dir.display());
+        add(message, Some("make it, or change `dir`".to_owned()));
+    }
+    if let Err(error) = ganger_overseer::launch_of(group, Vec::new(), Vec::new(), String::new()) {
+        add(error.to_string(), error.hint());
+    }
+    found
 }
 
 fn text(checked: &Checked<'_>, style: Style) -> String {
@@ -62,6 +88,10 @@ fn text(checked: &Checked<'_>, style: Style) -> String {
     for warning in checked.warnings {
         out.extend([format!("warning: {warning}\n")]);
         out.extend(warning.hint.iter().map(|hint| format!("hint: {hint}\n")));
+    }
+    for Missing { group, message, hint } in &checked.missing {
+        out.extend([format!("warning: {group} cannot start on this machine: {message}\n")]);
+        out.extend(hint.iter().map(|hint| format!("hint: {hint}\n")));
     }
     let files: Vec<_> = checked.sources.iter().filter(|source| source.found).map(name).collect();
     let starting = checked.workers.len() - down.len();
@@ -153,6 +183,7 @@ mod tests {
             rules: vec![("web", "waits for db to be ready".to_owned())],
             left_out: &["mail".to_owned()],
             warnings: &[warning],
+            missing: Vec::new(),
         };
         assert_eq!(
             text(&checked, Style::PLAIN),

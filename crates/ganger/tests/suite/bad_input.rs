@@ -157,3 +157,22 @@ fn check_accepts_what_is_right_and_prints_what_would_run() {
         assert!(output.contains(part), "{part} in\n{output}");
     }
 }
+
+#[test]
+fn check_warns_of_what_this_machine_has_not() {
+    let sandbox = sandbox_with("web: true\njob: true\nok: true");
+    let text = "[groups.web]\ndir = \"no/such\"\n[groups.job]\nuser = \"nosuchuser\"\n";
+    sandbox.file("ganger.toml", text);
+    let told = sandbox.run(["check"]).success();
+    for part in [
+        "web cannot start on this machine: there is no directory ",
+        "no/such",
+        "job cannot start",
+        "nosuchuser",
+    ] {
+        assert!(told.contains(part), "{part:?} was not said:\n{told}");
+    }
+    assert!(!told.contains("ok cannot"), "{told}");
+    let json = sandbox.run(["check", "--json"]).json();
+    assert_eq!([&json["missing"][0]["group"], &json["missing"][1]["group"]], ["web", "job"], "{json:#}");
+}
