@@ -23,9 +23,11 @@ pub(crate) fn run(place: &Where, args: &LogsArgs) -> Outcome {
     let query = query(args, &Zoned::now())?;
     let mut sink = Sink::new(args)?;
     if let Some((running, _)) = find_running(place)? {
+        sink.expect(stored_logs::longest_name(&running, &query));
         sink.follow(&running, query)?;
     } else {
         let here = Place::of(&directory(place)?, &Environment::of_process())?;
+        sink.expect(stored_logs::longest_name(&here, &query));
         stored_logs::each(&here, &query, |line| sink.line(line))?;
         if query.follow {
             sink.show()?;
@@ -75,6 +77,13 @@ impl Sink {
         let with_names = !(args.no_names || args.raw);
         let printer = LogPrinter::new(Style::of_stdout(), zone, stamp, with_names, keep);
         Ok(Self::Shown { output: Output::new(), printer: Box::new(printer), json: args.json })
+    }
+
+    /// Names are at most this long, as far as is known.
+    fn expect(&mut self, width: usize) {
+        if let Self::Shown { printer, .. } = self {
+            printer.expect(width);
+        }
     }
 
     /// Gives what the running app sends; where it ends, the rest from its files.

@@ -41,6 +41,15 @@ pub(crate) fn each(
 }
 
 /// The logs that patterns name; all if there are none.
+/// How long the longest name is of the logs that there are of these; 0 where there is none yet.
+pub(crate) fn longest_name(place: &Place, query: &LogQuery) -> usize {
+    let logs = place.logs();
+    let store = logs.is_dir().then(|| Store::open(&logs).ok()).flatten();
+    // Where that cannot be told, the width of names grows as they come.
+    let chosen = store.and_then(|store| chosen(&query.names, store.logs()).ok()).unwrap_or_default();
+    chosen.iter().filter(|log| is_of(query.stream, log)).map(String::len).max().unwrap_or(0)
+}
+
 fn chosen(patterns: &[String], known: Vec<String>) -> Result<Vec<String>, Failure> {
     if patterns.is_empty() {
         return Ok(known);

@@ -35,6 +35,11 @@ impl LogPrinter {
         Self { style, zone, stamp, with_names, keep, cleaners: HashMap::new(), names: Vec::new(), width: 0 }
     }
 
+    /// Leaves room for names of this length, though none has come yet.
+    pub(crate) fn expect(&mut self, width: usize) {
+        self.width = self.width.max(width);
+    }
+
     /// One line with its end, as bytes: what a worker wrote need not be text. Nothing, if nothing of it is to be shown.
     pub(crate) fn line(&mut self, line: &LogLine) -> Vec<u8> {
         let mut out = self.prefix(line).into_bytes();
@@ -90,6 +95,14 @@ mod tests {
         let mut printer = LogPrinter::new(Style::PLAIN, TimeZone::UTC, None, true, Keep::Text);
         let out = shown(&mut printer, &[("worker", b"a"), ("web", b""), ("worker", b"b\xff")]);
         assert_eq!(out, b"worker.1 | a\nweb.1    | \nworker.1 | b\xff\n");
+    }
+
+    #[test]
+    fn there_is_room_for_a_longer_name_from_the_first_line_on() {
+        let mut printer = LogPrinter::new(Style::PLAIN, TimeZone::UTC, None, true, Keep::Text);
+        printer.expect("worker.1".len());
+        let out = shown(&mut printer, &[("web", b"a"), ("worker", b"b")]);
+        assert_eq!(out, b"web.1    | a\nworker.1 | b\n");
     }
 
     #[test]

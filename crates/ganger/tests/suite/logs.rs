@@ -151,3 +151,17 @@ fn an_export_has_the_exact_bytes_while_the_app_runs_and_afterwards() {
     interrupted(&sandbox, running);
     export();
 }
+
+#[test]
+fn the_names_of_all_lines_are_equally_wide_while_the_app_runs_and_after_it() {
+    let sandbox = sandbox_with(&format!("web: {OBEDIENT}\nlonger-name: {OBEDIENT}"));
+    let running = started(&sandbox, 2);
+    let assert_aligned = || {
+        let told = sandbox.run(["logs"]).success();
+        let bars: Vec<_> = told.lines().map(|line| line.find('|')).collect();
+        assert_eq!(bars, [Some("longer-name.1 ".len()); 2], "{told}");
+    };
+    assert_aligned();
+    interrupted(&sandbox, running);
+    assert_aligned();
+}
