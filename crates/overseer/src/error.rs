@@ -35,7 +35,9 @@ pub enum Error {
     #[error("nothing to start: no group has a worker")]
     NothingToStart,
     /// The limit of open files is too low.
-    #[error("too few descriptors: {workers} workers need {needed}, the limit of open files is {limit}")]
+    #[error(
+        "too few descriptors: {needed} are needed (workers: {workers}), the limit of open files is {limit}"
+    )]
     TooFewDescriptors {
         /// That many are to be started.
         workers: u64,
