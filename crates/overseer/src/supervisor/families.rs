@@ -138,8 +138,10 @@ impl Engine {
             .iter()
             .flat_map(|group| {
                 let inuse = active.contains(group.family_name());
-                let count = self.core.group_count(&group.name).unwrap_or(group.count);
-                let files = &files;
+                // An operator's count holds as long as the files say the one that it was given instead of.
+                let same = in_force.group(&group.name).filter(|active| active.count == group.count);
+                let scaled = same.and_then(|_| self.core.group_count(&group.name));
+                let (count, files) = (scaled.unwrap_or(group.count), &files);
                 (1..=count).map(move |number| views::config(files, group, number, inuse))
             })
             .collect();
