@@ -150,3 +150,17 @@ fn words_are_completed_and_lines_are_kept() {
     running.finish(Deadline::generous()).expect_code(0);
     assert_eq!(server.sandbox.read("history"), "version \nstatus both:left \n");
 }
+
+#[test]
+fn lines_that_are_typed_ahead_are_taken_one_after_the_other() {
+    let server = Server::start(OUR_CLIENT.daemon);
+    let launch = server.client(Client::Ours, &[]).env("TERM", "xterm-256color");
+    let (running, terminal) = launch.start_on_terminal();
+    running.wait_line("\x1b[?2004h");
+    let seen = running.mark();
+    terminal.press("version\rhelp version\rstatus off\rquit\r");
+    for shown in ["4.3.0", "Show the version", "off                              STOPPED"] {
+        running.wait_line_after(seen, shown);
+    }
+    running.finish(Deadline::generous()).expect_code(0);
+}
