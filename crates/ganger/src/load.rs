@@ -32,6 +32,7 @@ pub(crate) fn to_options(
         background: false,
         without_groups: false,
         again: false,
+        is_root: rustix::process::geteuid().is_root(),
         terminals: Terminals::default(),
         overmind: None,
         inherited: environment.into_iter().collect(),

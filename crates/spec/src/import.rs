@@ -30,7 +30,7 @@ impl Loaded {
         }
         for group in &self.spec.groups {
             if let Some(own) = &group.supervisor {
-                of_group(group, own, &mut out);
+                of_group(group, own, daemon, &mut out);
             }
         }
         Some(out)
@@ -59,6 +59,13 @@ fn of_daemon(daemon: &Daemon, out: &mut String) {
             server.section
         );
     }
+    if daemon.strip_ansi {
+        let _ = writeln!(out, "# `strip_ansi` has no match here: logs have what programs write.");
+    }
+    let _ = writeln!(
+        out,
+        "# Programs have no SUPERVISOR_ENABLED, _PROCESS_NAME and so on here: GANGER_WORKER tells each its name."
+    );
 }
 
 /// As a number of seconds, or as text where that is too large.
@@ -77,7 +84,7 @@ fn thousandths(number: u32) -> String {
     (f64::from(number) / 1000.0).to_string()
 }
 
-fn of_group(group: &Group, own: &SupervisorGroup, out: &mut String) {
+fn of_group(group: &Group, own: &SupervisorGroup, daemon: &Daemon, out: &mut String) {
     let _ = writeln!(out);
     comments(group, own, out);
     let name = if group.name.contains('.') { quoted(&group.name) } else { group.name.clone() };
@@ -92,10 +99,12 @@ fn of_group(group: &Group, own: &SupervisorGroup, out: &mut String) {
         let _ = writeln!(out, "env = {{ {} }}", variables.join(", "));
     }
     let _ = writeln!(out, "dir = {}", quoted(&group.dir.to_string_lossy()));
-    if let Some(user) = &group.user {
+    if let Some(user) = group.user.as_ref().or(daemon.user.as_ref()) {
         let _ = writeln!(out, "user = {}", quoted(user));
     }
-    if let Some(umask) = group.umask {
+    // supervisord sets its own in the background alone, the usual one if nothing is said.
+    let own_umask = Some(daemon.umask).filter(|umask| !daemon.nodaemon && *umask != 0o22);
+    if let Some(umask) = group.umask.or(own_umask) {
         let _ = writeln!(out, "umask = '{umask:03o}'");
     }
     restarts(group, out);

@@ -122,6 +122,9 @@ fn of_supervisor(
     let sources = Sources { root, procfile: None, native: None, env: file.env, list: file.list };
     let mut forwards = forwards(options, &sources, &names, findings);
     supervisor::echo(file.daemon.loglevel, &mut groups);
+    for group in groups.iter_mut().filter(|_| options.is_root) {
+        group.user = group.user.take().or_else(|| file.daemon.user.clone());
+    }
     forwards.extend(supervisor::syslog_forward(&file.daemon, &groups));
     let spec = Spec {
         app: file.daemon.identifier.clone(),

@@ -43,6 +43,8 @@ pub struct Options {
     /// The app runs and its files are read again: a group that the command line names and that is gone is told of, and
     /// is no error.
     pub again: bool,
+    /// Workers may become other users: those of supervisord's file that name none are whom `[supervisord]` names.
+    pub is_root: bool,
     /// Which workers have a terminal.
     pub terminals: Terminals,
     /// What `overmind start` says beside all this. Then no `.foreman` is read, and an env file that is not there is no error.

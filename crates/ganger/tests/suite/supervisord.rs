@@ -177,3 +177,22 @@ fn a_second_signal_to_end_means_nothing_new_as_to_supervisord() {
     assert!(log.contains("stopped: web (exit status 7)\n") && !log.contains("killing"), "{log}");
     sandbox.assert_nothing_left();
 }
+
+#[test]
+fn programs_run_as_the_user_that_the_file_names_whatever_starts_it() {
+    if !is_root() {
+        return;
+    }
+    let sandbox = sandbox();
+    let program =
+        "[program:id]\ncommand=id -un\ndirectory=/\nstartsecs=0\nautorestart=false\nstdout_logfile=id.log\n";
+    sandbox
+        .file("s.conf", &format!("[supervisord]\nlogfile=main.log\npidfile=s.pid\nuser=nobody\n{program}"));
+    for words in [&["daemon", "-c", "s.conf"][..], &["supervisord", "-nc", "s.conf"]] {
+        let running = sandbox.ganger_with(words).start();
+        assert_eq!(sandbox.wait_file("id.log", "\n"), "nobody\n");
+        running.signal(Signal::INT);
+        ended(&sandbox, running).expect_code(0);
+        assert!(fs::remove_file(sandbox.path("id.log")).is_ok());
+    }
+}

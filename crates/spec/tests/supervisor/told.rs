@@ -439,3 +439,31 @@ fn the_native_form_of_a_file_says_the_same_and_tells_what_it_cannot() {
     assert_eq!(found, expected, "{native}");
     assert_eq!(again.load().spec.groups[0].env[0].value, "x \"y\" z");
 }
+
+#[test]
+fn the_native_form_has_the_user_and_the_mask_that_are_said_for_all() {
+    let text = "[supervisord]\nuser=nobody\numask=077\nstrip_ansi=true\n[program:own]\ncommand=x\nuser=root\numask=027\n\
+                [program:web]\ncommand=x\n";
+    let native = Site::new(&[("supervisord.conf", text)]).load().to_native().unwrap();
+    assert!(
+        native.contains("# `strip_ansi` has no match here") && native.contains("SUPERVISOR_ENABLED"),
+        "{native}"
+    );
+    let mut again = Site::new(&[("ganger.toml", native.as_str())]);
+    again.options.file = None;
+    let groups = again.load().spec.groups;
+    let whom: Vec<_> = groups.iter().map(|group| (group.user.as_deref(), group.umask)).collect();
+    assert_eq!(whom, [(Some("root"), Some(0o27)), (Some("nobody"), Some(0o77))], "{native}");
+}
+
+#[test]
+fn programs_that_name_no_user_run_as_that_of_all_where_they_can() {
+    let text = "[supervisord]\nuser=nobody\n[program:own]\ncommand=x\nuser=root\n[program:web]\ncommand=x\n";
+    for (is_root, web) in [(true, Some("nobody")), (false, None)] {
+        let mut site = Site::new(&[("supervisord.conf", text)]);
+        site.options.is_root = is_root;
+        let groups = site.load().spec.groups;
+        let whom: Vec<_> = groups.iter().map(|group| group.user.as_deref()).collect();
+        assert_eq!(whom, [Some("root"), web]);
+    }
+}
