@@ -22,7 +22,7 @@ use ganger_api::{ApiError, Data, EventKind, Request, Time};
 use ganger_core::{Command, CommandId, Core, Input, RunId, WorkerView};
 use ganger_keeper::{Event, Link, Signals};
 use ganger_logs::Capture;
-use ganger_spec::{LogName, ProbeKind, Signal, Spec, WorkerName};
+use ganger_spec::{LogLevel, LogName, ProbeKind, Signal, Spec, WorkerName};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 
@@ -331,7 +331,10 @@ impl Engine {
         self.hands.ask(ganger_keeper::Request::Taken { signal: number });
         let Some(signal) = Signal::from_number(number) else { return };
         match signal {
-            Signal::HUP if self.life == Life::Background => self.reread(),
+            Signal::HUP if self.life == Life::Background => {
+                self.narrator.say_in_main(LogLevel::Warn, "received SIGHUP indicating restart request");
+                self.reread();
+            }
             Signal::INT | Signal::TERM | Signal::HUP | Signal::QUIT => {
                 // The second one means: now. To supervisord it means nothing new, and who sends it counts on that.
                 let again = self.core.shutting_down().is_some() && signal != Signal::HUP;

@@ -77,6 +77,7 @@ fn a_hang_up_with_a_bad_file_stops_no_program_and_usr2_opens_the_log_again() {
     signal(keeper, Signal::USR2);
     sandbox.wait_file("other.log", "INFO supervisord logreopen\n");
     assert!(sandbox.read("moved.log").ends_with("INFO received SIGUSR2 indicating log reopen request\n"));
+    assert!(sandbox.read("moved.log").contains("WARN received SIGHUP indicating restart request\n"));
     assert!(is_alive(worker) && pid_of(&sandbox) == worker);
     config(&sandbox, "");
     signal(keeper, Signal::QUIT);
