@@ -303,7 +303,8 @@ fn in_tmux_a_viewer_is_as_in_any_other_terminal() {
     let tmux = ["tmux", "-u", "-S", &socket, "-f", "/dev/null", "new-session"];
     let launch = sandbox.ganger(["attach", "web.1"]).through(tmux).env("TERM", "xterm-256color");
     let (mut viewer, terminal) = launch.without_env("TMUX").start_on_terminal();
-    shows(&viewer, "attached to web.1");
+    // What is said to who attaches may be overwritten by this before tmux shows it.
+    shows(&viewer, "now 100 29");
     terminal.press("one\r");
     shows(&viewer, "heard one");
     // The last line is tmux's own.
