@@ -20,12 +20,13 @@ while True:
     print('heard', input('say: '), flush=True)
 ";
 
-/// An app in which `web` has this command and a terminal, and a screen that shows that terminal.
+/// An app in which `web` has this command, a gate and a terminal, and a screen that shows that terminal.
 fn seen(command: &str) -> (Sandbox, Running, Running, Terminal) {
     let sandbox = sandbox_with(&format!("web: {command}\nother: echo ready; exec tail -n +1 -f said"));
     sandbox.file("ganger.toml", "[groups.web]\ntty = true\n");
     sandbox.file("sizes.py", SIZES);
     sandbox.file("said", "");
+    gate(&sandbox, "gate");
     let running = started(&sandbox, 1);
     let (screen, terminal) = sandbox.ganger(["ui"]).start_on_terminal();
     screen.wait_seen("2 of 2 up");
@@ -107,8 +108,8 @@ fn a_terminal_that_is_given_to_a_worker_is_as_it_was_when_the_screen_is_ended() 
 
 #[test]
 fn a_worker_that_writes_100_megabytes_freezes_neither_the_screen_nor_other_workers() {
-    // Behind the 100 MB it goes on, so that it is loud whenever something else is asked.
-    let loud = "yes 'a line of the loud one' | head -c 100000000; touch written; exec yes 'it goes on'";
+    // Behind the 100 MB it goes on, so that it is loud whenever something else is asked; but not before they were seen.
+    let loud = "yes 'a line of the loud one' | head -c 100000000; touch written; read x < gate; exec yes 'it goes on'";
     let (sandbox, running, screen, terminal) = seen(loud);
     screen.wait_seen("a line of the loud one");
     let answers = |text: &str| {
@@ -130,6 +131,7 @@ fn a_worker_that_writes_100_megabytes_freezes_neither_the_screen_nor_other_worke
     };
     answers("said in the first 100 MB");
     assert!(wait_for_file(sandbox.path("written"), Deadline::generous(), |_| true).is_ok());
+    open_gate(&sandbox, "gate");
     screen.wait_seen("it goes on");
     answers("said behind the 100 MB");
     // The same with its log.
