@@ -29,7 +29,7 @@ fn a_file_of_process_composes_is_written_as_one_that_runs() {
     sandbox.file("process-compose.yaml", COMPOSE);
     sandbox.run(["start"]).error(&["no Procfile", "`ganger import process-compose.yaml > ganger.toml`"]);
     let text = sandbox.run(["import", "process-compose.yaml"]).success();
-    assert!(text.contains("# `is_tty` has no match here."), "{text}");
+    assert!(text.contains("\ntty = true\n"), "{text}");
     sandbox.file("ganger.toml", &text);
     let checked = sandbox.run(["check"]).success();
     assert!(

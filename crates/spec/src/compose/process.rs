@@ -13,7 +13,7 @@ use crate::watch::MAX_DEBOUNCE;
 use crate::{Signal, suggest};
 
 /// The keys of a process that mean nothing here, and what there is instead.
-const WITHOUT_MATCH: [(&str, &str); 16] = [
+const WITHOUT_MATCH: [(&str, &str); 14] = [
     ("env_cmds", "Set the variables before ganger starts, or in the command."),
     ("env_file", "Let the command read it: `set -a; . ./FILE; exec …`; or name it in `env_files`, for all."),
     ("is_dotenv_disabled", "Variables of `.env` are those of all workers."),
@@ -22,11 +22,6 @@ const WITHOUT_MATCH: [(&str, &str); 16] = [
         "Let the command stay in the foreground: what goes into the background is stopped with its worker.",
     ),
     ("launch_timeout_seconds", ""),
-    (
-        "is_tty",
-        "In a terminal each worker has one of its own, and with `tty = true` elsewhere too; `ganger attach` types there.",
-    ),
-    ("is_interactive", "`ganger attach` types to a worker, from any terminal."),
     ("is_elevated", "Let ganger run as root and say `user = \"root\"`, or put `sudo` into the command."),
     ("ready_log_line", "A `readiness` probe asks the worker itself."),
     ("log_location", "`ganger logs` shows its log, and `logs.file` puts it elsewhere."),
@@ -39,7 +34,7 @@ const WITHOUT_MATCH: [(&str, &str); 16] = [
 ];
 
 /// The keys of a process that are mapped.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "command",
     "entrypoint",
     "description",
@@ -52,6 +47,8 @@ const KEYS: [&str; 21] = [
     "disabled",
     "is_disabled",
     "is_foreground",
+    "is_interactive",
+    "is_tty",
     "replicas",
     "depends_on",
     "availability",
@@ -216,6 +213,12 @@ impl<'a, 'b> Process<'a, 'b> {
             }
             "namespace" => self.notes.none("namespace", "Names and globs of groups choose several."),
             "disabled" | "is_disabled" | "is_foreground" | "replicas" | "schedule" => self.start(entry),
+            "is_tty" | "is_interactive" => {
+                if self.import.is_true(entry) {
+                    self.key("tty", "true".to_owned());
+                    self.notes.add("`ganger attach` shows its terminal and types there.");
+                }
+            }
             "depends_on" => self.depends_on(entry),
             "readiness_probe" => self.probe("readiness", entry),
             "liveness_probe" => self.probe("liveness", entry),

@@ -160,6 +160,14 @@ fn what_both_can_say_is_the_same() {
     );
 }
 
+#[test]
+fn who_had_a_terminal_has_one() {
+    let keys = [("a", "is_tty: true"), ("b", "is_interactive: true"), ("c", "is_tty: false")];
+    let processes = keys.map(|(name, key)| format!("  {name}: {{command: {name}, {key}}}\n"));
+    let (_, loaded) = import(&format!("processes:\n{}", processes.concat()));
+    assert_eq!(["a", "b", "c"].map(|name| group(&loaded, name).tty), [true, true, false]);
+}
+
 const ODD: &str = r"
 extends: base.yaml
 log_location: ./all.log
@@ -202,8 +210,7 @@ fn what_ganger_says_otherwise_has_a_comment() {
         "`mcp_server` has",
         "`is_daemon` has",
         "`launch_timeout_seconds` has",
-        "`is_tty` has",
-        "`ganger attach` types there",
+        "`ganger attach` shows its terminal and types there.",
         "`is_elevated` has",
         "`namespace` has",
         "`env_file` has",
