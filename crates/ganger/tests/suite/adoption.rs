@@ -240,13 +240,6 @@ fn bereave(sandbox: &Sandbox, running: Running) {
     drop(running);
 }
 
-/// The only process of a worker.
-fn survivor(sandbox: &Sandbox) -> i32 {
-    let mains = mains(sandbox);
-    assert_eq!(mains.len(), 1, "{}", sandbox.report());
-    mains[0]
-}
-
 #[test]
 fn a_terminal_names_and_ends_what_survived_a_terminal_or_goes_on_with_it_as_asked() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
@@ -257,17 +250,17 @@ fn a_terminal_names_and_ends_what_survived_a_terminal_or_goes_on_with_it_as_aske
     running.wait_line("the workers went on");
     assert_eq!(pid(&sandbox, "web.1"), web);
     bereave(&sandbox, running);
+    let mut web = web;
     for options in [[].as_slice(), &["--end-survivors"]] {
-        let web = survivor(&sandbox);
         let running = sandbox.ganger_with(&[&["start"], options].concat()).start();
         running.wait_error("ending what survives");
         running.wait_error(&format!("web.1 (pid {web}"));
         running.wait_lines("| ready", 1);
         assert!(!is_alive(web));
+        web = pid(&sandbox, "web.1");
         bereave(&sandbox, running);
     }
     // In the background it goes on.
-    let web = survivor(&sandbox);
     sandbox.run(["start", "-D"]).success();
     assert_eq!(pid(&sandbox, "web.1"), web);
     quit(&sandbox);
@@ -295,12 +288,12 @@ fn what_survives_gets_the_stop_signal_of_its_group_and_what_stays_is_killed_and_
 
 #[test]
 fn what_a_dead_worker_of_a_terminal_left_is_ended_by_the_next_start_too() {
-    let sandbox = sandbox_with("web: tail -f /dev/null & echo ready; wait");
+    let sandbox = sandbox_with("web: sh -c 'echo $$ > own; exec tail -f /dev/null' & echo ready; wait");
     let running = started(&sandbox, 1);
     let main = pid(&sandbox, "web.1");
     bereave(&sandbox, running);
     kill_nine(main, Deadline::generous());
-    let straggler = survivor(&sandbox);
+    let straggler = sandbox.wait_file("own", "\n").trim().parse().unwrap_or(0);
     let running = sandbox.start(["start"]);
     running.wait_error(&format!("web.1 (pid {straggler}"));
     running.wait_lines("| ready", 1);
