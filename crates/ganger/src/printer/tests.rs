@@ -82,6 +82,31 @@ fn lines_bear_padded_names_and_system_lines_come_after_the_bytes_before_them() {
 }
 
 #[test]
+fn what_happens_to_several_workers_is_told_in_its_order() {
+    let bench = Bench::new();
+    let (mut reader, output) = std::io::pipe().unwrap();
+    let printer = bench.printer(Options::default(), output.into());
+    for log in ["a.1", "b.1", "c.1"] {
+        bench.worker(&printer, log);
+    }
+    // It cannot print more than a pipe holds until somebody reads, so it takes in all of these together.
+    let long = "x".repeat(200_000);
+    for (log, text) in
+        [("a.1", &*long), ("c.1", "ended"), ("b.1", "ended"), ("a.1", "ended"), ("c.1", "started")]
+    {
+        printer.system(system(log, 0, text, false));
+    }
+    let text = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map(|_| text)
+    });
+    assert!(printer.finish(DEADLINE));
+    let text = text.join().unwrap().unwrap().replace(&long, "long");
+    let told: Vec<_> = text.lines().filter(|line| !line.starts_with("a.1")).collect();
+    assert_eq!(told, ["c.1    | ended", "b.1    | ended", "c.1    | started"], "{text}");
+}
+
+#[test]
 fn only_the_prefix_is_coloured_and_a_group_has_one_colour() {
     let bench = Bench::new();
     let out = bench.dir.path().join("out");

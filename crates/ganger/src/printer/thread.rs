@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ganger_logs::{Marks, News, Reader, Watch};
 
+use super::busy::Busy;
 use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
 use super::output::Output;
@@ -29,7 +30,7 @@ pub(super) struct Thread {
     /// Where in `followers` each log is.
     places: HashMap<Arc<str>, usize>,
     /// Which of them may have something to print.
-    busy: BTreeSet<usize>,
+    busy: Busy,
     /// Which of them have printed something since they were marked.
     unmarked: BTreeSet<usize>,
     output: Output,
@@ -59,7 +60,7 @@ impl Thread {
             prefixes,
             followers: Vec::new(),
             places: HashMap::new(),
-            busy: BTreeSet::new(),
+            busy: Busy::default(),
             unmarked: BTreeSet::new(),
             output,
             marks,
@@ -158,7 +159,9 @@ impl Thread {
     /// Notes which logs have grown.
     fn take_news(&mut self) {
         match self.watch.news() {
-            News::Of(names) => self.busy.extend(names.iter().filter_map(|name| self.places.get(name))),
+            News::Of(names) => {
+                self.busy.extend(names.iter().filter_map(|name| self.places.get(name).copied()))
+            }
             News::All => self.busy.extend(0..self.followers.len()),
         }
     }
@@ -167,7 +170,7 @@ impl Thread {
     /// anything. What a log gets after the printer was last told things waits: a line of ganger's own may belong before it.
     fn step_busy(&mut self) -> io::Result<bool> {
         self.take_news();
-        let busy = std::mem::take(&mut self.busy).into_iter();
+        let busy = self.busy.take().into_iter();
         let ends: Vec<(usize, u64)> =
             busy.filter_map(|number| Some((number, self.followers.get(number)?.end()))).collect();
         let (mut any, mut full) = (self.listen(), false);
