@@ -23,7 +23,7 @@ use crate::protocol::{Event, Launch, MESSAGES_MAX, Process, Request, RunId, Scop
 use crate::runs::{Hold, Run};
 use crate::sys::Failure;
 use crate::sys::descriptors::{self, OpenFiles};
-use crate::sys::program::take_own_name;
+use crate::sys::program::{forget_beginning, take_own_name};
 use crate::sys::signals::{self, Set};
 use crate::sys::spawn::{Session, Setting, Spawner};
 use crate::sys::wait::{Ended, Reaped, reap};
@@ -75,7 +75,10 @@ pub fn keep_on(overseer: OverseerCommand, handover: Handover) -> u8 {
 
 fn lived(begun: io::Result<Keeper>) -> u8 {
     match begun {
-        Ok(mut keeper) => keeper.live(),
+        Ok(mut keeper) => {
+            forget_beginning();
+            keeper.live()
+        }
         Err(error) => {
             eprintln!("ganger: {error}");
             CANNOT_BEGIN

@@ -43,6 +43,35 @@ pub fn end_with_parent() {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
 }
 
+/// Lets go of the pages of its program that this process has used so far, once it has begun: most of them were for words, files
+/// and tables that are read once, and are no memory of a process that runs for months. What is needed again comes back from
+/// the file, a few pages at a time. Breakpoints of a debugger that were set by now are lost.
+pub fn forget_beginning() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    for (start, length) in code_in(&maps) {
+        // SAFETY: a private mapping of a file, in which nobody can write: what is dropped is the same when it is read again.
+        unsafe {
+            libc::madvise(
+                ptr::with_exposed_provenance_mut::<libc::c_void>(start),
+                length,
+                libc::MADV_DONTNEED,
+            )
+        };
+    }
+}
+
+/// Where a list of mappings has files to be executed, and how long that is.
+fn code_in(maps: &str) -> impl Iterator<Item = (usize, usize)> {
+    maps.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let (from, to) = words.next()?.split_once('-')?;
+        let (is_code, is_file) =
+            (words.next()? == "r-xp", words.nth(3).is_some_and(|path| path.starts_with('/')));
+        let (from, to) = (usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?);
+        (is_code && is_file).then(|| (from, to.saturating_sub(from)))
+    })
+}
+
 /// The environment of this process without these variables.
 pub(crate) fn environment(without: &[&str]) -> Vec<OsString> {
     let kept = std::env::vars_os().filter(|(name, _)| without.iter().all(|one| name != *one));
@@ -60,5 +89,31 @@ pub fn take_own_name() {
     if let Some(name) = name.and_then(|name| CString::new(name.as_bytes()).ok()) {
         // A name is for people only.
         let _ = rustix::thread::set_name(&name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_what_is_executed_from_a_file_and_never_written_to() {
+        let maps = "\
+            1000-3000 r--p 00000000 08:01 7    /bin/ganger\n\
+            3000-8000 r-xp 00002000 08:01 7    /bin/ganger (deleted)\n\
+            8000-9000 rw-p 00007000 08:01 7    /bin/ganger\n\
+            9000-a000 rwxp 00007000 08:01 7    /bin/ganger\n\
+            a000-b000 r-xp 00000000 00:00 0\n\
+            ffff-10000 r-xp 00000000 00:00 0    [vdso]\n";
+        assert_eq!(code_in(maps).collect::<Vec<_>>(), [(0x3000, 0x5000)]);
+    }
+
+    #[test]
+    fn a_process_goes_on_without_the_pages_of_its_beginning() {
+        let code = || code_in(&std::fs::read_to_string("/proc/self/maps").unwrap()).collect::<Vec<_>>();
+        let before = code();
+        assert!(!before.is_empty());
+        forget_beginning();
+        assert_eq!(code(), before);
     }
 }
