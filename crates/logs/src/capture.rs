@@ -9,7 +9,7 @@ mod turn;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -90,6 +90,18 @@ fn place(error: &Error) -> (PathBuf, Errno) {
         | Error::NotAPipe(_)
         | Error::Terminal(_)
         | Error::Ended => (PathBuf::new(), Errno::IO),
+    }
+}
+
+/// A run that the thread is to know of: only that knows what it has taken out of the pipe.
+#[must_use = "what is written before it holds may count as the run's before"]
+pub struct Begun(Receiver<()>);
+
+impl Begun {
+    /// Waits until it holds; but not for ever, should the thread wait for a disk.
+    pub fn wait(self) {
+        // Nothing is sent: it ends by being dropped, or in vain.
+        let _ = self.0.recv_timeout(BEGUN_WITHIN);
     }
 }
 
@@ -242,13 +254,11 @@ impl Capture {
         }
     }
 
-    /// What is written after this returns is of this run. It waits for the thread, which knows what it has taken out of the
-    /// pipe; but not for ever, should that wait for a disk.
-    pub fn begin(&self, log: &str, run: u64) {
+    /// What is written once [`Begun::wait`] returns is of this run.
+    pub fn begin(&self, log: &str, run: u64) -> Begun {
         let (holds, held) = sync_channel(0);
         self.send(Command::Begin { log: log.to_owned(), run, holds });
-        // Nothing is sent: it ends by being dropped, or in vain.
-        let _ = held.recv_timeout(BEGUN_WITHIN);
+        Begun(held)
     }
 
     /// From now on, what a terminal shows comes into the pipe of this log, which is captured; as of `run`, if one is given,

@@ -27,7 +27,7 @@ mod writer;
 #[cfg(test)]
 mod crash_tests;
 
-pub use capture::{Capture, Event};
+pub use capture::{Begun, Capture, Event};
 pub use error::{Error, Result};
 pub use home::Place;
 pub use limits::Limits;

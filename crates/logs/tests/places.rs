@@ -251,7 +251,7 @@ fn escape_sequences_are_left_out_and_runs_are_told_apart_all_the_same() {
     let bed = Bed::new();
     let mut worker = bed.worker("web.1", &Place::Store, true).unwrap();
     for run in 1..=3 {
-        bed.capture.begin("web.1", run);
+        bed.capture.begin("web.1", run).wait();
         worker.write_all(b"\x1b[1").unwrap();
         bed.drain("web.1");
         bed.write(&mut worker, "web.1", &format!(";31mrun {run}\x1b[0m\n"));

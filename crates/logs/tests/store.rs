@@ -85,7 +85,7 @@ fn a_silent_worker_has_no_file_and_its_drain_is_done_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let capture = start(dir.path(), limits());
     let _web = worker(&capture, dir.path(), "web.1");
-    capture.begin("web.1", 1);
+    capture.begin("web.1", 1).wait();
     assert_eq!(drain(&capture, "web.1"), 0);
     assert_eq!(drain(&capture, "unknown"), 0);
     assert_eq!(std::fs::read_dir(dir.path().join("logs")).unwrap().count(), 0);
@@ -107,7 +107,7 @@ fn what_a_run_writes_is_its_own_however_late_the_thread_hears_of_it() {
     open.send(()).unwrap();
     drain(&capture, "web.1");
     for run in 8..20 {
-        capture.begin("web.1", run);
+        capture.begin("web.1", run).wait();
         web.write_all(b"next\n").unwrap();
     }
     drain(&capture, "web.1");
@@ -217,14 +217,14 @@ fn what_a_run_left_without_a_newline_is_a_line_of_that_run() {
     let dir = tempfile::tempdir().unwrap();
     let capture = start(dir.path(), limits());
     let mut web = worker(&capture, dir.path(), "web.1");
-    capture.begin("web.1", 1);
+    capture.begin("web.1", 1).wait();
     drain(&capture, "web.1");
     web.write_all(b"one\nbroken").unwrap();
-    capture.begin("web.1", 2);
+    capture.begin("web.1", 2).wait();
     drain(&capture, "web.1");
     web.write_all(b"two\n").unwrap();
-    capture.begin("web.1", 3);
-    capture.begin("web.1", 4);
+    capture.begin("web.1", 3).wait();
+    capture.begin("web.1", 4).wait();
     drain(&capture, "web.1");
     web.write_all(b"prompt> ").unwrap();
     drain(&capture, "web.1");
@@ -241,7 +241,7 @@ fn reading_on_after_any_line_misses_no_byte_and_repeats_none() {
     let mut web = worker(&capture, dir.path(), "web.1");
     let long = "x".repeat(600 * 1024);
     for (run, text) in (1..).zip(["one\nbroken", "two\n\n", &long, "after\nthe end"]) {
-        capture.begin("web.1", run);
+        capture.begin("web.1", run).wait();
         drain(&capture, "web.1");
         web.write_all(text.as_bytes()).unwrap();
         drain(&capture, "web.1");
@@ -269,7 +269,7 @@ fn lines_of_several_logs_come_in_the_order_of_time() {
         let which = (run * 7 % 3) as usize;
         let log = ["a", "b", "c"][which];
         // A new run makes for a new stamp, however little time has passed.
-        capture.begin(log, run + 1);
+        capture.begin(log, run + 1).wait();
         drain(&capture, log);
         writeln!(workers[which], "{log} {run}\n{log} {run}").unwrap();
         drain(&capture, log);

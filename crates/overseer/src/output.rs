@@ -112,19 +112,21 @@ impl Outputs {
         is_captured: bool,
         capture: &Capture,
     ) -> Result<Rc<OwnedFd>, Error> {
+        let name = log.to_string();
+        // It is told of while the pipe is opened.
+        let begun = run.filter(|_| is_captured).map(|run| capture.begin(&name, run));
         // What the one before it wrote may still be in the pipe; it is stored first.
         let is_leaving = self.leaving.remove(log).is_some();
         kept.put(log, self.limits, capture)?;
-        let log = log.to_string();
-        let pipe = create_pipe(&self.pipes.join(&log), owner)?;
-        match run {
-            Some(run) if is_captured => capture.begin(&log, run),
-            None if is_captured => {}
-            Some(run) if is_leaving => {
-                capture.add(&log, pipe.reader, None)?;
-                capture.begin(&log, run);
+        let pipe = create_pipe(&self.pipes.join(&name), owner)?;
+        match (begun, run) {
+            (Some(begun), _) => begun.wait(),
+            (None, Some(run)) if is_leaving => {
+                capture.add(&name, pipe.reader, None)?;
+                capture.begin(&name, run).wait();
             }
-            run => capture.add(&log, pipe.reader, run)?,
+            (None, _) if is_captured => {}
+            (None, run) => capture.add(&name, pipe.reader, run)?,
         }
         Ok(Rc::new(pipe.writer))
     }

@@ -21,7 +21,7 @@ fn store(dir: &Path, pieces: &[Vec<u8>], file_bytes: u64) {
     capture.add(LOG, pipe.reader, None).unwrap();
     for (run, piece) in (1..).zip(pieces) {
         let (done, drained) = channel();
-        capture.begin(LOG, run);
+        capture.begin(LOG, run).wait();
         rustix::io::write(&pipe.writer, piece).unwrap();
         capture.drain(LOG, Box::new(move |end| done.send(end).unwrap()));
         drained.recv().unwrap();
