@@ -145,7 +145,6 @@ pub(crate) fn run(config: Config) -> Result<u8, Error> {
     runtime.block_on(async {
         let link = Link::from_env().map_err(Error::Keeper)?;
         let (_, life) = begin(config, link, keeper_pid(), false)?;
-        ganger_keeper::forget_beginning();
         life.await
     })
 }

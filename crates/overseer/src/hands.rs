@@ -51,6 +51,8 @@ pub(crate) struct Hands {
     /// The commands of probes, by the names that the keeper has for them.
     probes: BTreeMap<RunId, String>,
     next_id: u64,
+    /// What was to run at first has been started.
+    have_begun: bool,
     null: Rc<OwnedFd>,
     pub(crate) outputs: Outputs,
     pub(crate) stdins: Stdins,
@@ -70,6 +72,7 @@ impl Hands {
             kills: BTreeMap::new(),
             probes: BTreeMap::new(),
             next_id: 1,
+            have_begun: false,
             null: Rc::new(File::open("/dev/null")?.into()),
             outputs,
             stdins,
@@ -111,6 +114,11 @@ impl Hands {
     /// Whether a run was asked for that has not come to be yet, or failed to.
     pub(crate) fn is_spawning(&self) -> bool {
         !self.spawns.is_empty() || !self.under_way.is_empty()
+    }
+
+    /// Whether all that was to run has been started; said once.
+    pub(crate) fn have_just_begun(&mut self) -> bool {
+        !self.is_spawning() && !std::mem::replace(&mut self.have_begun, true)
     }
 
     /// Captures what this run will write, and opens what it will read: the descriptors that its spawn

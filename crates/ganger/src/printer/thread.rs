@@ -160,7 +160,7 @@ impl Thread {
     fn take_news(&mut self) {
         match self.watch.news() {
             News::Of(names) => {
-                self.busy.extend(names.iter().filter_map(|name| self.places.get(name).copied()))
+                self.busy.extend(names.iter().filter_map(|name| self.places.get(name).copied()));
             }
             News::All => self.busy.extend(0..self.followers.len()),
         }

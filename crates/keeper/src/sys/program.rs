@@ -43,21 +43,21 @@ pub fn end_with_parent() {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
 }
 
-/// Lets go of the pages of its program that this process has used so far, once it has begun: most of them were for words, files
-/// and tables that are read once, and are no memory of a process that runs for months. What is needed again comes back from
-/// the file, a few pages at a time. Breakpoints of a debugger that were set by now are lost.
+/// Lets go of the memory that this process used for its beginning, once it has begun: the pages of its program, most of which
+/// were for words, files and tables that are read once, and what its heap has free. What is needed again of the program comes
+/// back from the file, a few pages at a time. Breakpoints of a debugger that were set by now are lost.
 pub fn forget_beginning() {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     for (start, length) in code_in(&maps) {
+        let start = ptr::with_exposed_provenance_mut::<libc::c_void>(start);
         // SAFETY: a private mapping of a file, in which nobody can write: what is dropped is the same when it is read again.
-        unsafe {
-            libc::madvise(
-                ptr::with_exposed_provenance_mut::<libc::c_void>(start),
-                length,
-                libc::MADV_DONTNEED,
-            )
-        };
+        unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
     }
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it gives back what the heap has free, and touches nothing else.
+    unsafe {
+        libc::malloc_trim(0)
+    };
 }
 
 /// Where a list of mappings has files to be executed, and how long that is.

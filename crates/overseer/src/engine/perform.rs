@@ -109,6 +109,9 @@ impl Engine {
             is_stopping: self.core.shutting_down().is_some(),
             counts: self.core.counts(),
         };
+        if standing.is_up && standing.counts.starting == 0 && self.hands.have_just_begun() {
+            ganger_keeper::forget_beginning();
+        }
         let news = self.herald.news(standing);
         self.tell_manager(news);
         // Those who are not written down are found by what their environment says.

@@ -69,11 +69,7 @@ pub fn run_all(office: Office) -> Result<u8, Error> {
     let failed = |source| Error::System { action: "start the event loop", source };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
-    runtime.block_on(LocalSet::new().run_until(async {
-        let desk = Desk::open(office).await?;
-        ganger_keeper::forget_beginning();
-        desk.work().await
-    }))
+    runtime.block_on(LocalSet::new().run_until(async { Desk::open(office).await?.work().await }))
 }
 
 /// Looks at or changes the list of apps while no daemon runs.
