@@ -61,8 +61,17 @@ impl Follower {
         self.prefix = prefixes.of(self.reader.log());
     }
 
-    pub(super) fn push_system(&mut self, line: System) {
+    /// Prints a system line once all before its position is printed.
+    pub(super) fn say(&mut self, line: System, prefixes: &Prefixes, out: &mut Output) {
         self.system.push_back(line);
+        while self.is_due() {
+            self.print_system(prefixes, out);
+        }
+    }
+
+    /// Whether all before the next system line is printed.
+    fn is_due(&self) -> bool {
+        self.system.front().is_some_and(|line| line.at <= self.reader.position())
     }
 
     /// Where the log ends now.
@@ -78,8 +87,7 @@ impl Follower {
         prefixes: &Prefixes,
         out: &mut Output,
     ) -> Result<bool> {
-        let due = |line: &System, position| line.at <= position;
-        if self.system.front().is_some_and(|line| due(line, self.reader.position())) {
+        if self.is_due() {
             self.print_system(prefixes, out);
             return Ok(true);
         }

@@ -3,7 +3,6 @@
 //! Lines are whole and in each worker's order. On a terminal, what a worker wrote without a newline (a prompt) is
 //! shown at the bottom soon, erased when something else is to be printed, and shown again below it.
 
-mod busy;
 mod follower;
 mod inbox;
 mod json;

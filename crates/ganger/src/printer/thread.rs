@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use ganger_logs::{Marks, News, Reader, Watch};
 
-use super::busy::Busy;
 use super::follower::{Follower, now};
 use super::inbox::{Inbox, Message};
 use super::output::Output;
@@ -30,7 +29,7 @@ pub(super) struct Thread {
     /// Where in `followers` each log is.
     places: HashMap<Arc<str>, usize>,
     /// Which of them may have something to print.
-    busy: Busy,
+    busy: BTreeSet<usize>,
     /// Which of them have printed something since they were marked.
     unmarked: BTreeSet<usize>,
     output: Output,
@@ -60,7 +59,7 @@ impl Thread {
             prefixes,
             followers: Vec::new(),
             places: HashMap::new(),
-            busy: Busy::default(),
+            busy: BTreeSet::new(),
             unmarked: BTreeSet::new(),
             output,
             marks,
@@ -140,7 +139,9 @@ impl Thread {
     fn system(&mut self, line: System) {
         if let Some(&place) = self.places.get(line.log.as_str()) {
             self.busy.insert(place);
-            return self.followers[place].push_system(line);
+            self.unmarked.insert(place);
+            // What is told of several workers is printed in the order in which it happened, where no bytes come before it.
+            return self.followers[place].say(line, &self.prefixes, &mut self.output);
         }
         if self.prefixes.json() {
             let log = Some(line.log.as_str()).filter(|log| *log != SYSTEM);
@@ -159,9 +160,7 @@ impl Thread {
     /// Notes which logs have grown.
     fn take_news(&mut self) {
         match self.watch.news() {
-            News::Of(names) => {
-                self.busy.extend(names.iter().filter_map(|name| self.places.get(name).copied()));
-            }
+            News::Of(names) => self.busy.extend(names.iter().filter_map(|name| self.places.get(name))),
             News::All => self.busy.extend(0..self.followers.len()),
         }
     }
@@ -170,7 +169,7 @@ impl Thread {
     /// anything. What a log gets after the printer was last told things waits: a line of ganger's own may belong before it.
     fn step_busy(&mut self) -> io::Result<bool> {
         self.take_news();
-        let busy = self.busy.take().into_iter();
+        let busy = std::mem::take(&mut self.busy).into_iter();
         let ends: Vec<(usize, u64)> =
             busy.filter_map(|number| Some((number, self.followers.get(number)?.end()))).collect();
         let (mut any, mut full) = (self.listen(), false);
