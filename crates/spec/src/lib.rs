@@ -57,7 +57,7 @@ pub use ports::{DEFAULT_PORT, GROUP_STEP, MAX_COUNT, MAX_PORT, ScaleError};
 pub use probe::{Check, Condition, Probe, ProbeKind};
 pub use problem::{LoadError, MAX_PROBLEMS, Problem, Warning};
 pub use procfile::MAX_NAME;
-pub use select::{ALL, UnknownName, matches, select};
+pub use select::{ALL, UnknownName, is_meant, matches, select};
 pub use signal::Signal;
 pub use suggest::suggest;
 pub use supervisor::{

@@ -29,6 +29,11 @@ impl UnknownName {
     }
 }
 
+/// Whether a pattern means the worker of this name, in this group.
+pub fn is_meant(pattern: &str, group: &str, name: &str) -> bool {
+    pattern == ALL || matches(pattern, group) || matches(pattern, name)
+}
+
 /// The workers that the patterns name, each once, in the order of `known`: groups with their counts.
 ///
 /// A pattern is `all`, or the name of a group or of a worker, in which `*` stands for any text and `?` for any
@@ -43,7 +48,7 @@ pub fn select(known: &[(String, u32)], patterns: &[String]) -> Result<Vec<Worker
     for pattern in patterns {
         let mut found = pattern == ALL || known.iter().any(|(group, _)| matches(pattern, group));
         for (index, worker) in workers.iter().enumerate() {
-            if pattern == ALL || matches(pattern, &worker.group) || matches(pattern, &names[index]) {
+            if is_meant(pattern, &worker.group, &names[index]) {
                 chosen[index] = true;
                 found = true;
             }

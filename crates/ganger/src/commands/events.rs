@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::ExitCode;
 
 use ganger_api::{Data, Environment, EventInfo, EventQuery, Place, Request};
-use ganger_spec::{ALL, WorkerName, matches};
+use ganger_spec::{WorkerName, is_meant};
 use jiff::tz::TimeZone;
 
 use crate::ask::{End, ask_at, directory, find, find_running, follow_at, unexpected};
@@ -75,10 +75,7 @@ impl Sink {
     fn is_meant(&self, happened: &EventInfo) -> bool {
         let is_named = |worker: &WorkerName| {
             let name = worker.to_string();
-            let is = |pattern: &String| {
-                pattern == ALL || matches(pattern, &worker.group) || matches(pattern, &name)
-            };
-            self.names.iter().any(is)
+            self.names.iter().any(|pattern| is_meant(pattern, &worker.group, &name))
         };
         self.names.is_empty() || happened.worker.as_ref().is_some_and(is_named)
     }

@@ -3,7 +3,7 @@
 use ganger_api::{LogLine, LogQuery, Place, Stream};
 use ganger_logs::Store;
 use ganger_overseer::{api_line, incomplete, is_of, no_stderr, stored_lines};
-use ganger_spec::LogName;
+use ganger_spec::{ALL, LogName, is_meant, matches};
 
 use crate::failure::Failure;
 
@@ -40,7 +40,6 @@ pub(crate) fn each(
     }
 }
 
-/// The logs that patterns name; all if there are none.
 /// How long the longest name is of the logs that there are of these; 0 where there is none yet.
 pub(crate) fn longest_name(place: &Place, query: &LogQuery) -> usize {
     let logs = place.logs();
@@ -50,17 +49,16 @@ pub(crate) fn longest_name(place: &Place, query: &LogQuery) -> usize {
     chosen.iter().filter(|log| is_of(query.stream, log)).map(String::len).max().unwrap_or(0)
 }
 
+/// The logs that patterns name; all if there are none.
 fn chosen(patterns: &[String], known: Vec<String>) -> Result<Vec<String>, Failure> {
     if patterns.is_empty() {
         return Ok(known);
     }
     let fits = |pattern: &String, log: &String| {
         let name = LogName::try_from(log.clone()).ok();
-        let of_worker = |name: LogName| {
-            ganger_spec::matches(pattern, &name.worker.to_string())
-                || ganger_spec::matches(pattern, &name.worker.group)
-        };
-        pattern == ganger_spec::ALL || ganger_spec::matches(pattern, log) || name.is_some_and(of_worker)
+        let of_worker =
+            |LogName { worker, .. }: LogName| is_meant(pattern, &worker.group, &worker.to_string());
+        pattern == ALL || matches(pattern, log) || name.is_some_and(of_worker)
     };
     if let Some(unknown) = patterns.iter().find(|pattern| !known.iter().any(|log| fits(pattern, log))) {
         let failure = Failure::new(format!("there is no log of {unknown:?}"));
