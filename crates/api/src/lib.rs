@@ -46,7 +46,7 @@ pub use place::{AppFile, Environment, MAIN_DEPLOYMENT, Place, PlaceError};
 pub use query::{decode as percent_decoded, encode as percent_encoded, pairs as query_pairs};
 pub use request::{EventQuery, LogQuery, Request};
 pub use routes::{Answer, Method, Operation, Parameter, ParameterKind, ROUTES, Route, SchemaOf};
-pub use running::running;
+pub use running::{read_app_file, running};
 pub use stream::{Item, ItemTooLong, LineDecoder, SseDecoder, json_line, sse_error, sse_event, sse_log_line};
 pub use text::Text;
 pub use time::Time;

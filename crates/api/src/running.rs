@@ -78,7 +78,7 @@ fn hint(apps: &[(Place, AppFile)]) -> String {
 }
 
 /// What a running app says of itself; none if it does not run.
-pub(crate) fn read_app_file(place: &Place) -> Option<AppFile> {
+pub fn read_app_file(place: &Place) -> Option<AppFile> {
     let mut text = String::new();
     File::open(place.app_file()).ok()?.take(MAX_APP_FILE_BYTES).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()

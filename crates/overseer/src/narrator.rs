@@ -82,13 +82,14 @@ impl Narrator {
             self.viewer.main_log(&line);
         }
         match event {
-            Event::Started { worker, pid, .. } => self.about(worker, started(*pid)),
             Event::Ended { worker, exit, .. } => self.ended(worker, exit.to_string()),
             Event::State { worker, to: State::Backoff | State::Fatal, why, .. } => {
                 self.about(worker, why.clone());
             }
             Event::Waiting { worker, why, .. } => self.about(worker, why.clone()),
-            Event::Ready { worker, .. } => self.about(worker, sentence(event).into_owned()),
+            Event::Started { worker, .. } | Event::Ready { worker, .. } => {
+                self.about(worker, sentence(event).into_owned());
+            }
             // The state that a worker has after a failed spawn tells why, and what comes next.
             Event::SpawnFailed { .. }
             | Event::Released { number: 1, .. }
@@ -312,13 +313,6 @@ fn ended_usage(usage: Usage) -> EndedUsageInfo {
     }
 }
 
-fn started(pid: u32) -> String {
-    match pid {
-        0 => "started; nobody saw its process".to_owned(),
-        pid => format!("started with pid {pid}"),
-    }
-}
-
 fn sentence(event: &Event) -> Cow<'_, str> {
     match event {
         Event::Ready { ready: true, .. } => "ready".into(),
@@ -326,7 +320,8 @@ fn sentence(event: &Event) -> Cow<'_, str> {
             why.into()
         }
         Event::State { from, to, why, .. } => format!("{from} to {to}: {why}").into(),
-        Event::Started { pid, .. } => started(*pid).into(),
+        Event::Started { pid: 0, .. } => "started; nobody saw its process".into(),
+        Event::Started { pid, .. } => format!("started with pid {pid}").into(),
         Event::SpawnFailed { reason, .. } => format!("not started: {reason}").into(),
         Event::Ended { exit, .. } => exit.to_string().into(),
         Event::Stuck { worker, pid } => {

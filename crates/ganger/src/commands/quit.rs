@@ -1,11 +1,10 @@
 //! `ganger quit`: the end.
 
-use std::fs;
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ganger_api::{AppFile, Data, Environment, Place, Request};
+use ganger_api::{AppFile, Data, Environment, Place, Request, read_app_file};
 
 use crate::ask::{ask_at, find, unexpected};
 use crate::cli::{QuitArgs, Where};
@@ -38,7 +37,6 @@ pub(crate) fn run(place: &Where, args: &QuitArgs) -> Outcome {
 /// Whether other apps have the same keeper: it goes on.
 fn is_shared(running: &Place, app: &AppFile) -> bool {
     let Ok(daemon) = Place::of_daemon(&Environment::of_process()) else { return false };
-    let file = fs::read(daemon.app_file()).ok();
-    let office = file.and_then(|file| serde_json::from_slice::<AppFile>(&file).ok());
+    let office = read_app_file(&daemon);
     running.id != daemon.id && office.is_some_and(|office| office.keeper_pid == app.keeper_pid)
 }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use ganger_api::{AppFile, Client, ClientError, Data, Environment, ErrorCode, Place, Request, UpgradeInfo};
+use ganger_api::{
+    Client, ClientError, Data, Environment, ErrorCode, Place, Request, UpgradeInfo, read_app_file,
+};
 
 use super::daemon::{is_for_all, program};
 use super::overmind;
@@ -100,9 +102,7 @@ fn explained(error: ClientError) -> Failure {
 fn asked_at(place: &Where) -> Result<Place, Failure> {
     let environment = Environment::of_process();
     let daemon = Place::of_daemon(&environment)?;
-    let its_keeper = std::fs::read(daemon.app_file()).ok();
-    let its_keeper = its_keeper.and_then(|text| serde_json::from_slice::<AppFile>(&text).ok());
-    match (find(place), its_keeper) {
+    match (find(place), read_app_file(&daemon)) {
         (Ok((_, app)), Some(file)) if app.keeper_pid == file.keeper_pid => Ok(daemon),
         (Ok((here, _)), _) => Ok(here),
         (Err(_), Some(_)) if *place == Where::default() => Ok(daemon),
