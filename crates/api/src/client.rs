@@ -17,7 +17,7 @@ pub use attach::Attachment;
 pub use error::ClientError;
 pub use follow::Follow;
 
-use crate::limits::{EFFECT_TIMEOUT, MAX_REPLY_BYTES, READ_TIMEOUT};
+use crate::limits::{EFFECT_TIMEOUT, MAX_OVERSEERS_ASKED, MAX_REPLY_BYTES, READ_TIMEOUT};
 use crate::routes::{Method, Route};
 use crate::{
     API_VERSION, ATTACH_PROTOCOL, Data, ErrorBody, Place, REQUEST_ID_HEADER, Request, VERSION_HEADER, encode,
@@ -43,16 +43,10 @@ impl Client {
         Ok(Self { sender, overseer, place: place.clone(), asked: 0 })
     }
 
-    /// Asks and waits for the whole answer. If the overseer dies over it, what changes nothing is asked once more;
-    /// a command is repeated only if it is sure that nobody has read it.
+    /// Asks and waits for the whole answer. If the overseer dies over it, what changes nothing is asked again of the
+    /// next one; a command is repeated only if it is sure that nobody has read it.
     pub async fn request(&mut self, request: &Request) -> Result<Data, ClientError> {
-        match self.ask(request).await {
-            Err(ClientError::Broken { unsent, .. }) => {
-                self.recover(request, unsent).await?;
-                self.ask(request).await
-            }
-            other => other,
-        }
+        self.until_answered(request, Self::ask).await
     }
 
     /// Asks for a stream of items: logs or events.
@@ -96,15 +90,20 @@ impl Client {
         }
     }
 
-    /// Sends a request that changes nothing, once more if need be.
-    async fn send_again(&mut self, request: &Request) -> Result<hyper::Response<Incoming>, ClientError> {
-        match self.send(request).await {
-            Err(ClientError::Broken { unsent, .. }) => {
-                self.recover(request, unsent).await?;
-                self.send(request).await
+    /// Goes from each overseer that dies over a request to the next one. They may die in a row, but a request that kills
+    /// each of them must not do so for ever.
+    async fn until_answered<T>(
+        &mut self,
+        request: &Request,
+        ask: impl AsyncFn(&mut Self, &Request) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        for _ in 1..MAX_OVERSEERS_ASKED {
+            match ask(self, request).await {
+                Err(ClientError::Broken { unsent, .. }) => self.recover(request, unsent).await?,
+                other => return other,
             }
-            other => other,
         }
+        ask(self, request).await
     }
 
     /// Sends a request; the response to it is a good one, whose body is still to be read.

@@ -69,6 +69,9 @@ pub const EFFECT_TIMEOUT: Duration = Duration::from_mins(30);
 /// waits 5 s itself, and a busy machine takes its time.
 pub const OVERSEER_WAIT: Duration = Duration::from_secs(30);
 
+/// How many overseers a client asks the same, one after another, where each dies over it.
+pub const MAX_OVERSEERS_ASKED: usize = 5;
+
 /// How long a client waits for the end of an overseer that broke a connection.
 pub const DYING_WAIT: Duration = Duration::from_secs(2);
 

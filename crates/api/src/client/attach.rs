@@ -41,7 +41,7 @@ impl Attachment {
             waiting: 0,
             buffer: vec![0; MAX_FRAME_BYTES],
         };
-        attachment.io = Some(attachment.client.upgrade(&Request::Attach(attachment.query.clone())).await?);
+        attachment.ask().await?;
         Ok(attachment)
     }
 
@@ -134,9 +134,13 @@ impl Attachment {
         self.frames = WorkerFrames::default();
         self.waiting += std::mem::take(&mut self.sent);
         self.client.reconnect().await?;
+        self.ask().await
+    }
+
+    /// Asks this overseer for the terminal. Who dies over it is asked no more: `next` goes on with another one.
+    async fn ask(&mut self) -> Result<(), ClientError> {
         match self.client.upgrade(&Request::Attach(self.query.clone())).await {
             Ok(io) => self.io = Some(io),
-            // Who died over it is asked no more.
             Err(ClientError::Broken { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -36,7 +36,7 @@ pub struct Follow {
 impl Follow {
     /// Asks for a stream.
     pub(super) async fn start(mut client: Client, request: &Request) -> Result<Self, ClientError> {
-        let response = client.send_again(request).await?;
+        let response = client.until_answered(request, Client::send).await?;
         let decoder = Decoder::of(&response);
         Ok(Self { client, body: response.into_body(), decoder, rest: Rest::of(request) })
     }
@@ -71,7 +71,7 @@ impl Follow {
     /// Goes on with the next overseer.
     async fn resume(&mut self) -> Result<(), ClientError> {
         self.client.reconnect().await?;
-        let response = self.client.send_again(&self.rest.request()).await?;
+        let response = self.client.until_answered(&self.rest.request(), Client::send).await?;
         self.decoder = Decoder::of(&response);
         self.body = response.into_body();
         Ok(())

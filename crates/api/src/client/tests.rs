@@ -262,14 +262,23 @@ async fn the_wait_for_an_overseer_has_a_bound() {
     assert_eq!(failed.hint(), Some(format!("`kill {}` stops the app", std::process::id())));
 }
 
-#[tokio::test]
-async fn what_changes_nothing_is_asked_once_more_when_the_overseer_dies_over_it() {
-    let fake = Fake::new();
-    let server = fake.answers(vec![BROKEN.to_vec(), version()]);
-    let mut client = Client::connect(&fake.place()).await.unwrap();
-    let data = client.request(&Request::Version).await.unwrap();
-    assert!(matches!(data, Data::Version(info) if info.version == "9"));
-    assert_eq!(server.await.unwrap().len(), 2);
+#[tokio::test(start_paused = true)]
+async fn what_changes_nothing_is_asked_again_as_often_as_overseers_die_over_it_within_a_bound() {
+    for (deaths, is_answered) in [(1, true), (MAX_OVERSEERS_ASKED - 1, true), (MAX_OVERSEERS_ASKED, false)] {
+        let fake = Fake::new();
+        let mut answers = vec![BROKEN.to_vec(); deaths];
+        answers.push(version());
+        let server = fake.answers(answers);
+        let mut client = Client::connect(&fake.place()).await.unwrap();
+        match client.request(&Request::Version).await {
+            Ok(Data::Version(info)) => assert!(is_answered && info.version == "9", "{deaths} deaths"),
+            Err(ClientError::Broken { .. }) => assert!(!is_answered, "{deaths} deaths"),
+            other => panic!("{deaths} deaths: {other:?}"),
+        }
+        if is_answered {
+            assert_eq!(server.await.unwrap().len(), deaths + 1);
+        }
+    }
 }
 
 #[tokio::test]
