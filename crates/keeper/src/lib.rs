@@ -49,6 +49,7 @@ pub use protocol::{
 };
 pub use survivors::{Survivor, cgroups_of, stragglers, survivors};
 pub use sys::descriptors::{make_room_for_descriptors, raise_descriptor_limit};
+pub use sys::memory::LastingMemory;
 pub use sys::program::{end_with_parent, forget_beginning, take_own_name};
 pub use sys::signals::{Signals, ignore_terminal_signals};
 pub use sys::sockets::outstanding;

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (dir, bytes) = (PathBuf::from(dir), bytes.parse::<u64>()?);
     let pipes = pipes.first().map_or(Ok(1), |n| n.parse::<usize>())?;
     let limits = Limits { file_bytes: file_bytes.parse()?, backups: backups.parse()?, ..Limits::default() };
-    let capture = Capture::start(&dir.join("logs"), limits, Box::new(|event| eprintln!("{event:?}")))?;
+    let capture = Capture::start(&dir.join("logs"), limits, Box::new(|event| eprintln!("{event:?}")), None)?;
     let logs = (1..=pipes).map(|n| format!("worker.{n}")).collect::<Vec<_>>();
     let mut writers = Vec::new();
     for log in &logs {

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::{Errno, ioctl_fionread};
 
+use crate::hand::{Hand, Lasting};
 use crate::home::Home;
 use crate::log::Log;
 use crate::store::lock;
@@ -165,8 +166,14 @@ impl Capture {
     /// Opens the store in `dir` (made when missing), heals what a crash left there, and starts to capture.
     ///
     /// `limits` are those of each log until [`Capture::limit`] says otherwise. `on_event` is called in the capture
-    /// thread: it must not wait.
-    pub fn start(dir: &Path, limits: Limits, on_event: Box<dyn FnMut(Event) + Send>) -> Result<Self> {
+    /// thread: it must not wait. With memory of [`crate::HAND_BYTES`] that outlives the process, loud workers need not
+    /// wait for their logs, and what was in it at a kill is stored first.
+    pub fn start(
+        dir: &Path,
+        limits: Limits,
+        on_event: Box<dyn FnMut(Event) + Send>,
+        memory: Option<Box<dyn Lasting>>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(|e| Error::io("make the directory", dir, e))?;
         let wrap = |e| Error::io("capture into", dir, e);
         let bell = Bell::new().map_err(wrap)?;
@@ -175,7 +182,8 @@ impl Capture {
         let mut copiers = copier::Copiers::new(store.clone(), commands.clone(), Arc::clone(&bell));
         copiers.look()?;
         let packer = packer::Packer::new(store.clone(), commands.clone(), Arc::clone(&bell));
-        let mut turns = turn::Turns::new(store.clone(), packer, inbox, Arc::clone(&bell), on_event)?;
+        let mut turns =
+            turn::Turns::new(store.clone(), packer, inbox, Arc::clone(&bell), on_event, Hand::new(memory))?;
         let builder = std::thread::Builder::new().name("capture".to_owned());
         let thread = builder.spawn(move || turns.run()).map_err(wrap)?;
         Ok(Self { store, copiers: Mutex::new(copiers), commands, bell, thread: Some(thread) })

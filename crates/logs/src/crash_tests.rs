@@ -11,6 +11,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::files::{Files, Id};
+use crate::hand::{HAND_BYTES, Hand};
 use crate::home::{Home, Place};
 use crate::log::{Log, Segment};
 use crate::name::{self, Paths};
@@ -21,18 +22,47 @@ use crate::{Limits, index};
 
 type Content = Rc<RefCell<Vec<u8>>>;
 
+/// When in an operation a process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Before,
+    Amid,
+    After,
+}
+
 /// A disk whose operations fail from one on, for so many times. A write or a move that fails has done a half.
-#[derive(Default)]
 struct Disk {
     files: RefCell<BTreeMap<PathBuf, Content>>,
     done: Cell<u64>,
     fail_from: Cell<u64>,
     fail_times: Cell<u64>,
+    /// The operation in which the process dies.
+    death: Cell<Option<(u64, Moment)>>,
+    hand: RefCell<Hand>,
     /// The log's place, if it has one of its own.
     file: Option<&'static str>,
 }
 
+impl Default for Disk {
+    fn default() -> Self {
+        let (files, done, fail_from, fail_times, death) = Default::default();
+        let hand = RefCell::new(Hand::new(Some(Box::new(vec![0; HAND_BYTES]))));
+        Self { files, done, fail_from, fail_times, death, hand, file: None }
+    }
+}
+
 impl Disk {
+    fn desk(&self) -> Desk<'_, Self> {
+        Desk { files: self, dir: Path::new(DIR), hand: &self.hand }
+    }
+
+    /// Dies, if it is to be in the operation under way at this moment.
+    fn live_on(&self, moment: Moment) {
+        if self.death.get() == Some((self.done.get(), moment)) {
+            std::panic::resume_unwind(Box::new("a death"));
+        }
+    }
+
     fn paths(&self) -> Paths<'static> {
         paths_of(self.file)
     }
@@ -41,6 +71,7 @@ impl Disk {
     fn fails(&self) -> bool {
         let now = self.done.get();
         self.done.set(now + 1);
+        self.live_on(Moment::Before);
         now >= self.fail_from.get() && now - self.fail_from.get() < self.fail_times.get()
     }
 
@@ -105,7 +136,10 @@ impl Files for Disk {
             Self::put(file, at, &bytes[..bytes.len() / 2]);
             return Err(ErrorKind::StorageFull.into());
         }
+        Self::put(file, at, &bytes[..bytes.len() / 2]);
+        self.live_on(Moment::Amid);
         Self::put(file, at, bytes);
+        self.live_on(Moment::After);
         Ok(())
     }
 
@@ -143,9 +177,15 @@ impl Files for Disk {
         Ok(got)
     }
 
+    fn waiting(&self, source: &Self::Source) -> io::Result<usize> {
+        Ok(source.borrow().len())
+    }
+
     fn take(&self, source: &Self::Source, buf: &mut [u8]) -> io::Result<usize> {
+        self.step()?;
         let got = source.borrow().len().min(buf.len());
         buf[..got].copy_from_slice(&source.borrow_mut().drain(..got).collect::<Vec<_>>());
+        self.live_on(Moment::After);
         Ok(got)
     }
 }
@@ -251,7 +291,7 @@ fn run(
         source.borrow_mut().extend(piece);
         while !source.borrow().is_empty() {
             now += 6_000_000;
-            let desk = Desk { files: &disk, dir: Path::new(DIR) };
+            let desk = disk.desk();
             let poured = writer.pour(&desk, &log, &source, now, 50);
             if let Ok(moved) = poured {
                 let too_much = log.files().rotated_bytes() > limits.rotated_bytes();
@@ -343,7 +383,7 @@ fn a_crash_while_healing_a_crash_loses_and_doubles_nothing() {
             let (disk, log) = begin(file, limits(64, 2));
             disk.fail_from.set(at);
             disk.fail_times.set(u64::MAX);
-            let desk = Desk { files: &disk, dir: Path::new(DIR) };
+            let desk = disk.desk();
             let source = RefCell::new(pieces.concat().into_iter().collect::<VecDeque<_>>());
             let mut writer = Writer::<Disk>::new(&log);
             while writer.pour(&desk, &log, &source, 0, 30).is_ok_and(|moved| moved.bytes > 0) {}
@@ -367,7 +407,7 @@ fn a_text_that_a_rotation_moves_while_it_is_compressed_is_replaced_where_it_is_b
         let (disk, log) = begin(None, limits);
         let writer = RefCell::new(Writer::<Disk>::new(&log));
         let source = RefCell::new(VecDeque::new());
-        let desk = Desk { files: &disk, dir: Path::new(DIR) };
+        let desk = disk.desk();
         let written = RefCell::new(Vec::new());
         let write = || {
             for _ in 0..10 {
@@ -397,7 +437,7 @@ fn a_file_that_is_too_old_is_rotated_by_the_next_write_once_it_has_a_line_end() 
     let source = RefCell::new(VecDeque::new());
     let mut files_after = |millis: i64, text: &str| {
         source.borrow_mut().extend(text.bytes());
-        let desk = Desk { files: &disk, dir: Path::new(DIR) };
+        let desk = disk.desk();
         writer.pour(&desk, &log, &source, millis * 1_000_000, 1000).unwrap();
         let text = |s: &Segment| String::from_utf8(content(&disk, *s)).unwrap();
         log.files().segments.iter().map(text).collect::<Vec<_>>()
@@ -412,6 +452,7 @@ fn a_file_that_is_too_old_is_rotated_by_the_next_write_once_it_has_a_line_end() 
     assert_eq!(files_after(2000, "the clock went back\n").len(), 3);
 }
 
+mod by_hand;
 mod others;
 
 proptest! {

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::pipe::{SpliceFlags, splice};
 
 /// At most this much is copied at once where bytes cannot be spliced.
@@ -52,6 +52,8 @@ pub(crate) trait Files {
         max: usize,
         carry: &mut Vec<u8>,
     ) -> io::Result<usize>;
+    /// How many bytes the source has now.
+    fn waiting(&self, source: &Self::Source) -> io::Result<usize>;
     /// Takes bytes from the source; 0 when there are none now.
     fn take(&self, source: &Self::Source, buf: &mut [u8]) -> io::Result<usize>;
 }
@@ -154,6 +156,10 @@ impl Files for RealFiles {
             }
             Err(e) => Err(e.into()),
         }
+    }
+
+    fn waiting(&self, source: &OwnedFd) -> io::Result<usize> {
+        Ok(usize::try_from(ioctl_fionread(source)?).unwrap_or(usize::MAX))
     }
 
     fn take(&self, source: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {

@@ -7,6 +7,7 @@
 mod capture;
 mod error;
 mod files;
+mod hand;
 mod home;
 mod index;
 mod limits;
@@ -29,6 +30,7 @@ mod crash_tests;
 
 pub use capture::{Begun, Capture, Event};
 pub use error::{Error, Result};
+pub use hand::{HAND_BYTES, Lasting};
 pub use home::Place;
 pub use limits::Limits;
 pub use marks::Marks;

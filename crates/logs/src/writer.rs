@@ -1,12 +1,15 @@
 //! Writing one log: segments, stamps, rotation.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
 use crate::files::{Files, Id};
+use crate::hand::Hand;
 use crate::home::{Home, Place};
 use crate::index::{self, HEADER, Header, RECORD, Record};
 use crate::log::{Log, Segment};
@@ -35,6 +38,7 @@ pub(crate) struct Moved {
 pub(crate) struct Desk<'a, F> {
     pub(crate) files: &'a F,
     pub(crate) dir: &'a Path,
+    pub(crate) hand: &'a RefCell<Hand>,
 }
 
 /// The writing end of one log. Nothing is opened before the first byte comes.
@@ -45,6 +49,8 @@ pub(crate) struct Writer<F: Files> {
     begins: VecDeque<(u64, u64)>,
     /// Bytes that were read from the pipe but not yet written, where splicing is not possible.
     carry: Vec<u8>,
+    /// So many that could not be written either are in the hand.
+    held: usize,
     strip: Strip,
     /// When the segment that is to be opened was begun, if a rotation did that.
     began: Option<i64>,
@@ -70,7 +76,7 @@ impl<F: Files> Writer<F> {
     pub(crate) fn new(log: &Log) -> Self {
         let (begins, carry, strip) = Default::default();
         let unsettled = log.files().unsettled;
-        Self { open: None, run: 0, begins, carry, strip, began: None, unsettled }
+        Self { open: None, run: 0, begins, carry, held: 0, strip, began: None, unsettled }
     }
 
     /// Bytes at and after `position` are of this run.
@@ -80,7 +86,7 @@ impl<F: Files> Writer<F> {
 
     /// How many bytes were taken from the source but are not stored yet.
     pub(crate) fn carried(&self) -> u64 {
-        self.carry.len() as u64
+        (self.carry.len() + self.held) as u64
     }
 
     /// Moves up to `max` bytes from the source to the log; says how many, and whether the log was rotated. After an
@@ -93,44 +99,105 @@ impl<F: Files> Writer<F> {
         now: i64,
         max: usize,
     ) -> Result<Moved> {
-        let (home, limits) = (log.home(), log.limits());
+        let home = log.home();
         if home.place == Place::Dropped {
-            return self.drop_some(desk, source, log.end(), max);
+            return self.drop_some(desk, source, log, max);
+        }
+        let settled = self.settle(desk, log, now)?;
+        if settled.bytes > 0 {
+            return Ok(settled);
         }
         let paths = home.paths(desk.dir, &log.name);
         let looked = self.look(desk, paths, log)?;
-        let rotated = self.make_room(desk, paths, log, &limits, now)? || looked;
+        let rotated = self.make_room(desk, paths, log, &log.limits(), now)? || looked;
         let Some(open) = self.open.as_mut() else { return Ok(Moved { bytes: 0, left_out: 0, rotated }) };
         let end = log.end();
         while let Some((_, run)) = self.begins.pop_front_if(|(position, _)| *position <= end) {
             self.run = run;
             open.due = true;
         }
-        let room = limits.file_bytes.max(1).saturating_sub(end - open.base);
+        let room = log.limits().file_bytes.max(1).saturating_sub(end - open.base);
         let run_end = self.begins.front().map_or(u64::MAX, |(position, _)| position - end);
         let max = usize::try_from(room.min(run_end)).unwrap_or(max).min(max);
         open.stamp(desk.files, end, Stamp { time: now, run: self.run });
         let wrap = |e| Error::io("write", &paths.log(0), e);
-        let (mut taken, mut left_out) = (0, 0);
+        let (mut bytes, mut taken, mut left_out) = (0, 0, 0);
         if home.strip && self.carry.is_empty() {
             (taken, left_out) = self.take_stripped(desk, source, max).map_err(wrap)?;
         }
-        let Some(open) = self.open.as_mut() else { return Ok(Moved { bytes: taken, left_out, rotated }) };
-        let bytes = if home.strip && self.carry.is_empty() {
-            0
-        } else {
-            let poured = desk.files.pour(source, &open.log, end - open.base, max, &mut self.carry);
+        if !home.strip || !self.carry.is_empty() {
             // What was left out is so, though what is left cannot be stored now.
-            match poured {
+            match self.carry_over(desk, paths, log, source, max) {
                 Err(error) if taken == 0 => return Err(wrap(error)),
-                poured => poured.unwrap_or(0),
+                carried => bytes = carried.unwrap_or(0),
             }
-        };
-        log.end.store(end + bytes as u64, Ordering::Release);
-        if paths.file.is_some() && bytes > 0 {
-            open.note_end(desk.files, end + bytes as u64);
         }
         Ok(Moved { bytes: bytes.max(taken), left_out, rotated })
+    }
+
+    /// Writes what was taken for this log and could not be written, or what a start before was killed over. It goes to the
+    /// file that it was taken for, full or old as that may be: only there can be seen how much of it was written.
+    pub(crate) fn settle(&mut self, desk: &Desk<'_, F>, log: &Log, now: i64) -> Result<Moved> {
+        let home = log.home();
+        let mut moved = Moved { bytes: 0, left_out: 0, rotated: false };
+        if desk.hand.borrow().creditor() != Some(&log.name) {
+            return Ok(moved);
+        }
+        if home.place == Place::Dropped {
+            desk.hand.borrow_mut().let_go();
+            return Ok(moved);
+        }
+        let paths = home.paths(desk.dir, &log.name);
+        moved.rotated = self.look(desk, paths, log)?;
+        if self.unsettled {
+            self.rotate(desk, paths, log, &log.limits(), now)?;
+        }
+        if self.open.is_none() {
+            self.open = Some(Box::new(open(desk.files, paths, log, self.began.take(), now)?));
+        }
+        moved.bytes = self.put_owed(desk, paths, log).map_err(|e| Error::io("write", &paths.log(0), e))?;
+        Ok(moved)
+    }
+
+    /// Moves bytes from the source to the log: many by hand, few or those that must wait for that by the shortest way.
+    fn carry_over(
+        &mut self,
+        desk: &Desk<'_, F>,
+        paths: Paths<'_>,
+        log: &Log,
+        source: &F::Source,
+        max: usize,
+    ) -> io::Result<usize> {
+        let end = log.end();
+        if self.carry.is_empty()
+            && desk.hand.borrow_mut().take(desk.files, source, (&log.name, end), max)? > 0
+        {
+            return self.put_owed(desk, paths, log);
+        }
+        let Some(open) = self.open.as_mut() else { return Ok(0) };
+        let bytes = desk.files.pour(source, &open.log, end - open.base, max, &mut self.carry)?;
+        self.has_grown(desk, paths, log, bytes);
+        Ok(bytes)
+    }
+
+    /// Writes what is in the hand for this log.
+    fn put_owed(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log) -> io::Result<usize> {
+        let mut hand = desk.hand.borrow_mut();
+        self.held = hand.owes(&log.name);
+        let Some(open) = self.open.as_mut().filter(|_| self.held > 0) else { return Ok(0) };
+        let bytes = hand.put(desk.files, &open.log, open.base, log.end())?;
+        self.held = 0;
+        self.has_grown(desk, paths, log, bytes);
+        Ok(bytes)
+    }
+
+    /// So much was written.
+    fn has_grown(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log, bytes: usize) {
+        let end = log.end() + bytes as u64;
+        log.end.store(end, Ordering::Release);
+        if let Some(open) = self.open.as_mut().filter(|_| paths.file.is_some() && bytes > 0) {
+            open.note_end(desk.files, end);
+        }
     }
 
     /// Takes bytes from the source, without their escape sequences; how many, and how many fewer there are now.
@@ -139,7 +206,7 @@ impl<F: Files> Writer<F> {
         desk: &Desk<'_, F>,
         source: &F::Source,
         max: usize,
-    ) -> std::io::Result<(usize, i64)> {
+    ) -> io::Result<(usize, i64)> {
         let taken = take(desk.files, source, &mut self.carry, max)?;
         self.strip.strip(&mut self.carry);
         let left_out = i64::try_from(taken).unwrap_or(0) - i64::try_from(self.carry.len()).unwrap_or(0);
@@ -148,14 +215,20 @@ impl<F: Files> Writer<F> {
     }
 
     /// Takes bytes from the source and lets them go.
-    fn drop_some(&mut self, desk: &Desk<'_, F>, source: &F::Source, end: u64, max: usize) -> Result<Moved> {
+    fn drop_some(&mut self, desk: &Desk<'_, F>, source: &F::Source, log: &Log, max: usize) -> Result<Moved> {
         let mut bytes = std::mem::take(&mut self.carry);
-        let carried = bytes.len();
+        let mut carried = bytes.len();
+        let mut hand = desk.hand.borrow_mut();
+        if hand.creditor() == Some(&log.name) {
+            carried += hand.owes(&log.name);
+            hand.let_go();
+            self.held = 0;
+        }
         let taken = take(desk.files, source, &mut bytes, max);
         let taken = carried + taken.map_err(|e| Error::io("read the output for", desk.dir, e))?;
         let left_out = i64::try_from(taken).unwrap_or(0);
         self.bring_forward(left_out);
-        while let Some((_, run)) = self.begins.pop_front_if(|(position, _)| *position <= end) {
+        while let Some((_, run)) = self.begins.pop_front_if(|(position, _)| *position <= log.end()) {
             self.run = run;
         }
         Ok(Moved { bytes: taken, left_out, rotated: false })
@@ -346,7 +419,7 @@ impl<F: Files> Writer<F> {
 }
 
 /// Takes up to `max` bytes from the source.
-fn take<F: Files>(files: &F, source: &F::Source, bytes: &mut Vec<u8>, max: usize) -> std::io::Result<usize> {
+fn take<F: Files>(files: &F, source: &F::Source, bytes: &mut Vec<u8>, max: usize) -> io::Result<usize> {
     bytes.clear();
     bytes.resize(max.min(TAKE_BYTES), 0);
     let taken = files.take(source, bytes);

@@ -50,7 +50,7 @@ fn the_lines_of_each_version_are_read_and_gone_on_with_at_their_end() {
         assert_eq!(texts(&logs, "web.1.err"), ["warned", "warned"]);
         let end = Store::open(&logs).unwrap().end("web.1").unwrap();
         let capture =
-            Capture::start(&logs, Limits::default(), Box::new(|event| panic!("{event:?}"))).unwrap();
+            Capture::start(&logs, Limits::default(), Box::new(|event| panic!("{event:?}")), None).unwrap();
         let pipe = create_pipe(&dir.path().join("pipe"), None).unwrap();
         capture.add("web.1", pipe.reader, None).unwrap();
         std::io::Write::write_all(&mut std::fs::File::from(pipe.writer), b"more\n").unwrap();

@@ -27,7 +27,7 @@ impl Bed {
         let limits = Limits { file_bytes: 100, backups: 3, ..Limits::default() };
         fs::create_dir_all(dir.path().join("var")).unwrap();
         let on_event = Box::new(|event| panic!("{event:?}"));
-        Self { capture: Capture::start(&dir.path().join("logs"), limits, on_event).unwrap(), dir }
+        Self { capture: Capture::start(&dir.path().join("logs"), limits, on_event, None).unwrap(), dir }
     }
 
     fn again(self) -> Self {

@@ -17,7 +17,7 @@ fn limits() -> Limits {
 }
 
 fn start(dir: &Path, limits: Limits) -> Capture {
-    Capture::start(&dir.join("logs"), limits, Box::new(|event| panic!("{event:?}"))).unwrap()
+    Capture::start(&dir.join("logs"), limits, Box::new(|event| panic!("{event:?}")), None).unwrap()
 }
 
 /// Captures a new pipe and gives the worker's end.
@@ -311,7 +311,7 @@ fn a_directory_that_cannot_be_written_is_reported_once_and_nothing_is_lost() {
     let (events, heard) = channel();
     let logs = dir.path().join("logs");
     let capture =
-        Capture::start(&logs, limits(), Box::new(move |event| events.send(event).unwrap())).unwrap();
+        Capture::start(&logs, limits(), Box::new(move |event| events.send(event).unwrap()), None).unwrap();
     let mut web = worker(&capture, dir.path(), "web.1");
     // A directory where the file should be fails for root, too.
     std::fs::create_dir(logs.join("web.1.log")).unwrap();

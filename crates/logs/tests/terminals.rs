@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 fn start(dir: &Path) -> Capture {
     let limits = Limits { unread_bytes: 1 << 20, ..Limits::default() };
-    Capture::start(&dir.join("logs"), limits, Box::new(|event| panic!("{event:?}"))).unwrap()
+    Capture::start(&dir.join("logs"), limits, Box::new(|event| panic!("{event:?}")), None).unwrap()
 }
 
 /// The pipe of the log, which is captured; its other end keeps what is in it.

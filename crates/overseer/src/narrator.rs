@@ -430,7 +430,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let journal = Arc::new(Journal::open(&dir.path().join("events.jsonl"), Vec::new()).unwrap());
         let limits = Limits { file_bytes: 1 << 20, backups: 1, unread_bytes: 1 << 20, ..Limits::default() };
-        let capture = Capture::start(&dir.path().join("logs"), limits, Box::new(|_| ())).unwrap();
+        let capture = Capture::start(&dir.path().join("logs"), limits, Box::new(|_| ()), None).unwrap();
         let pipe = create_pipe(&dir.path().join("web.1"), None).unwrap();
         capture.add("web.1", pipe.reader, None).unwrap();
         let shown = Rc::default();

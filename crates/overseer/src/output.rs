@@ -376,7 +376,7 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let capture =
-                Capture::start(&dir.path().join("logs"), Limits::default(), Box::new(|_| {})).unwrap();
+                Capture::start(&dir.path().join("logs"), Limits::default(), Box::new(|_| {}), None).unwrap();
             let (sender, messages) = mpsc::unbounded_channel();
             let outputs = Outputs::new(dir.path().to_owned(), Limits::default(), Sizes::new(), sender);
             Self { dir, capture, outputs, messages }

@@ -26,7 +26,7 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let limits = Limits { file_bytes: 100_000, backups: 1, unread_bytes: 1 << 20, ..Limits::default() };
         let capture =
-            Capture::start(&dir.path().join("logs"), limits, Box::new(|e| panic!("{e:?}"))).unwrap();
+            Capture::start(&dir.path().join("logs"), limits, Box::new(|e| panic!("{e:?}")), None).unwrap();
         Self { dir, capture }
     }
 

@@ -10,6 +10,7 @@
 
 mod app;
 mod books;
+mod loud;
 mod moments;
 mod soak;
 mod victim;

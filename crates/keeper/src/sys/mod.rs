@@ -1,12 +1,13 @@
 //! The kernel, behind small safe functions. Linux; another system is another such module.
 #![expect(
     unsafe_code,
-    reason = "libc: clone, wait4, signal masks and the user database have no safe binding"
+    reason = "clone, wait4, signal masks, the user database and mapped memory have no safe binding"
 )]
 
 mod child;
 mod clone;
 pub(crate) mod descriptors;
+pub(crate) mod memory;
 pub(crate) mod pidfd;
 pub(crate) mod probes;
 pub(crate) mod program;

@@ -4,6 +4,7 @@
 //! each second; and while little but frequent output comes, it naps between turns, so that one turn serves many lines.
 //! A line that comes after a silence is stored at once.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use super::relay::RELAY;
 use super::trouble::Trouble;
 use super::{Command, Deed, Done, Event};
 use crate::files::RealFiles;
+use crate::hand::Hand;
 use crate::home::Home;
 use crate::log::Log;
 use crate::watch::Bell;
@@ -49,6 +51,7 @@ pub(super) struct Turns {
     bell: Arc<Bell>,
     on_event: Box<dyn FnMut(Event) + Send>,
     epoll: OwnedFd,
+    hand: RefCell<Hand>,
     feeds: Vec<Option<Feed>>,
     places: BTreeMap<Arc<str>, usize>,
     /// Which log has this file: with thousands of them, each is not to be compared with all others.
@@ -80,6 +83,7 @@ impl Turns {
         inbox: Receiver<Command>,
         bell: Arc<Bell>,
         on_event: Box<dyn FnMut(Event) + Send>,
+        hand: Hand,
     ) -> Result<Self> {
         let wrap = |e| Error::io("capture into", store.dir(), e);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(wrap)?;
@@ -87,13 +91,14 @@ impl Turns {
         bell.arm();
         let own = |log: Arc<Log>| Some((log.home().place.file()?.to_owned(), Arc::clone(&log.name)));
         let owners = store.all().into_iter().filter_map(own).collect();
-        Ok(Self {
+        let mut turns = Self {
             store,
             packer,
             inbox,
             bell,
             on_event,
             epoll,
+            hand: RefCell::new(hand),
             feeds: Vec::new(),
             places: BTreeMap::new(),
             owners,
@@ -108,7 +113,22 @@ impl Turns {
             untidy: false,
             turned: Instant::now(),
             stopping: false,
-        })
+        };
+        turns.settle();
+        Ok(turns)
+    }
+
+    /// Stores what the start before had in its hand when it was killed. What cannot be stored is, once it can, before
+    /// anything else of its log.
+    fn settle(&mut self) {
+        let creditor = self.hand.borrow().creditor().map(ToOwned::to_owned);
+        let Some(name) = creditor else { return };
+        let Ok(log) = self.store.get(&name) else { return self.hand.borrow_mut().let_go() };
+        let desk = Desk { files: &RealFiles, dir: self.store.dir(), hand: &self.hand };
+        if let Err(error) = Writer::new(&log).settle(&desk, &log, feed::now()) {
+            let (path, errno) = super::place(&error);
+            (self.on_event)(Event::Failed { log: name, path, errno, since: std::time::SystemTime::now() });
+        }
     }
 
     pub(super) fn run(&mut self) {
@@ -197,7 +217,7 @@ impl Turns {
         {
             self.give(path, log)?;
         }
-        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
+        let desk = Desk { files: &RealFiles, dir: self.store.dir(), hand: &self.hand };
         let place = self.places.get(&log.name);
         let feed = place.and_then(|place| self.feeds.get_mut(*place)).and_then(Option::as_mut);
         let mut free = Writer::new(log);
@@ -219,7 +239,7 @@ impl Turns {
             if self.places.contains_key(&other.name) {
                 return Err(Error::Shared { path: path.to_owned(), log: other.name.to_string() });
             }
-            let desk = Desk { files: &RealFiles, dir: self.store.dir() };
+            let desk = Desk { files: &RealFiles, dir: self.store.dir(), hand: &self.hand };
             Writer::new(&other).move_to(&desk, &other, Home::default(), feed::now())?;
         }
         self.owners.insert(path.to_owned(), Arc::clone(&log.name));
@@ -367,7 +387,7 @@ impl Turns {
     /// Moves what a pipe holds, up to a turn's worth.
     fn store_some(&mut self, place: usize) {
         let Some(feed) = self.feeds.get_mut(place).and_then(Option::as_mut) else { return };
-        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
+        let desk = Desk { files: &RealFiles, dir: self.store.dir(), hand: &self.hand };
         let was_failing = feed.is_failing();
         match feed.pour(&desk) {
             Poured::Moved(Moved { bytes, rotated, .. }) => {
@@ -408,7 +428,7 @@ impl Turns {
     /// Stores what the pipes hold, whoever lags, and ends.
     fn stop(&mut self) {
         self.packer.stop();
-        let desk = Desk { files: &RealFiles, dir: self.store.dir() };
+        let desk = Desk { files: &RealFiles, dir: self.store.dir(), hand: &self.hand };
         for feed in std::mem::take(&mut self.feeds).into_iter().flatten() {
             let (name, is_new) = (feed.log_name(), !feed.is_failing());
             self.grown.push(Arc::clone(&name));

@@ -98,7 +98,7 @@ fn run(deed: Deed, is_alone: bool, fail_from: u64, fail_times: u64, crash: bool)
         source.borrow_mut().extend(line.bytes());
         while !source.borrow().is_empty() {
             now += 6_000_000;
-            let desk = Desk { files: &disk, dir: Path::new(DIR) };
+            let desk = disk.desk();
             if writer.pour(&desk, &log, &source, now, 50).is_err() && crash {
                 disk.fail_times.set(0);
                 let (home, segments) = recover(&disk).unwrap();
@@ -161,7 +161,7 @@ fn a_fault_in_finding_out_what_somebody_did_loses_nothing_either() {
 fn what_somebody_else_writes_at_the_end_is_of_the_log_too() {
     let (disk, log) = begin(Some(FILE), limits(1000, 3));
     let (source, mut writer) = (RefCell::new(VecDeque::new()), Writer::<Disk>::new(&log));
-    let desk = Desk { files: &disk, dir: Path::new(DIR) };
+    let desk = disk.desk();
     for line in ["one\n", "three\n"] {
         source.borrow_mut().extend(line.bytes());
         writer.pour(&desk, &log, &source, 0, 50).unwrap();
@@ -182,7 +182,7 @@ fn what_files_of_these_names_had_before_is_old_text() {
     }
     let log = Log::new(NAME, Home::default(), Vec::new(), limits(1000, 3));
     let (source, mut writer) = (RefCell::new(VecDeque::new()), Writer::<Disk>::new(&log));
-    let desk = Desk { files: &disk, dir: Path::new(DIR) };
+    let desk = disk.desk();
     writer.move_to(&desk, &log, home_of(Some(FILE)), 0).unwrap();
     assert_eq!((log.end(), log.began.load(std::sync::atomic::Ordering::Relaxed)), (9, 9));
     source.borrow_mut().extend(b"d\n");
@@ -202,7 +202,7 @@ fn a_fault_in_moving_to_another_place_or_emptying_the_log_loses_nothing_that_com
         let (source, mut written) = (RefCell::new(VecDeque::new()), Vec::new());
         let mut from = 0;
         for line in 0..20 {
-            let desk = Desk { files: &disk, dir: Path::new(DIR) };
+            let desk = disk.desk();
             if line == 10 {
                 disk.fail_from.set(disk.done.get() + at);
                 disk.fail_times.set(u64::MAX);
@@ -224,7 +224,7 @@ fn a_fault_in_moving_to_another_place_or_emptying_the_log_loses_nothing_that_com
             let line = format!("line {line}\n");
             written.extend(line.bytes());
             source.borrow_mut().extend(line.bytes());
-            let desk = Desk { files: &disk, dir: Path::new(DIR) };
+            let desk = disk.desk();
             while !source.borrow().is_empty() {
                 writer.pour(&desk, &log, &source, 0, 50).unwrap();
             }

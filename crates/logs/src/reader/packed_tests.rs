@@ -16,7 +16,7 @@ const LOG: &str = "web.1";
 /// Stores these pieces, each of a run of its own.
 fn store(dir: &Path, pieces: &[Vec<u8>], file_bytes: u64) {
     let limits = Limits { file_bytes, backups: 1000, ..Limits::default() };
-    let capture = Capture::start(dir, limits, Box::new(|event| panic!("{event:?}"))).unwrap();
+    let capture = Capture::start(dir, limits, Box::new(|event| panic!("{event:?}")), None).unwrap();
     let pipe = create_pipe(&dir.join("pipe"), None).unwrap();
     capture.add(LOG, pipe.reader, None).unwrap();
     for (run, piece) in (1..).zip(pieces) {

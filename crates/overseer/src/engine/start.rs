@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
 use ganger_core::{Core, Input, KnownRun, Record};
-use ganger_keeper::{Link, RunReport, Signals, make_room_for_descriptors, raise_descriptor_limit};
-use ganger_logs::{Capture, Limits, Store};
+use ganger_keeper::{
+    LastingMemory, Link, RunReport, Signals, make_room_for_descriptors, raise_descriptor_limit,
+};
+use ganger_logs::{Capture, HAND_BYTES, Lasting, Limits, Store};
 use ganger_spec::{Loaded, Settings, Spec, WorkerName};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -309,7 +311,10 @@ fn capture(place: &Place, limits: Limits, trouble: mpsc::UnboundedSender<Message
         // It fails only when the engine has ended, and nobody listens then.
         let _ = trouble.send(Message::Logs(event));
     });
-    Ok(Capture::start(&place.logs(), limits, on_event)?)
+    let hand = LastingMemory::open(&place.runtime.join("hand"), &clock::boot_id(), HAND_BYTES);
+    // Without it, loud workers wait for their logs a little longer.
+    let hand = hand.ok().map(|memory| Box::new(memory) as Box<dyn Lasting>);
+    Ok(Capture::start(&place.logs(), limits, on_event, hand)?)
 }
 
 /// Whether there is something to start, and descriptors for it. What runs is not given up for them: what needs a

@@ -25,7 +25,8 @@ struct Scene {
 fn scene(file_bytes: u64) -> Scene {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { file_bytes, backups: 1, unread_bytes: 1 << 30, ..Limits::default() };
-    let capture = Capture::start(&dir.path().join("logs"), limits, Box::new(|e| panic!("{e:?}"))).unwrap();
+    let capture =
+        Capture::start(&dir.path().join("logs"), limits, Box::new(|e| panic!("{e:?}")), None).unwrap();
     let pipe = create_pipe(&dir.path().join("web.pipe"), None).unwrap();
     capture.add("web.1", pipe.reader, None).unwrap();
     Scene { dir, capture, web: pipe.writer.into() }
