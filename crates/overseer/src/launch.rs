@@ -214,16 +214,17 @@ pub(crate) fn failure(
         | Step::Terminal
         | Step::Stdio => (format!("{step}{why}"), 1),
     };
-    Failure { reason, transient, status, hint: hint(step, worker, &program) }
+    let group = spec.and_then(|spec| spec.group(&worker.group));
+    Failure { reason, transient, status, hint: hint(step, worker, group, &program) }
 }
 
 /// What may help against a failing step: what the keeper knows, unless the worker's name says more.
-fn hint(step: Step, worker: &WorkerName, program: &str) -> Option<String> {
+fn hint(step: Step, worker: &WorkerName, group: Option<&Group>, program: &str) -> Option<String> {
     match step {
         Step::NotFound => {
             Some(format!("is {program} installed, and in the PATH that `ganger env {worker}` shows?"))
         }
-        Step::Directory => Some(format!("make it, or set `dir` of [groups.{}] in ganger.toml", worker.group)),
+        Step::Directory => Some(format!("make it, or set {}", group?.directory_key())),
         other => other.hint().map(str::to_owned),
     }
 }
@@ -275,5 +276,13 @@ mod tests {
             reason.contains(&spec.root.display().to_string()) && reason.contains("No such file"),
             "{reason}"
         );
+        let hint = |spec: &Spec| failure(Some(spec), &web(), Step::Directory, 2, false).hint;
+        assert_eq!(hint(&spec).unwrap(), "make it, or set `dir` of [groups.web] in ganger.toml");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("supervisord.conf");
+        std::fs::write(&file, "[supervisord]\n[program:web]\ncommand=serve\n").unwrap();
+        let options = Options { dir: dir.path().to_owned(), file: Some(file), ..Options::default() };
+        let of_supervisord = load(&options).unwrap().spec;
+        assert_eq!(hint(&of_supervisord).unwrap(), "make it, or set `directory` of [program:web]");
     }
 }

@@ -238,6 +238,19 @@ impl Group {
         self.watch.as_ref().is_some_and(|watch| watch.signal.is_none())
     }
 
+    /// What sets its directory, as its file has it.
+    pub fn directory_key(&self) -> String {
+        let Some(program) = &self.supervisor else {
+            return format!("`dir` of [groups.{}] in ganger.toml", self.name);
+        };
+        let kind = match (&program.listener, &program.socket) {
+            (Some(_), _) => "eventlistener",
+            (None, Some(_)) => "fcgi-program",
+            (None, None) => "program",
+        };
+        format!("`directory` of [{kind}:{}]", program.program)
+    }
+
     /// The name of its family: its own, where it has none.
     pub fn family_name(&self) -> &str {
         self.family.as_ref().map_or(&self.name, |family| &family.name)

@@ -56,7 +56,7 @@ fn missing(group: &Group) -> Vec<Missing<'_>> {
     let mut add = |message, hint| found.push(Missing { group: &group.name, message, hint });
     if !group.dir.is_dir() {
         let message = format!("there is no directory {}", group.dir.display());
-        add(message, Some("make it, or change `dir`".to_owned()));
+        add(message, Some(format!("make it, or change {}", group.directory_key())));
     }
     if let Err(error) = ganger_overseer::launch_of(group, Vec::new(), Vec::new(), String::new()) {
         add(error.to_string(), error.hint());
