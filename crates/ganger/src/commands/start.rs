@@ -144,6 +144,9 @@ fn names(survivors: &Survivors) -> String {
 
 fn named(run: &HandedRun) -> String {
     let command = std::fs::read(format!("/proc/{}/cmdline", run.pid)).unwrap_or_default();
+    if command.is_empty() {
+        return format!("{}: what is left of its run with pid {}, which has ended", run.worker, run.pid);
+    }
     let words: Vec<_> = command.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
     let since = started(run.pid).map_or_else(String::new, |since| format!(", since {since}"));
     format!("{} (pid {}{since}): {}", run.worker, run.pid, words.join(" ").trim_end())
