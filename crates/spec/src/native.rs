@@ -67,8 +67,37 @@ fn of_toml(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
             return Problem { message: format!("unknown {subject} `{word}`"), ..problem }.hinted(hint);
         }
     }
-    Problem { message: message.to_owned(), ..problem }
+    Problem { message: in_plain_words(message), ..problem }
         .hinted("`ganger.toml` is TOML; docs/ganger.toml.md lists its keys")
+}
+
+/// What serde says of a value of another kind, without the names of Rust's types.
+fn in_plain_words(message: &str) -> String {
+    if let Some(wanted) = message.strip_prefix("wanted ") {
+        return format!("write {}", wanted.replace("string", "text").replace("table", "a table"));
+    }
+    let said = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let Some((found, expected)) = said.and_then(|said| said.split_once(", expected ")) else {
+        return message.to_owned();
+    };
+    let whole = |least: i64, most: u64| format!("a whole number from {least} to {most}");
+    let expected = match expected {
+        "u8" => whole(0, u8::MAX.into()),
+        "u16" => whole(0, u16::MAX.into()),
+        "u32" => whole(0, u32::MAX.into()),
+        "i32" => whole(i32::MIN.into(), i32::MAX.unsigned_abs().into()),
+        "a boolean" => "true or false".to_owned(),
+        "a string" => "text".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "a table".to_owned(),
+        name if name.starts_with("struct ") => "a table".to_owned(),
+        said => said.to_owned(),
+    };
+    let found = ["integer ", "floating point ", "boolean ", "string "]
+        .into_iter()
+        .find_map(|kind| found.strip_prefix(kind))
+        .unwrap_or(found);
+    format!("`{}` does not fit: write {expected}", found.trim_matches(['`', '"']))
 }
 
 fn place(path: &Path, text: &str, span: &Range<usize>, message: String) -> Problem {

@@ -60,7 +60,7 @@ fn a_bad_value_is_told_with_its_place() {
         ("command = ''", "2:11: the command is empty or has a NUL"),
         ("command = []", "2:11: the command is empty or has a NUL"),
         ("command = \"a\\u0000\"", "2:11: the command is empty or has a NUL"),
-        ("command = 3", "2:11: invalid type: integer `3`, expected a command line, or a list of words"),
+        ("command = 3", "2:11: `3` does not fit: write a command line, or a list of words"),
         ("stop.signal = 'TREM'", "2:15: unknown signal \"TREM\""),
         ("exits = { 256 = 'stop' }", "2:9: `256` is no exit code (0 to 255)"),
         ("limits.core = -1", "2:15: `-1` is no limit: write a number, `512MiB`, or `unlimited`"),
@@ -69,7 +69,12 @@ fn a_bad_value_is_told_with_its_place() {
             "2:15: `5 apples` is no limit: write a number, `512MiB`, or `unlimited`",
         ),
         ("env.A = [1]", "2:9: expected text, a number, true or false"),
-        ("count = -1", "2:9: invalid value: integer `-1`, expected u32"),
+        ("count = -1", "2:9: `-1` does not fit: write a whole number from 0 to 4294967295"),
+        ("count = 'two'", "2:9: `two` does not fit: write a whole number from 0 to 4294967295"),
+        ("priority = 1.5", "2:12: `1.5` does not fit: write a whole number from -2147483648 to 2147483647"),
+        ("tty = 3", "2:7: `3` does not fit: write true or false"),
+        ("stop = 3", "2:8: `3` does not fit: write a table"),
+        ("restart = 3", "2:11: write text or a table"),
     ] {
         assert_eq!(group(line).0, message, "{line}");
     }
