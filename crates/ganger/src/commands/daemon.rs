@@ -12,6 +12,7 @@ use super::{overmind, supervisord};
 use crate::ask::{current_dir, directory};
 use crate::cli::{self, Command, DaemonArgs, Where};
 use crate::failure::{Failure, Outcome};
+use crate::load::load;
 
 /// Runs the app until it is told to end.
 pub(crate) fn run(place: &Where, args: &DaemonArgs) -> Outcome {
@@ -24,6 +25,11 @@ pub(crate) fn run(place: &Where, args: &DaemonArgs) -> Outcome {
         }
     }
     let found = survivors_for(place, args)?;
+    // What is wrong with the file is the overseer's to tell.
+    let loaded = load(&args.place(place), &args.spec, &args.groups).ok();
+    if let Some(daemon) = loaded.and_then(|loaded| loaded.spec.supervisor) {
+        supervisord::raise_limits(&daemon)?;
+    }
     keep(std::env::args_os().skip(1), true, found)
 }
 

@@ -119,6 +119,25 @@ fn what_is_wrong_is_said_as_supervisord_says_it_with_status_2() {
 }
 
 #[test]
+fn programs_may_open_as_many_files_as_the_file_says_whatever_starts_it() {
+    let sandbox = sandbox();
+    let conf = "[supervisord]\nminfds=700\n[program:web]\nstartsecs=0\nstdout_logfile=out.log\n\
+         command=sh -c \"ulimit -n; exec tail -f /dev/null\"\n";
+    for words in [&["daemon", "-c", "s.conf"][..], &["supervisord", "-nc", "s.conf"]] {
+        sandbox.file("s.conf", conf);
+        sandbox.file("out.log", "");
+        let running = sandbox.ganger_with(words).through(["prlimit", "--nofile=600:4096"]).start();
+        sandbox.wait_file("out.log", "700\n");
+        sandbox.run(["quit", "-f", "s.conf"]).expect_code(0);
+        running.finish(Deadline::generous()).expect_code(0);
+    }
+    sandbox.file("s.conf", &conf.replace("700", "2000000000"));
+    let refused = sandbox.ganger_with(&["daemon", "-c", "s.conf"]).run();
+    refused.expect_code(2);
+    assert!(refused.errors.contains("minfds"), "{refused}");
+}
+
+#[test]
 fn the_first_file_of_the_usual_places_is_taken_and_a_second_daemon_is_refused() {
     let sandbox = sandbox();
     config(&sandbox, "");

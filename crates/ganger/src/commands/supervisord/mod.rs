@@ -84,8 +84,7 @@ fn begin(program: &str, words: Vec<OsString>, given: Given) -> Outcome {
         return Err(Failure::usage("the file is none of supervisord's"));
     };
     become_user(daemon)?;
-    raise(Resource::Nofile, daemon.minfds, "file descriptors", "minfds")?;
-    raise(Resource::Nproc, daemon.minprocs, "processes", "minprocs")?;
+    raise_limits(daemon)?;
     let words = task.words(words, daemon);
     // One that runs already is an error here, where somebody reads it.
     let found = daemon::find(&task.place())?;
@@ -135,6 +134,12 @@ fn become_user(daemon: &Daemon) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage("Can't drop privilege as nonroot user"))
+}
+
+/// Lets this process and all programs have what the file says that they need.
+pub(super) fn raise_limits(daemon: &Daemon) -> Result<(), Failure> {
+    raise(Resource::Nofile, daemon.minfds, "file descriptors", "minfds")?;
+    raise(Resource::Nproc, daemon.minprocs, "processes", "minprocs")
 }
 
 /// Lets this process and all that it starts have at least so many.
