@@ -8,7 +8,7 @@ use ganger_spec::WorkerName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{EndedRunInfo, GroupUsageInfo, LogLine, Operation, Time, UsageInfo};
+use crate::{EndedRunInfo, GroupUsageInfo, LogLine, Operation, TerminalSize, Time, UsageInfo};
 
 /// What is answered. On the wire each is its content alone; the request tells which it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,6 +30,8 @@ pub enum Data {
     Forwards(ForwardsInfo),
     /// To [`crate::Request::Why`].
     Why(WhyInfo),
+    /// To [`crate::Request::Window`]: the same.
+    Window(TerminalSize),
     /// An item of [`crate::Request::Logs`].
     LogLine(LogLine),
     /// An item of [`crate::Request::Events`].
@@ -63,6 +65,7 @@ impl Data {
             Operation::Ports => from_slice(json).map(Self::Ports),
             Operation::Forwards => from_slice(json).map(Self::Forwards),
             Operation::Why => from_slice(json).map(Self::Why),
+            Operation::Window => from_slice(json).map(Self::Window),
             Operation::Logs => from_slice(json).map(Self::LogLine),
             Operation::Events => from_slice(json).map(Self::Event),
             Operation::Quit => from_slice(json).map(Self::Quit),

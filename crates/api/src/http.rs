@@ -110,6 +110,16 @@ pub(crate) struct RemoveAppBody {
     name: String,
 }
 
+/// The size of a window.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WindowBody {
+    /// Rows: 1 to 2000.
+    rows: u16,
+    /// Columns: 1 to 2000.
+    columns: u16,
+}
+
 /// Another program in place of the running one.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +160,11 @@ pub fn parse(parts: &HttpParts<'_>) -> Result<Request, ApiError> {
         }
         Operation::Attach => attach_query(&query, path_value, false),
         Operation::View => attach_query(&query, path_value, true),
+        Operation::Window => {
+            let WindowBody { rows, columns } = needed_body(body)?;
+            let size = TerminalSize::new(rows, columns);
+            size.map(Request::Window).ok_or_else(|| bad("a window has a row and a column at least"))
+        }
         Operation::Logs => log_query(&query, parts).map(Request::Logs),
         Operation::Events => event_query(&query, parts).map(Request::Events),
         Operation::Quit => Ok(Request::Quit { now: optional_body::<QuitBody>(body)?.now }),
@@ -203,6 +218,9 @@ pub fn encode(request: &Request) -> HttpRequest {
                 query.extend([("rows", rows.to_string()), ("columns", columns.to_string())]);
             }
             query.extend(attach.after.map(|after| ("after", after.to_string())));
+        }
+        Request::Window(TerminalSize { rows, columns }) => {
+            body = json(&WindowBody { rows: *rows, columns: *columns });
         }
         Request::Logs(logs) => {
             query = log_pairs(logs);

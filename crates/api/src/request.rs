@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ganger_spec::Signal;
 
-use crate::{AttachQuery, LogCursor, Operation, Stream, Time};
+use crate::{AttachQuery, LogCursor, Operation, Stream, TerminalSize, Time};
 
 /// What can be asked of a running app.
 ///
@@ -68,6 +68,8 @@ pub enum Request {
     },
     /// The terminal of a worker, on a connection of its own.
     Attach(AttachQuery),
+    /// Terminals of which no viewer decides are to have this size, as those of a window that shows them have it.
+    Window(TerminalSize),
     /// Lines of logs.
     Logs(LogQuery),
     /// What happened.
@@ -161,6 +163,7 @@ impl Request {
             Self::Why { .. } => Operation::Why,
             Self::Attach(query) if query.read_only => Operation::View,
             Self::Attach(_) => Operation::Attach,
+            Self::Window(_) => Operation::Window,
             Self::Logs(_) => Operation::Logs,
             Self::Events(_) => Operation::Events,
             Self::Quit { .. } => Operation::Quit,

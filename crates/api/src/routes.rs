@@ -3,13 +3,14 @@
 use schemars::{Schema, SchemaGenerator};
 
 use crate::LogLine;
-use crate::attach::{Told, Wish};
+use crate::attach::{TerminalSize, Told, Wish};
 use crate::data::{
     AppInfo, AppsInfo, EnvInfo, EventInfo, ForwardsInfo, OutcomeInfo, PlanInfo, PortsInfo, QuitInfo,
     UpgradeInfo, VersionInfo, WhyInfo, WorkersInfo,
 };
 use crate::http::{
     AddAppBody, NamesBody, QuitBody, ReloadBody, RemoveAppBody, ScaleBody, SignalBody, UpgradeBody,
+    WindowBody,
 };
 
 /// The methods that are used.
@@ -49,6 +50,7 @@ pub enum Operation {
     Why,
     Attach,
     View,
+    Window,
     Logs,
     Events,
     Quit,
@@ -295,6 +297,13 @@ pub const ROUTES: &[Route] = &[
         Operation::View,
         Method::Get,
         "See the terminal of a worker without typing there, on a connection that speaks `ganger-attach/1` from the answer on.",
+    ),
+    post(
+        Operation::Window,
+        "/v1/window",
+        "Let terminals have this size of which nobody decides who may type.",
+        SchemaGenerator::subschema_for::<WindowBody>,
+        Answer::Json(SchemaGenerator::subschema_for::<TerminalSize>),
     ),
     with(
         get(

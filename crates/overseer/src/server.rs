@@ -220,6 +220,7 @@ impl Server {
             | Data::Env(_)
             | Data::Ports(_)
             | Data::Forwards(_)
+            | Data::Window(_)
             | Data::LogLine(_)
             | Data::Event(_)
             | Data::Quit(_)

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use ganger_logs::{Error, Size, Terminal, create_terminal, resize_terminal};
 use ganger_spec::WorkerName;
+use rustix::termios::tcgetwinsize;
 
 use crate::attach::Sizes;
 
@@ -43,8 +44,14 @@ impl Terminals {
         Ok([Rc::new(side), screen])
     }
 
-    /// Takes up the terminal of a worker that was there before this overseer.
+    /// Takes up the terminal of a worker that was there before this overseer. Until somebody tells how large the window is,
+    /// it is taken to be as large as that.
     pub(crate) fn adopt(&mut self, worker: WorkerName, screen: OwnedFd) {
+        if self.size == Size::default()
+            && let Ok(size) = tcgetwinsize(&screen)
+        {
+            self.size = Size { columns: size.ws_col, rows: size.ws_row };
+        }
         self.screens.insert(worker, Rc::new(screen));
     }
 
@@ -100,7 +107,6 @@ mod tests {
     use super::*;
 
     use ganger_api::TerminalSize;
-    use rustix::termios::tcgetwinsize;
 
     fn web() -> WorkerName {
         WorkerName::new("web", 1)
@@ -122,6 +128,20 @@ mod tests {
         assert_eq!([size(&side), size(&next)], [window; 2]);
         terminals.forget(&web());
         assert_eq!(terminals.sides().len(), 1);
+    }
+
+    #[test]
+    fn the_next_overseer_makes_terminals_as_large_as_those_that_are_there() {
+        let mut before = Terminals::new(Sizes::new());
+        let window = Size { columns: 70, rows: 20 };
+        before.resize(window);
+        let _web = before.open(&web(), None).unwrap();
+        let mut terminals = Terminals::new(Sizes::new());
+        for (worker, screen) in before.sides() {
+            terminals.adopt(WorkerName::try_from(worker).unwrap(), screen);
+        }
+        let [side, _] = terminals.open(&WorkerName::new("job", 1), None).unwrap();
+        assert_eq!(size(&side), window);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What reaches the screen, and what it asks for.
 
 use ganger_api::{
-    AppInfo, EventInfo, FromWorker, LogLine, LogQuery, OutcomeInfo, Request, Time, WorkersInfo,
+    AppInfo, EventInfo, FromWorker, LogLine, LogQuery, OutcomeInfo, Request, TerminalSize, Time, WorkersInfo,
 };
 use jiff::tz::TimeZone;
 
@@ -114,6 +114,8 @@ pub enum Effect {
     Unview,
     /// Give the whole terminal to this worker until it is let go; then comes [`Message::Attached`].
     Attach(String),
+    /// Let the workers' terminals be as large as the room for one, where the app is this screen's own.
+    Fit(TerminalSize),
     /// Ask the app for something that changes it.
     Ask {
         /// What it is.

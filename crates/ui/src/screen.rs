@@ -1,6 +1,6 @@
 //! The state of the screen, and what news do to it.
 
-use ganger_api::{EventInfo, EventKind, Time};
+use ganger_api::{EventInfo, EventKind, TerminalSize, Time};
 
 use crate::ask;
 use crate::draw::{self, Layout};
@@ -37,6 +37,8 @@ pub struct Screen {
     pub(crate) rests: bool,
     /// So many commands have no answer yet.
     pub(crate) under_way: usize,
+    /// The size that the workers' terminals were given last.
+    fitted: Option<TerminalSize>,
 }
 
 /// What people should know now.
@@ -67,6 +69,7 @@ impl Screen {
             has_mouse: false,
             rests: false,
             under_way: 0,
+            fitted: None,
         };
         (screen, vec![Effect::Look])
     }
@@ -107,6 +110,7 @@ impl Screen {
                 Vec::new()
             }
         };
+        effects.extend(self.fit());
         if self.live.is_shown() {
             let space = self.space();
             self.live.settle(space);
@@ -119,6 +123,17 @@ impl Screen {
             effects.retain(|effect| matches!(effect, Effect::Leave | Effect::Mouse(_)));
         }
         effects
+    }
+
+    /// Workers of an app of one's own draw for the room that there is for them.
+    fn fit(&mut self) -> Option<Effect> {
+        // How much that is tells the number of rows in the list.
+        if !self.setup.owns_app || self.roster.rows.is_empty() {
+            return None;
+        }
+        let area = Layout::of(self).log;
+        let size = TerminalSize::new(area.height, area.width)?;
+        (self.fitted.replace(size) != Some(size)).then_some(Effect::Fit(size))
     }
 
     /// What it looks like.

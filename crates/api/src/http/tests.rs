@@ -49,6 +49,7 @@ fn every_request() -> Vec<Request> {
             after: Some(7),
         }),
         Request::Attach(AttachQuery { name: "web".to_owned(), read_only: true, ..AttachQuery::default() }),
+        Request::Window(TerminalSize { rows: 30, columns: 100 }),
         Request::Logs(logs),
         Request::Logs(LogQuery::default()),
         Request::Events(EventQuery { follow: true, after: Some(17), sse: true }),

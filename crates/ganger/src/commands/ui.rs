@@ -243,6 +243,7 @@ impl<'a> Stage<'a> {
                 Effect::Page(page) => self.errands.page(page),
                 Effect::View { window, worker } => self.errands.view(window, worker),
                 Effect::Unview => self.errands.unview(),
+                Effect::Fit(size) => self.errands.fit(size),
                 Effect::Attach(worker) => self.guest = Some(worker),
                 Effect::Ask { request, words } => self.errands.ask(request, words),
                 Effect::Mouse(take) => self.out.extend_from_slice(mouse(take)),

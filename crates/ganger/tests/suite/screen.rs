@@ -244,6 +244,25 @@ fn an_app_that_is_started_with_a_screen_ends_with_it() {
 }
 
 #[test]
+fn workers_of_an_app_that_is_started_with_a_screen_draw_for_the_room_that_there_is() {
+    let told = "stty size; while :; do sleep 3600 & wait $!; done";
+    let sandbox = sandbox_with(&format!("web: trap 'stty size' WINCH; {told}"));
+    let (mut screen, terminal) = sandbox.ganger(["start", "--ui"]).start_on_terminal();
+    screen.wait_seen("web.1 | 23 100");
+    terminal.resize(140, 40);
+    screen.wait_seen("web.1 | 33 140");
+    terminal.press("z");
+    screen.wait_seen("36 140");
+    kill_nine(parts(&sandbox)[1], Deadline::generous());
+    sandbox.run(["restart", "web"]).expect_code(0);
+    let logged = sandbox.run(["logs", "-n", "1"]).success();
+    assert!(logged.ends_with("36 140\n"), "{logged}");
+    terminal.press("qq");
+    assert_eq!(screen.wait_exit(Deadline::generous()), Exit::Code(0));
+    sandbox.assert_nothing_left();
+}
+
+#[test]
 fn nothing_is_left_of_an_app_whose_screen_is_gone() {
     let sandbox = sandbox_with(&format!("web: {OBEDIENT}"));
     for end in ["TERM", "hang up", "KILL"] {

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use ganger_api::{ApiError, Data, ErrorCode, ForwardsInfo, PlanInfo, Request, WhyInfo, WorkersInfo};
+use ganger_api::{
+    ApiError, Data, ErrorCode, ForwardsInfo, PlanInfo, Request, TerminalSize, WhyInfo, WorkersInfo,
+};
 use ganger_core::{Command, CommandId, Input, State, WorkerView};
+use ganger_logs::Size;
 use ganger_spec::{Compat, LoadError, Loaded, WorkerName};
 
 use super::Engine;
@@ -60,6 +63,11 @@ impl Engine {
                 Ok(Data::Ports(views::ports(&spec, &views::ordered(&self.core, &spec))))
             }
             Request::Forwards => Ok(Data::Forwards(ForwardsInfo { forwards: self.forwards.infos() })),
+            Request::Window(size) => {
+                let TerminalSize { rows, columns } = size;
+                self.hands.outputs.terminals.resize(Size { columns, rows });
+                Ok(Data::Window(size))
+            }
             Request::Apps | Request::AddApp { .. } | Request::RemoveApp { .. } => {
                 Err(ApiError::new(ErrorCode::BadRequest, "this is an app, and not the daemon"))
             }

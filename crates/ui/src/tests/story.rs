@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ganger_api::{EventInfo, EventKind, LogLine, OutcomeInfo, Request, WorkerState};
+use ganger_api::{EventInfo, EventKind, LogLine, OutcomeInfo, Request, TerminalSize, WorkerState};
 use ganger_spec::Signal;
 
 use super::fixture::{Played, line, looked, shop, time, worker};
@@ -152,6 +152,21 @@ fn the_screen_of_a_running_app_is_left_and_the_app_goes_on() {
     assert_eq!(played.asked, [], "the key that leaves says no");
     played.letters("Qy");
     assert_eq!(played.asked, [ask(Request::Quit { now: false }, "quit shop")]);
+}
+
+#[test]
+fn workers_of_a_screens_own_app_draw_for_the_room_that_there_is_for_them() {
+    let fit = |rows, columns| Effect::Fit(TerminalSize { rows, columns });
+    let mut played = Played::of((100, 30), true);
+    assert_eq!(played.asked, [Effect::Look], "how long the list is, nobody knows yet");
+    played.tell(shop());
+    assert!(played.asked.contains(&fit(18, 100)), "{:?}", played.asked);
+    assert_eq!(played.tell(shop()).asked, [], "it is told once");
+    assert_eq!(played.letters("z").asked, [fit(26, 100)]);
+    assert_eq!(played.tell(Message::Resized(160, 40)).asked, [fit(36, 160)]);
+    let mut guest = Played::of((100, 30), false);
+    guest.tell(shop()).letters("z").tell(Message::Resized(160, 40));
+    assert!(!guest.asked.iter().any(|effect| matches!(effect, Effect::Fit(_))), "another's app");
 }
 
 #[test]

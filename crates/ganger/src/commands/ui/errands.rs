@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ganger_api::{
     AttachQuery, Attachment, Client, ClientError, Data, EventQuery, LogLine, LogQuery, OutcomeInfo, Place,
-    Request, Time,
+    Request, TerminalSize, Time,
 };
 use ganger_ui::{Message, Page};
 use tokio::sync::Notify;
@@ -30,6 +30,7 @@ pub(super) struct Errands {
     wanted: Arc<Notify>,
     follow: Option<AbortHandle>,
     view: Option<AbortHandle>,
+    fit: Option<AbortHandle>,
     page: Option<AbortHandle>,
 }
 
@@ -41,7 +42,7 @@ impl Errands {
         let mut tasks = JoinSet::new();
         tasks.spawn(events(place.clone(), sender.clone(), now));
         tasks.spawn(looks(place.clone(), sender.clone(), wanted.clone()));
-        Self { place, sender, messages, tasks, wanted, follow: None, view: None, page: None }
+        Self { place, sender, messages, tasks, wanted, follow: None, view: None, fit: None, page: None }
     }
 
     /// The next message. A task that panics takes all down with it.
@@ -85,6 +86,12 @@ impl Errands {
         self.view.take().inspect(AbortHandle::abort);
     }
 
+    /// What was asked before and has not gone out is of no use any more.
+    pub(super) fn fit(&mut self, size: TerminalSize) {
+        self.fit.take().inspect(AbortHandle::abort);
+        self.fit = Some(self.tasks.spawn(fit(self.place.clone(), size)));
+    }
+
     pub(super) fn page(&mut self, page: Page) {
         self.page.take().inspect(AbortHandle::abort);
         self.page = Some(self.tasks.spawn(read(self.place.clone(), self.sender.clone(), page)));
@@ -92,6 +99,13 @@ impl Errands {
 
     pub(super) fn ask(&mut self, request: Request, words: String) {
         self.tasks.spawn(ask(self.place.clone(), self.sender.clone(), request, words));
+    }
+}
+
+/// Lets the terminals have this size. Without an answer they have the one that they had.
+async fn fit(place: Place, size: TerminalSize) {
+    if let Ok(mut client) = Client::connect(&place).await {
+        let _ = client.request(&Request::Window(size)).await;
     }
 }
 
