@@ -162,6 +162,14 @@ async fn handle(
 }
 
 impl Server {
+    /// One that nobody can connect to.
+    #[cfg(test)]
+    pub(crate) fn apart(engine: mpsc::Sender<Asked>, journal: Journal, store: Store) -> Arc<Self> {
+        let (sizes, viewers) = (Sizes::new(), Arc::new(Semaphore::new(1)));
+        let (journal, sampler) = (Arc::new(journal), Sampler::new("app"));
+        Arc::new(Self { engine, journal, store, sizes, viewers, doors: None, sampler, uid: 0 })
+    }
+
     /// The owner of the app, or root.
     pub(crate) fn is_owner(&self, uid: u32) -> bool {
         uid == self.uid || uid == 0

@@ -33,27 +33,36 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 /// A piece holds so many events.
 const PIECE_EVENTS: usize = 256;
 
+/// A piece of a body.
+pub(crate) type Piece = Result<Bytes, Cut>;
+
+/// A body that goes on elsewhere: with the next overseer, or with what an app that has ended left. Its connection breaks off,
+/// for one that ended in good order would be complete.
+#[derive(Debug, thiserror::Error)]
+#[error("the overseer is ending")]
+pub(crate) struct Cut;
+
 /// A body that comes in pieces.
-struct Pieces(mpsc::Receiver<Bytes>);
+struct Pieces(mpsc::Receiver<Piece>);
 
 impl http_body::Body for Pieces {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Cut;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|bytes| Ok(http_body::Frame::data(bytes))))
+        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(http_body::Frame::data)))
     }
 }
 
-fn stream(sse: bool, pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
+fn stream(sse: bool, pieces: mpsc::Receiver<Piece>) -> Response<Body> {
     self::pieces(if sse { "text/event-stream" } else { "application/jsonl" }, pieces)
 }
 
 /// A body of this type that comes in pieces.
-pub(crate) fn pieces(content_type: &'static str, pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
+pub(crate) fn pieces(content_type: &'static str, pieces: mpsc::Receiver<Piece>) -> Response<Body> {
     respond(StatusCode::OK, content_type, Body::new(Pieces(pieces)))
 }
 
@@ -64,6 +73,7 @@ pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body>
     let mut after = query.after.unwrap_or(0);
     tokio::spawn(async move {
         let mut news = server.journal.watch();
+        let mut is_over = false;
         loop {
             news.mark_unchanged();
             let batch = server.journal.after(after, PIECE_EVENTS);
@@ -71,7 +81,7 @@ pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body>
                 after = last.seq;
                 let text: String =
                     batch.iter().map(|event| if sse { sse_event(event) } else { json_line(event) }).collect();
-                if sender.send(Bytes::from(text)).await.is_err() {
+                if sender.send(Ok(Bytes::from(text))).await.is_err() {
                     return;
                 }
                 continue;
@@ -79,9 +89,15 @@ pub(crate) fn events(server: &Arc<Server>, query: &EventQuery) -> Response<Body>
             if !follow {
                 return;
             }
+            if is_over {
+                let _ = sender.send(Err(Cut)).await;
+                return;
+            }
             tokio::select! {
                 changed = news.changed() => if changed.is_err() { return },
                 () = sender.closed() => return,
+                // What is there now is all that there will be.
+                () = server.engine.closed() => is_over = true,
             }
         }
     });
@@ -103,7 +119,7 @@ pub(crate) async fn logs(server: &Arc<Server>, query: LogQuery) -> Result<Respon
     tokio::spawn(async move {
         if let Err(error) = send_lines(&server, follow, chosen, &watch, lines, &sender).await {
             // Who has gone away needs no reason.
-            let _ = sender.send(last_piece(sse, error)).await;
+            let _ = sender.send(Ok(last_piece(sse, error))).await;
         }
     });
     Ok(stream(sse, receiver))
@@ -116,14 +132,15 @@ async fn send_lines(
     mut chosen: Chosen,
     watch: &AsyncFd<Source<Watch>>,
     mut lines: Lines,
-    sender: &mpsc::Sender<Bytes>,
+    sender: &mpsc::Sender<Piece>,
 ) -> Result<(), ApiError> {
+    let mut is_over = false;
     loop {
         watch.get_ref().0.arm();
         let (piece, rest) = aside(move || Ok((lines.next()?, lines))).await?;
         lines = rest;
         if let Some(piece) = piece {
-            if sender.send(piece).await.is_err() {
+            if sender.send(Ok(piece)).await.is_err() {
                 return Ok(());
             }
             continue;
@@ -139,6 +156,10 @@ async fn send_lines(
             if !begun.is_empty() {
                 continue;
             }
+            if is_over {
+                let _ = sender.send(Err(Cut)).await;
+                return Ok(());
+            }
         }
         let settled = tokio::time::Instant::now() + SETTLE_WITHIN;
         tokio::select! {
@@ -147,6 +168,8 @@ async fn send_lines(
                 Err(error) => return Err(ApiError::new(ErrorCode::Internal, error.to_string())),
             },
             () = sender.closed() => return Ok(()),
+            // What is stored now is all that there will be.
+            () = server.engine.closed(), if follow => is_over = true,
             () = tokio::time::sleep_until(settled), if !follow => return Err(unsettled()),
         }
     }
@@ -276,6 +299,40 @@ impl Lines {
         match self.merged.take_skipped() {
             0 => Ok(()),
             bytes => Err(incomplete(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use http_body::Body as _;
+
+    use super::*;
+    use crate::journal::Journal;
+
+    async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
+        let frame = std::future::poll_fn(|context| pin!(&mut *body).poll_frame(context)).await;
+        frame.map(|frame| frame.map(|frame| frame.into_data().unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_stream_gives_all_there_is_and_breaks_off_when_the_engine_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("web.1.log"), "ready\n").unwrap();
+        let journal = Journal::open(&dir.path().join("events.jsonl"), Vec::new()).unwrap();
+        journal.note("ganger starts").unwrap();
+        let (engine, asked) = mpsc::channel(1);
+        let server = Server::apart(engine, journal, Store::open(dir.path()).unwrap());
+        let told = events(&server, &EventQuery { follow: true, ..EventQuery::default() });
+        let lines = logs(&server, LogQuery { follow: true, ..LogQuery::default() }).await.unwrap();
+        drop(asked);
+        for (response, expected) in [(told, "ganger starts"), (lines, "ready")] {
+            let mut body = response.into_body();
+            let piece = next(&mut body).await.unwrap().unwrap();
+            assert!(String::from_utf8_lossy(&piece).contains(expected), "{piece:?}");
+            assert!(next(&mut body).await.unwrap().is_err(), "it is not complete");
         }
     }
 }

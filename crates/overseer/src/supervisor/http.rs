@@ -24,6 +24,7 @@ use super::pages::Asked;
 use super::places::{Held, Place};
 use super::{Answer, files, logtail};
 use crate::server::respond;
+use crate::streams::Piece;
 
 /// A body must have come within this.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -270,7 +271,7 @@ async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 /// Pieces of a body that go on.
-pub(super) fn going_on(pieces: mpsc::Receiver<Bytes>) -> Response<Body> {
+pub(super) fn going_on(pieces: mpsc::Receiver<Piece>) -> Response<Body> {
     let mut response = crate::streams::pieces(TEXT, pieces);
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response

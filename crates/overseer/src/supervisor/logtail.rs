@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::http::going_on;
 use crate::readiness::{Source, register};
+use crate::streams::Piece;
 
 /// So much of what was there before is shown.
 const BEFORE: u64 = 1024;
@@ -75,12 +76,12 @@ fn going(followed: Followed, news: News) -> Response<Body> {
     going_on(receiver)
 }
 
-async fn send(mut followed: Followed, mut news: News, sender: mpsc::Sender<Bytes>) {
+async fn send(mut followed: Followed, mut news: News, sender: mpsc::Sender<Piece>) {
     loop {
         news.arm();
         match followed.next() {
             Ok(piece) if !piece.is_empty() => {
-                if sender.send(Bytes::from(piece)).await.is_err() {
+                if sender.send(Ok(Bytes::from(piece))).await.is_err() {
                     return;
                 }
                 continue;
