@@ -8,6 +8,18 @@ use ganger_api::{AppFile, Client, ClientError, Data, Environment, Place, Request
 use crate::cli::Where;
 use crate::failure::Failure;
 
+/// Where the app that a command is about is or would be, running or not: that of this directory.
+pub(crate) fn here(place: &Where) -> Result<Place, Failure> {
+    Ok(Place::of(&directory(place)?, &Environment::of_process())?)
+}
+
+/// The same for an app that is to be started: its directories are there.
+pub(crate) fn made_here(place: &Where) -> Result<Place, Failure> {
+    let here = here(place)?;
+    here.create(&Environment::of_process())?;
+    Ok(here)
+}
+
 /// The running app that a command is about.
 pub(crate) fn find(place: &Where) -> Result<(Place, AppFile), Failure> {
     let environment = Environment::of_process();

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ganger_api::{Data, Environment, Place, Request, WantedState, WorkerInfo, WorkerState};
+use ganger_api::{Data, Place, Request, WantedState, WorkerInfo, WorkerState};
 use ganger_keeper::{Detached, Exit, Happened, Launch, SOCKET_VARIABLE, detach};
 
 use super::daemon::program;
 use super::readiness;
-use crate::ask::{ask_at, current_dir, directory, unexpected};
+use crate::ask::{ask_at, current_dir, made_here, unexpected};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{FAILED, Failure, Outcome};
 use crate::load;
@@ -41,9 +41,7 @@ pub(crate) fn run(place: &Where, args: &StartArgs) -> Outcome {
     for warning in &loaded.warnings {
         say(&format!("warning: {warning}"));
     }
-    let environment = Environment::of_process();
-    let here = Place::of(&directory(place)?, &environment)?;
-    here.create(&environment)?;
+    let here = made_here(place)?;
     let (starter, detached) = begin(&here, std::env::args_os().skip(1))?;
     if args.wait {
         let ready = readiness::wait(&here, &[], Some(&loaded.spec), args.wait_timeout)?.len();
@@ -89,9 +87,7 @@ pub(crate) fn detach_with(
     dir: PathBuf,
     umask: Option<u32>,
 ) -> Result<(), Failure> {
-    let environment = Environment::of_process();
-    let here = Place::of(&directory(place)?, &environment)?;
-    here.create(&environment)?;
+    let here = made_here(place)?;
     let starter = Starter::listen(&here)?;
     let launch = Launch { umask, ..launch(&starter.path, words, dir)? };
     let detached = detach(&launch).map_err(Failure::new)?;

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use ganger_api::{AppsInfo, Data, Environment, Place, Request};
+use ganger_api::{AppsInfo, Data, Environment, Request};
 use ganger_keeper::OverseerCommand;
 use ganger_overseer::Survivors;
 
 use super::app::none_added;
 use super::{overmind, supervisord};
-use crate::ask::{current_dir, directory};
+use crate::ask::{current_dir, here};
 use crate::cli::{self, Command, DaemonArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::load::load;
@@ -92,16 +92,12 @@ pub(crate) fn keep(
 
 /// The runs of the app that have no keeper.
 pub(crate) fn find(place: &Where) -> Result<Option<Survivors>, Failure> {
-    let environment = Environment::of_process();
-    let here = Place::of(&directory(place)?, &environment)?;
-    Ok(ganger_overseer::survivors(&here, &environment)?)
+    Ok(ganger_overseer::survivors(&here(place)?, &Environment::of_process())?)
 }
 
 /// The same, with all that is left of runs that a terminal had.
 pub(crate) fn find_all(place: &Where) -> Result<Option<Survivors>, Failure> {
-    let environment = Environment::of_process();
-    let here = Place::of(&directory(place)?, &environment)?;
-    Ok(ganger_overseer::survivors_and_stragglers(&here, &environment)?)
+    Ok(ganger_overseer::survivors_and_stragglers(&here(place)?, &Environment::of_process())?)
 }
 
 /// Where the program of this process is or was: by that name each of ganger's parts is started.

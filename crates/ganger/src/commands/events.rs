@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::ExitCode;
 
-use ganger_api::{Data, Environment, EventInfo, EventQuery, Place, Request};
+use ganger_api::{Data, EventInfo, EventQuery, Place, Request};
 use ganger_spec::{WorkerName, is_meant};
 use jiff::tz::TimeZone;
 
-use crate::ask::{End, ask_at, directory, find, find_running, follow_at, unexpected};
+use crate::ask::{End, ask_at, find, find_running, follow_at, here, unexpected};
 use crate::cli::{EventsArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -25,7 +25,7 @@ pub(crate) fn run(place: &Where, args: &EventsArgs) -> Outcome {
         }
         sink.follow(&running, args)?;
     } else {
-        let here = Place::of(&directory(place)?, &Environment::of_process())?;
+        let here = here(place)?;
         if !here.events().exists() {
             find(place)?;
         }

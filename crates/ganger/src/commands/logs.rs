@@ -3,13 +3,13 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use ganger_api::{Data, Environment, LogLine, LogQuery, Place, Request, Stream};
+use ganger_api::{Data, LogLine, LogQuery, Place, Request, Stream};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use super::export_logs::Export;
 use super::stored_logs;
-use crate::ask::{End, directory, find_running, follow_at, unexpected};
+use crate::ask::{End, find_running, follow_at, here, unexpected};
 use crate::clean::Keep;
 use crate::cli::{LogsArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -26,7 +26,7 @@ pub(crate) fn run(place: &Where, args: &LogsArgs) -> Outcome {
         sink.expect(stored_logs::longest_name(&running, &query));
         sink.follow(&running, query)?;
     } else {
-        let here = Place::of(&directory(place)?, &Environment::of_process())?;
+        let here = here(place)?;
         sink.expect(stored_logs::longest_name(&here, &query));
         stored_logs::each(&here, &query, |line| sink.line(line))?;
         if query.follow {

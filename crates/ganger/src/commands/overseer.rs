@@ -22,7 +22,7 @@ use super::background::tell_starter;
 use super::daemon::{is_for_all, program};
 use super::overmind::{self, Voice};
 use super::supervisord::{self, Echo};
-use crate::ask::directory;
+use crate::ask::here;
 use crate::clean::Keep;
 use crate::cli::{self, Command, LogFormat, SpecArgs, StartArgs, Where};
 use crate::failure::{Failure, Outcome};
@@ -152,8 +152,7 @@ fn oversee(task: Task, heir: Option<Heir>, successor: Successor) -> Outcome {
     let mut options = load::options(&asked, &spec, &groups)?;
     options.background = life == Life::Background;
     options.terminals = terminals;
-    let environment = Environment::of_process();
-    let place = Place::of(&directory(&asked)?, &environment)?;
+    let place = here(&asked)?;
     let successor = Some(Successor { bereaved: bereaved(heir.as_ref()), ..successor });
     let is_on_terminal = life == Life::Foreground && std::io::stdout().is_terminal();
     let resized = is_on_terminal.then(|| Signals::catch(&[Signal::WINCH.number()])).transpose();
@@ -172,7 +171,7 @@ fn oversee_programs(task: supervisord::Task, heir: Heir) -> Outcome {
     } else {
         None
     };
-    let place = Place::of(&directory(&task.place())?, &Environment::of_process())?;
+    let place = here(&task.place())?;
     let config = config(None, Life::Background, place, task.options(), Shown::Main(shown));
     let Config { load, .. } = config;
     let load: Box<ganger_overseer::Load> = Box::new(move |reading| {
@@ -197,7 +196,7 @@ fn oversee_as_overmind(task: &overmind::Task, heir: Heir, successor: Successor) 
     let is_daemon = task.is_daemon();
     let (life, heir) = if is_daemon { (Life::Background, Some(heir)) } else { (Life::Foreground, None) };
     let shown = if is_daemon { on_stderr()? } else { Shown::Output(StartArgs::default()) };
-    let place = Place::of(&directory(&task.place())?, &Environment::of_process())?;
+    let place = here(&task.place())?;
     let successor = Some(Successor { bereaved: bereaved(heir.as_ref()), ..successor });
     let config =
         Config { heir, successor, recalls: false, ..config(None, life, place, task.options(), shown) };

@@ -4,14 +4,14 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ganger_api::{AppFile, Environment, Place, Request, WorkersInfo};
+use ganger_api::{AppFile, Place, Request, WorkersInfo};
 use ganger_keeper::HandedRun;
 use ganger_overseer::Survivors;
 
 use super::act::act;
 use super::daemon::{find, find_all, keep};
 use super::{background, readiness, ui};
-use crate::ask::{directory, find_running};
+use crate::ask::{find_running, here, made_here};
 use crate::cli::{StartArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::load;
@@ -74,9 +74,7 @@ fn screened(place: &Where, args: &StartArgs) -> Outcome {
     for warning in &loaded.warnings {
         say(&format!("warning: {warning}"));
     }
-    let environment = Environment::of_process();
-    let here = Place::of(&directory(place)?, &environment)?;
-    here.create(&environment)?;
+    let here = made_here(place)?;
     let (starter, keeper) = background::begin(&here, std::env::args_os().skip(1))?;
     let shown = ui::show(&here, &loaded.spec.app, true);
     starter.wait_end(&keeper);
@@ -166,7 +164,7 @@ fn say(text: &str) {
 
 /// The app of this directory, if it runs; one of a directory above is another app.
 pub(super) fn running_here(place: &Where) -> Result<Option<(Place, AppFile)>, Failure> {
-    let here = Place::of(&directory(place)?, &Environment::of_process())?;
+    let here = here(place)?;
     let found = find_running(place)?;
     Ok(found.filter(|(running, _)| place.app.is_some() || running.id == here.id))
 }

@@ -11,7 +11,7 @@ use ganger_api::{
 
 use super::daemon::{is_for_all, program};
 use super::overmind;
-use crate::ask::{block_on, current_dir, directory, find, unexpected};
+use crate::ask::{block_on, current_dir, find, here, unexpected};
 use crate::cli::{self, Command, UpgradeArgs, Where};
 use crate::failure::{Failure, Outcome};
 use crate::output::show;
@@ -124,9 +124,7 @@ pub(crate) fn attempt(words: Vec<OsString>) -> Outcome {
         Err(shown) => return Ok(shown),
     };
     let environment = Environment::of_process();
-    let of_app = |place: &Where| -> Result<(), Failure> {
-        Ok(ganger_overseer::can_go_on(&Place::of(&directory(place)?, &environment)?)?)
-    };
+    let of_app = |place: &Where| -> Result<(), Failure> { Ok(ganger_overseer::can_go_on(&here(place)?)?) };
     match cli.command {
         Some(Command::Daemon(args)) if is_for_all(&cli.place, &args)? => {
             ganger_overseer::can_go_on_with_all(&environment)?;
