@@ -87,17 +87,21 @@ fn in_plain_words(message: &str) -> String {
         "u32" => whole(0, u32::MAX.into()),
         "i32" => whole(i32::MIN.into(), i32::MAX.unsigned_abs().into()),
         "a boolean" => "true or false".to_owned(),
-        "a string" => "text".to_owned(),
+        "a string" | "path string" => "text".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a table".to_owned(),
         name if name.starts_with("struct ") => "a table".to_owned(),
         said => said.to_owned(),
     };
-    let found = ["integer ", "floating point ", "boolean ", "string "]
-        .into_iter()
-        .find_map(|kind| found.strip_prefix(kind))
-        .unwrap_or(found);
-    format!("`{}` does not fit: write {expected}", found.trim_matches(['`', '"']))
+    let found = match found {
+        "map" => "a table".to_owned(),
+        "sequence" => "a list".to_owned(),
+        value => {
+            let value = value.trim_start_matches(|letter: char| letter != '`' && letter != '"');
+            format!("`{}`", value.trim_matches(['`', '"']))
+        }
+    };
+    format!("{found} does not fit: write {expected}")
 }
 
 fn place(path: &Path, text: &str, span: &Range<usize>, message: String) -> Problem {

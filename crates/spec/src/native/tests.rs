@@ -75,6 +75,8 @@ fn a_bad_value_is_told_with_its_place() {
         ("tty = 3", "2:7: `3` does not fit: write true or false"),
         ("stop = 3", "2:8: `3` does not fit: write a table"),
         ("restart = 3", "2:11: write text or a table"),
+        ("dir = { a = 1 }", "2:7: a table does not fit: write text"),
+        ("user = ['a']", "2:8: a list does not fit: write text"),
     ] {
         assert_eq!(group(line).0, message, "{line}");
     }
