@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ganger_api::{AppFile, EventInfo, Place, Time};
@@ -277,6 +277,13 @@ fn clients(
     Ok((Clients { requests, asked, called, knocks, viewers, resized, answered, deaf }, main_news))
 }
 
+/// Where the pipes of workers are.
+fn pipes(place: &Place) -> Result<PathBuf, Error> {
+    let pipes = place.runtime.join("pipes");
+    make_private(&pipes)?;
+    Ok(pipes)
+}
+
 /// What asks the keeper for things.
 fn hands(
     place: &Place,
@@ -285,12 +292,10 @@ fn hands(
     viewers: &Arc<Sizes>,
     messages: mpsc::UnboundedSender<Message>,
 ) -> Result<Hands, Error> {
-    let pipes = place.runtime.join("pipes");
-    make_private(&pipes)?;
     let stdins = place.runtime.join("stdin");
     make_private(&stdins)?;
     let roster = Roster::new(place.runs(), has_heir);
-    let outputs = Outputs::new(pipes, limits, viewers.clone(), messages);
+    let outputs = Outputs::new(pipes(place)?, limits, viewers.clone(), messages);
     Hands::new(link, outputs, Stdins::new(stdins), roster).map_err(Error::Keeper)
 }
 
@@ -311,7 +316,8 @@ fn capture(place: &Place, limits: Limits, trouble: mpsc::UnboundedSender<Message
         // It fails only when the engine has ended, and nobody listens then.
         let _ = trouble.send(Message::Logs(event));
     });
-    let hand = LastingMemory::open(&place.runtime.join("hand"), &clock::boot_id(), HAND_BYTES);
+    // It goes when the pipes go, whose bytes it carries. No log has this name.
+    let hand = LastingMemory::open(&pipes(place)?.join("hand"), &clock::boot_id(), HAND_BYTES);
     // Without it, loud workers wait for their logs a little longer.
     let hand = hand.ok().map(|memory| Box::new(memory) as Box<dyn Lasting>);
     Ok(Capture::start(&place.logs(), limits, on_event, hand)?)
