@@ -83,3 +83,13 @@ fn the_overseer_is_killed_with_a_loud_log_in_hand() {
 fn all_of_ganger_is_killed_with_a_loud_log_in_hand() {
     play(Victim::All);
 }
+
+#[test]
+fn the_keeper_is_killed_with_a_loud_log_in_hand() {
+    play(Victim::Keeper);
+}
+
+#[test]
+fn another_program_takes_over_with_a_loud_log_in_hand() {
+    play(Victim::UpgradedBehind);
+}
