@@ -186,6 +186,8 @@ fn directories_that_the_kernel_does_not_watch_are_told_with_what_to_do() {
     running.wait_line("not all files are watched");
     running.wait_line("hint: watch fewer directories");
     running.wait_line("for changes (web, job)");
+    // Before that, the signal would end the one that does not listen to it yet.
+    running.wait_lines("| ready", 2);
     std::fs::write(sandbox.path("app/a.rb"), "2").unwrap_or_default();
     running.wait_lines("web.1  | ready", 2);
     interrupted(&sandbox, running);
