@@ -33,7 +33,7 @@ const HEAD: usize = PAGE;
 const PAGE: usize = 4096;
 /// Less is spliced.
 const CARRIED_MIN: usize = 32 * 1024;
-const CARRIED_MAX: usize = 256 * 1024;
+const CARRIED_MAX: usize = 128 * 1024;
 const MARK: usize = 16;
 /// Where a name begins, after the words.
 const NAME: usize = 128;
