@@ -39,15 +39,16 @@ struct Disk {
     /// The operation in which the process dies.
     death: Cell<Option<(u64, Moment)>>,
     hand: RefCell<Hand>,
+    refuses_splices: Cell<bool>,
     /// The log's place, if it has one of its own.
     file: Option<&'static str>,
 }
 
 impl Default for Disk {
     fn default() -> Self {
-        let (files, done, fail_from, fail_times, death) = Default::default();
+        let (files, done, fail_from, fail_times, death, refuses_splices) = Default::default();
         let hand = RefCell::new(Hand::new(Some(Box::new(vec![0; HAND_BYTES]))));
-        Self { files, done, fail_from, fail_times, death, hand, file: None }
+        Self { files, done, fail_from, fail_times, death, hand, refuses_splices, file: None }
     }
 }
 
@@ -161,20 +162,22 @@ impl Files for Disk {
         Ok(())
     }
 
-    fn pour(
+    fn splice(
         &self,
         source: &Self::Source,
         file: &Content,
         at: u64,
         max: usize,
-        _carry: &mut Vec<u8>,
-    ) -> io::Result<usize> {
+    ) -> io::Result<Option<usize>> {
+        if self.refuses_splices.get() {
+            return Ok(None);
+        }
         self.step()?;
         let mut source = source.borrow_mut();
         let got = source.len().min(max);
         let bytes = source.drain(..got).collect::<Vec<_>>();
         Self::put(file, at, &bytes);
-        Ok(got)
+        Ok(Some(got))
     }
 
     fn waiting(&self, source: &Self::Source) -> io::Result<usize> {

@@ -10,9 +10,6 @@ use std::time::UNIX_EPOCH;
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::pipe::{SpliceFlags, splice};
 
-/// At most this much is copied at once where bytes cannot be spliced.
-const COPY_BYTES: usize = 64 * 1024;
-
 /// What the store does with files. A file that is missing is an answer, not an error.
 pub(crate) trait Files {
     /// An open file.
@@ -42,16 +39,15 @@ pub(crate) trait Files {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<bool>;
     /// Removes a file, if it is there.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Moves up to `max` bytes from the source to a place in a file; 0 when there are none now. Bytes that
-    /// were taken but could not be written wait in `carry`.
-    fn pour(
+    /// Moves up to `max` bytes from the source to a place in a file, so that a kill loses none; 0 when there are none now, and
+    /// none where that is not possible.
+    fn splice(
         &self,
         source: &Self::Source,
         file: &Self::File,
         at: u64,
         max: usize,
-        carry: &mut Vec<u8>,
-    ) -> io::Result<usize>;
+    ) -> io::Result<Option<usize>>;
     /// How many bytes the source has now.
     fn waiting(&self, source: &Self::Source) -> io::Result<usize>;
     /// Takes bytes from the source; 0 when there are none now.
@@ -133,27 +129,13 @@ impl Files for RealFiles {
         missing(std::fs::remove_file(path)).map(|_| ())
     }
 
-    fn pour(
-        &self,
-        source: &OwnedFd,
-        file: &File,
-        at: u64,
-        max: usize,
-        carry: &mut Vec<u8>,
-    ) -> io::Result<usize> {
-        if !carry.is_empty() {
-            return copy(source, file, at, max, carry);
-        }
-        // The one way that cannot lose a byte if we are killed in the middle of it: what left the pipe is in
-        // the file.
+    fn splice(&self, source: &OwnedFd, file: &File, at: u64, max: usize) -> io::Result<Option<usize>> {
         let mut offset = at;
         match splice(source, None, file, Some(&mut offset), max, SpliceFlags::MOVE | SpliceFlags::NONBLOCK) {
-            Ok(n) => Ok(n),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Ok(n) => Ok(Some(n)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(Some(0)),
             // A file system that cannot, or a sandbox that forbids it.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
-                copy(source, file, at, max, carry)
-            }
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }
@@ -163,30 +145,12 @@ impl Files for RealFiles {
     }
 
     fn take(&self, source: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {
-        take(source, buf)
+        match rustix::io::read(source, buf) {
+            Ok(n) => Ok(n),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(e) => Err(e.into()),
+        }
     }
-}
-
-fn take(source: &OwnedFd, buf: &mut [u8]) -> io::Result<usize> {
-    match rustix::io::read(source, buf) {
-        Ok(n) => Ok(n),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// Moves bytes by reading and writing them, where they cannot be spliced.
-fn copy(source: &OwnedFd, file: &File, at: u64, max: usize, carry: &mut Vec<u8>) -> io::Result<usize> {
-    if carry.is_empty() {
-        carry.resize(COPY_BYTES.min(max), 0);
-        let got = take(source, carry);
-        carry.truncate(*got.as_ref().unwrap_or(&0));
-        got?;
-    }
-    let now = carry.len().min(max);
-    file.write_all_at(&carry[..now], at)?;
-    carry.drain(..now);
-    Ok(now)
 }
 
 /// Makes "there is no such file" an answer.
@@ -203,31 +167,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copying_keeps_what_could_not_be_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        std::fs::write(&path, "").unwrap();
-        let read_only = File::open(&path).unwrap();
-        let (source, worker) = rustix::pipe::pipe().unwrap();
-        rustix::io::write(&worker, b"one\ntwo\n").unwrap();
-        let mut carry = Vec::new();
-        assert!(copy(&source, &read_only, 0, 6, &mut carry).is_err());
-        let file = RealFiles.open(&path, None).unwrap().unwrap();
-        assert_eq!(RealFiles.pour(&source, &file, 0, 4, &mut carry).unwrap(), 4);
-        assert_eq!(RealFiles.pour(&source, &file, 4, 100, &mut carry).unwrap(), 2);
-        assert_eq!(RealFiles.pour(&source, &file, 6, 100, &mut carry).unwrap(), 2);
-        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
-    }
-
-    #[test]
-    fn a_file_that_refuses_to_be_spliced_into_gets_its_bytes_by_copying() {
+    fn a_file_that_refuses_to_be_spliced_into_says_so_and_takes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         // The kernel refuses to splice into a file that is open for appending.
         let file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
         let (source, worker) = rustix::pipe::pipe().unwrap();
         rustix::io::write(&worker, b"hello").unwrap();
-        assert_eq!(RealFiles.pour(&source, &file, 0, 100, &mut Vec::new()).unwrap(), 5);
+        assert_eq!(RealFiles.splice(&source, &file, 0, 100).unwrap(), None);
+        assert_eq!(RealFiles.waiting(&source).unwrap(), 5);
+        let file = RealFiles.open(&path, None).unwrap().unwrap();
+        assert_eq!(RealFiles.splice(&source, &file, 0, 100).unwrap(), Some(5));
         assert_eq!(std::fs::read(&path).unwrap(), b"hello");
     }
 }

@@ -1,22 +1,25 @@
 //! The hand: memory in which bytes are carried from a pipe to a log, and which outlives the process.
 //!
 //! Splicing loses nothing with a kill, but keeps the pipe locked until the bytes are in the file: a loud worker waits
-//! for its log. Reading lets go of the pipe sooner, but what was read and is not written yet would be lost. So it is
-//! read into memory that the next start finds, and that tells whether it was read:
+//! for its log. Some files cannot be spliced into, and what is to be left out of a log can only be found by reading. What was
+//! read and is not written yet would be lost. So it is read into memory that the next start finds, and that tells whether
+//! it was read:
 //!
 //! 1. It is noted whose bytes they are, for which position, and how many are to be read: so many are in the pipe.
 //! 2. A mark that no worker knows is laid where they will come.
 //! 3. They are read. A kill does not come between the first and the last of them, so they are there if and only if the
 //!    mark is not. A pipe of packets gives one packet instead, which is shorter than a page: the mark fills that.
-//! 4. They are written, and owed no more.
+//! 4. It is noted how many they are. Then they are written, and owed no more.
 //!
 //! Whoever comes next writes of them what is not in the log. Until then the log gets nothing else.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::files::Files;
+use crate::strip::Strip;
 
 /// So much memory makes a hand.
 pub const HAND_BYTES: usize = HEAD + CARRIED_MAX;
@@ -27,14 +30,14 @@ pub trait Lasting: AsRef<[u8]> + AsMut<[u8]> + Send {}
 impl<T: AsRef<[u8]> + AsMut<[u8]> + Send> Lasting for T {}
 
 /// Tells this arrangement from others.
-const ARRANGEMENT: u64 = 0x676e_7248_616e_6401;
+const ARRANGEMENT: u64 = 0x676e_7248_616e_6402;
 /// What is noted, before the bytes.
 const HEAD: usize = PAGE;
 const PAGE: usize = 4096;
-/// Less is spliced.
-const CARRIED_MIN: usize = 32 * 1024;
 const CARRIED_MAX: usize = 128 * 1024;
 const MARK: usize = 16;
+/// Each byte of a mark is one that no text has.
+const MARK_BITS: u8 = 0xF8;
 /// Where a name begins, after the words.
 const NAME: usize = 128;
 const NAME_MAX: usize = HEAD - NAME;
@@ -43,12 +46,31 @@ const NAME_MAX: usize = HEAD - NAME;
 #[derive(Clone, Copy)]
 enum Word {
     Arrangement,
-    /// 1 while bytes are owed.
+    /// 0 if nothing is, or one of these.
     Owed,
     Position,
     Length,
     NameLength,
+    /// Whether escape sequences are to be left out, and what was begun of one before.
+    Strip,
     Mark,
+}
+
+/// It is to be read, or was.
+const PERHAPS: u64 = 1;
+/// It was read.
+const SURELY: u64 = 2;
+
+/// What is to be taken.
+pub(crate) struct Wanted<'a> {
+    pub(crate) log: &'a str,
+    /// The log's end.
+    pub(crate) position: u64,
+    /// Escape sequences are to be left out; this was begun of one before.
+    pub(crate) strip: Option<Strip>,
+    /// Less is not worth it.
+    pub(crate) least: usize,
+    pub(crate) most: usize,
 }
 
 impl Word {
@@ -72,12 +94,15 @@ impl Hand {
         for half in mark.chunks_mut(8) {
             half.copy_from_slice(&RandomState::new().hash_one(0).to_le_bytes());
         }
+        for byte in &mut mark {
+            *byte |= MARK_BITS;
+        }
         let mut hand = Self { memory, mark };
         if hand.memory.is_some() && hand.word(Word::Arrangement) != ARRANGEMENT {
             hand.let_go();
             hand.set(Word::Arrangement, ARRANGEMENT);
         }
-        if hand.creditor().is_some() && hand.taken().is_empty() {
+        if hand.creditor().is_some() && hand.read().is_empty() {
             hand.let_go();
         }
         hand
@@ -100,7 +125,19 @@ impl Hand {
 
     /// How many bytes are owed to a log.
     pub(crate) fn owes(&self, log: &str) -> usize {
-        if self.creditor() == Some(log) { self.taken().len() } else { 0 }
+        if self.creditor() == Some(log) { self.owed().0.len() } else { 0 }
+    }
+
+    /// The bytes that are owed, and if escape sequences were left out, what was begun of one at their end.
+    pub(crate) fn owed(&self) -> (Cow<'_, [u8]>, Option<Strip>) {
+        match Strip::of_number(self.word(Word::Strip)) {
+            None => (self.read().into(), None),
+            Some(mut strip) => {
+                let mut bytes = self.read().to_vec();
+                strip.strip(&mut bytes);
+                (bytes.into(), Some(strip))
+            }
+        }
     }
 
     /// Forgets what is owed.
@@ -109,26 +146,31 @@ impl Hand {
         self.set(Word::Owed, 0);
     }
 
-    /// Takes up to `max` bytes for a log, from this position on; 0 if that is not worth it or not possible now.
+    /// Takes what is wanted, and says how much that is; 0 if that is not worth it or not possible now.
     pub(crate) fn take<F: Files>(
         &mut self,
         files: &F,
         source: &F::Source,
-        (log, position): (&str, u64),
-        max: usize,
+        wanted: &Wanted<'_>,
     ) -> io::Result<usize> {
-        if self.memory.is_none() || max < CARRIED_MIN || log.len() > NAME_MAX || self.creditor().is_some() {
+        let Wanted { log, least, most, .. } = *wanted;
+        if self.memory.is_none() || most < least || log.len() > NAME_MAX || self.creditor().is_some() {
             return Ok(0);
         }
-        // Whole pages, so that the mark in the last one is whole, too.
-        let length = files.waiting(source)?.min(max).min(CARRIED_MAX) / PAGE * PAGE;
-        if length < CARRIED_MIN {
+        let waiting = files.waiting(source)?.min(most).min(CARRIED_MAX);
+        // Of more than a page whole ones, so that the mark in the last one is whole, too.
+        let length = if waiting > PAGE { waiting / PAGE * PAGE } else { waiting };
+        if length < least.max(1) {
             return Ok(0);
         }
-        self.note(log, position, length);
+        self.note(wanted, length);
         let taken = files.take(source, &mut self.bytes_mut()[HEAD..HEAD + length]);
         match taken {
-            Ok(taken) if taken > 0 => self.set(Word::Length, taken as u64),
+            Ok(taken) if taken > 0 => {
+                self.set(Word::Length, taken as u64);
+                compiler_fence(Ordering::SeqCst);
+                self.set(Word::Owed, SURELY);
+            }
             _ => self.let_go(),
         }
         taken
@@ -143,8 +185,8 @@ impl Hand {
         base: u64,
         end: u64,
     ) -> io::Result<usize> {
-        let (taken, position) = (self.taken(), self.word(Word::Position));
-        let mut there = vec![0; usize::try_from(end.saturating_sub(position)).unwrap_or(0).min(taken.len())];
+        let ((owed, _), position) = (self.owed(), self.word(Word::Position));
+        let mut there = vec![0; usize::try_from(end.saturating_sub(position)).unwrap_or(0).min(owed.len())];
         if !there.is_empty() && position >= base {
             let got = files.read_at(file, position - base, &mut there)?;
             there.truncate(got);
@@ -152,44 +194,47 @@ impl Hand {
             there.clear();
         }
         let is_same = |(one, other): &(&u8, &u8)| one == other;
-        let same = there.iter().zip(taken).take_while(is_same).count();
-        files.write_at(file, end - base, &taken[same..])?;
-        let written = taken.len() - same;
+        let same = there.iter().zip(owed.iter()).take_while(is_same).count();
+        files.write_at(file, end - base, &owed[same..])?;
+        let written = owed.len() - same;
         self.let_go();
         Ok(written)
     }
 
-    /// What is owed: all that was to be read, or the one packet that was read instead, or nothing if nothing was read.
-    fn taken(&self) -> &[u8] {
+    /// What was read: all that was to be, or the one packet that was instead, or nothing.
+    fn read(&self) -> &[u8] {
         let length = usize::try_from(self.word(Word::Length)).unwrap_or(0).min(CARRIED_MAX);
         let bytes = &self.bytes()[HEAD..HEAD + length];
         let mark = &self.bytes()[Word::Mark.at()..Word::Mark.at() + MARK];
-        if length <= PAGE || !bytes[length - PAGE..].starts_with(mark) {
+        let is_all = length > PAGE && !bytes[length - PAGE..].starts_with(mark);
+        if is_all || self.word(Word::Owed) == SURELY {
             return bytes;
         }
-        let is_marked = |at: &usize| bytes[*at] == mark[at % MARK];
-        let marked = (0..PAGE).rev().take_while(is_marked).count();
-        &bytes[..PAGE - marked]
+        let first = &bytes[..length.min(PAGE)];
+        let is_marked = |(at, byte): &(usize, &u8)| **byte == mark[at % MARK];
+        let marked = first.iter().enumerate().rev().take_while(is_marked).count();
+        &first[..first.len() - marked]
     }
 
     /// Notes what is to be read, and lays the marks: in each page, so that none is missing while it is read, and all
     /// over the first.
-    fn note(&mut self, log: &str, position: u64, length: usize) {
-        let mark = self.mark;
+    fn note(&mut self, wanted: &Wanted<'_>, length: usize) {
+        let (mark, log) = (self.mark, wanted.log);
         let memory = self.bytes_mut();
         memory[NAME..NAME + log.len()].copy_from_slice(log.as_bytes());
         memory[Word::Mark.at()..Word::Mark.at() + MARK].copy_from_slice(&mark);
-        let (first, rest) = memory[HEAD..HEAD + length].split_at_mut(PAGE);
-        first.chunks_exact_mut(MARK).for_each(|place| place.copy_from_slice(&mark));
+        let (first, rest) = memory[HEAD..HEAD + length].split_at_mut(length.min(PAGE));
+        first.chunks_mut(MARK).for_each(|place| place.copy_from_slice(&mark[..place.len()]));
         for page in rest.chunks_mut(PAGE) {
-            page.iter_mut().zip(mark).for_each(|(place, byte)| *place = byte);
+            page[..MARK].copy_from_slice(&mark);
         }
-        self.set(Word::Position, position);
+        self.set(Word::Position, wanted.position);
         self.set(Word::Length, length as u64);
         self.set(Word::NameLength, log.len() as u64);
+        self.set(Word::Strip, wanted.strip.map_or(0, Strip::number));
         // It is owed once all of this is noted. A kill leaves what was written by then; it is for the compiler alone.
         compiler_fence(Ordering::SeqCst);
-        self.set(Word::Owed, 1);
+        self.set(Word::Owed, PERHAPS);
         compiler_fence(Ordering::SeqCst);
     }
 
@@ -239,15 +284,19 @@ mod tests {
         (0..length).map(|number| b'a' + u8::try_from(number % 26).unwrap()).collect()
     }
 
+    fn wanted(log: &str, least: usize) -> Wanted<'_> {
+        Wanted { log, position: 0, strip: None, least, most: usize::MAX }
+    }
+
     #[test]
-    fn whole_pages_of_a_loud_pipe_are_taken_and_owed_until_they_are_written() {
+    fn whole_pages_of_a_pipe_are_taken_and_owed_until_they_are_written() {
         let dir = tempfile::tempdir().unwrap();
         let file = RealFiles.open(&dir.path().join("log"), Some(0o600)).unwrap().unwrap();
         let (text, mut hand) = (text(50_000), hand());
         let source = holding(&[&text], PipeFlags::empty());
-        assert_eq!(hand.take(&RealFiles, &source, ("web.1", 0), usize::MAX).unwrap(), 49_152);
+        assert_eq!(hand.take(&RealFiles, &source, &wanted("web.1", 1)).unwrap(), 49_152);
         assert_eq!((hand.creditor(), hand.owes("web.1"), hand.owes("web.2")), (Some("web.1"), 49_152, 0));
-        assert_eq!(hand.take(&RealFiles, &source, ("web.2", 0), usize::MAX).unwrap(), 0, "it is full");
+        assert_eq!(hand.take(&RealFiles, &source, &wanted("web.2", 1)).unwrap(), 0, "it is full");
         assert_eq!(hand.put(&RealFiles, &file, 0, 0).unwrap(), 49_152);
         assert_eq!((hand.creditor(), hand.owes("web.1")), (None, 0));
         assert_eq!(std::fs::read(dir.path().join("log")).unwrap(), text[..49_152]);
@@ -255,41 +304,61 @@ mod tests {
     }
 
     #[test]
-    fn little_is_not_taken_and_nothing_without_memory() {
-        let source = holding(&[&text(CARRIED_MIN - 1)], PipeFlags::empty());
-        assert_eq!(hand().take(&RealFiles, &source, ("web.1", 0), usize::MAX).unwrap(), 0);
-        let source = holding(&[&text(CARRIED_MIN)], PipeFlags::empty());
+    fn less_than_is_wanted_is_not_taken_and_nothing_without_memory() {
+        let source = holding(&[&text(999)], PipeFlags::empty());
+        assert_eq!(hand().take(&RealFiles, &source, &wanted("web.1", 1000)).unwrap(), 0);
         for memory in [None, Some(Box::new(vec![0_u8; HAND_BYTES - 1]) as Box<dyn Lasting>)] {
             let mut hand = Hand::new(memory);
-            assert_eq!(hand.take(&RealFiles, &source, ("web.1", 0), usize::MAX).unwrap(), 0);
+            assert_eq!(hand.take(&RealFiles, &source, &wanted("web.1", 1)).unwrap(), 0);
             assert_eq!(hand.creditor(), None);
         }
-        assert_eq!(hand().take(&RealFiles, &source, ("web.1", 0), CARRIED_MIN - 1).unwrap(), 0);
-        assert_eq!(RealFiles.waiting(&source).unwrap(), CARRIED_MIN);
+        let most = Wanted { most: 0, ..wanted("web.1", 1) };
+        assert_eq!(hand().take(&RealFiles, &source, &most).unwrap(), 0);
+        assert_eq!(RealFiles.waiting(&source).unwrap(), 999);
+    }
+
+    #[test]
+    fn what_was_read_and_not_noted_is_told_from_what_was_not_read_whatever_its_length() {
+        for length in [1, 15, 16, 17, 4095, 4096, 8192, 131_072] {
+            let (mut hand, text) = (hand(), text(length));
+            hand.note(&wanted("web.1", 1), length);
+            hand = hand.after_death();
+            assert_eq!((hand.creditor(), hand.read().len()), (None, 0), "{length} bytes, not read");
+            hand.note(&wanted("web.1", 1), length);
+            hand.bytes_mut()[HEAD..HEAD + length].copy_from_slice(&text);
+            hand = hand.after_death();
+            assert_eq!((hand.creditor(), hand.read()), (Some("web.1"), &text[..]), "{length} bytes");
+        }
     }
 
     /// A worker may make its pipe one of packets. Then a kill can come before it is known how little was read.
     #[test]
     fn of_a_pipe_of_packets_one_is_taken_also_by_a_process_that_dies_at_once() {
-        for dies in [false, true] {
-            let (mut hand, text) = (hand(), text(40_000));
+        for length in [3000, 40_000] {
+            let (mut hand, text) = (hand(), text(length));
             let source = holding(&[&text[..100], &text[100..]], PipeFlags::DIRECT);
-            let taken = hand.take(&RealFiles, &source, ("web.1", 0), usize::MAX).unwrap();
-            assert_eq!(taken, 100);
-            if dies {
-                // It was not noted yet how much that is.
-                hand.set(Word::Length, 36_864);
-                hand = hand.after_death();
-            }
-            assert_eq!(hand.taken(), &text[..100]);
+            assert_eq!(hand.take(&RealFiles, &source, &wanted("web.1", 1)).unwrap(), 100);
+            assert_eq!(hand.read(), &text[..100]);
+            // The same where it was not noted yet how much that is.
+            hand.let_go();
+            hand.note(&wanted("web.1", 1), length / PAGE.min(length) * PAGE.min(length));
+            hand.bytes_mut()[HEAD..HEAD + 100].copy_from_slice(&text[..100]);
+            assert_eq!(hand.after_death().read(), &text[..100]);
         }
     }
 
     #[test]
-    fn a_process_that_dies_before_it_reads_leaves_a_hand_that_is_free() {
+    fn escape_sequences_are_left_out_of_what_is_owed_and_what_was_begun_of_one_is_known() {
         let mut hand = hand();
-        hand.note("web.1", 0, CARRIED_MIN);
-        assert_eq!(hand.after_death().creditor(), None);
+        let source = holding(&[b"31mred\x1b[0m and \x1b["], PipeFlags::empty());
+        let strip = Some(Strip::Sequence);
+        let taken = hand.take(&RealFiles, &source, &Wanted { strip, ..wanted("web.1", 1) }).unwrap();
+        assert_eq!(taken, 17);
+        for _ in 0..2 {
+            let (owed, strip) = hand.owed();
+            assert_eq!((&*owed, strip), (&b"red and "[..], Some(Strip::Sequence)));
+            hand = hand.after_death();
+        }
     }
 
     #[test]

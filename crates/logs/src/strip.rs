@@ -15,6 +15,20 @@ pub(crate) enum Strip {
 const ESC: u8 = 0x1B;
 
 impl Strip {
+    /// As a number that is not 0.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Self::Text => 1,
+            Self::Escape => 2,
+            Self::Sequence => 3,
+        }
+    }
+
+    /// What such a number means.
+    pub(crate) fn of_number(number: u64) -> Option<Self> {
+        [Self::Text, Self::Escape, Self::Sequence].into_iter().find(|strip| strip.number() == number)
+    }
+
     /// Takes sequences out of `bytes`: ESC, `[`, up to a byte from `@` to `~`. One that a control character interrupts
     /// ends before that. An ESC at the end waits for what comes next.
     pub(crate) fn strip(&mut self, bytes: &mut Vec<u8>) {

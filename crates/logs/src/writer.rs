@@ -1,8 +1,9 @@
 //! Writing one log: segments, stamps, rotation.
 
+mod moving;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -20,8 +21,6 @@ use crate::{Error, Limits, Result, Stamp};
 
 /// Stamps of one log are at least this far apart, in nanoseconds.
 const STAMP_STEP: i64 = 10_000_000;
-/// At most this is taken at once where bytes are not spliced.
-const TAKE_BYTES: usize = 64 * 1024;
 
 /// What a move did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub(crate) struct Writer<F: Files> {
     run: u64,
     /// Runs that begin at positions still to be reached.
     begins: VecDeque<(u64, u64)>,
-    /// Bytes that were read from the pipe but not yet written, where splicing is not possible.
+    /// Bytes that were read from the pipe but not yet written, where they can neither be spliced nor carried by hand.
     carry: Vec<u8>,
     /// So many that could not be written either are in the hand.
     held: usize,
@@ -120,125 +119,9 @@ impl<F: Files> Writer<F> {
         let run_end = self.begins.front().map_or(u64::MAX, |(position, _)| position - end);
         let max = usize::try_from(room.min(run_end)).unwrap_or(max).min(max);
         open.stamp(desk.files, end, Stamp { time: now, run: self.run });
-        let wrap = |e| Error::io("write", &paths.log(0), e);
-        let (mut bytes, mut taken, mut left_out) = (0, 0, 0);
-        if home.strip && self.carry.is_empty() {
-            (taken, left_out) = self.take_stripped(desk, source, max).map_err(wrap)?;
-        }
-        if !home.strip || !self.carry.is_empty() {
-            // What was left out is so, though what is left cannot be stored now.
-            match self.carry_over(desk, paths, log, source, max) {
-                Err(error) if taken == 0 => return Err(wrap(error)),
-                carried => bytes = carried.unwrap_or(0),
-            }
-        }
-        Ok(Moved { bytes: bytes.max(taken), left_out, rotated })
-    }
-
-    /// Writes what was taken for this log and could not be written, or what a start before was killed over. It goes to the
-    /// file that it was taken for, full or old as that may be: only there can be seen how much of it was written.
-    pub(crate) fn settle(&mut self, desk: &Desk<'_, F>, log: &Log, now: i64) -> Result<Moved> {
-        let home = log.home();
-        let mut moved = Moved { bytes: 0, left_out: 0, rotated: false };
-        if desk.hand.borrow().creditor() != Some(&log.name) {
-            return Ok(moved);
-        }
-        if home.place == Place::Dropped {
-            desk.hand.borrow_mut().let_go();
-            return Ok(moved);
-        }
-        let paths = home.paths(desk.dir, &log.name);
-        moved.rotated = self.look(desk, paths, log)?;
-        if self.unsettled {
-            self.rotate(desk, paths, log, &log.limits(), now)?;
-        }
-        if self.open.is_none() {
-            self.open = Some(Box::new(open(desk.files, paths, log, self.began.take(), now)?));
-        }
-        moved.bytes = self.put_owed(desk, paths, log).map_err(|e| Error::io("write", &paths.log(0), e))?;
-        Ok(moved)
-    }
-
-    /// Moves bytes from the source to the log: many by hand, few or those that must wait for that by the shortest way.
-    fn carry_over(
-        &mut self,
-        desk: &Desk<'_, F>,
-        paths: Paths<'_>,
-        log: &Log,
-        source: &F::Source,
-        max: usize,
-    ) -> io::Result<usize> {
-        let end = log.end();
-        if self.carry.is_empty()
-            && desk.hand.borrow_mut().take(desk.files, source, (&log.name, end), max)? > 0
-        {
-            return self.put_owed(desk, paths, log);
-        }
-        let Some(open) = self.open.as_mut() else { return Ok(0) };
-        let bytes = desk.files.pour(source, &open.log, end - open.base, max, &mut self.carry)?;
-        self.has_grown(desk, paths, log, bytes);
-        Ok(bytes)
-    }
-
-    /// Writes what is in the hand for this log.
-    fn put_owed(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log) -> io::Result<usize> {
-        let mut hand = desk.hand.borrow_mut();
-        self.held = hand.owes(&log.name);
-        let Some(open) = self.open.as_mut().filter(|_| self.held > 0) else { return Ok(0) };
-        let bytes = hand.put(desk.files, &open.log, open.base, log.end())?;
-        self.held = 0;
-        self.has_grown(desk, paths, log, bytes);
-        Ok(bytes)
-    }
-
-    /// So much was written.
-    fn has_grown(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log, bytes: usize) {
-        let end = log.end() + bytes as u64;
-        log.end.store(end, Ordering::Release);
-        if let Some(open) = self.open.as_mut().filter(|_| paths.file.is_some() && bytes > 0) {
-            open.note_end(desk.files, end);
-        }
-    }
-
-    /// Takes bytes from the source, without their escape sequences; how many, and how many fewer there are now.
-    fn take_stripped(
-        &mut self,
-        desk: &Desk<'_, F>,
-        source: &F::Source,
-        max: usize,
-    ) -> io::Result<(usize, i64)> {
-        let taken = take(desk.files, source, &mut self.carry, max)?;
-        self.strip.strip(&mut self.carry);
-        let left_out = i64::try_from(taken).unwrap_or(0) - i64::try_from(self.carry.len()).unwrap_or(0);
-        self.bring_forward(left_out);
-        Ok((taken, left_out))
-    }
-
-    /// Takes bytes from the source and lets them go.
-    fn drop_some(&mut self, desk: &Desk<'_, F>, source: &F::Source, log: &Log, max: usize) -> Result<Moved> {
-        let mut bytes = std::mem::take(&mut self.carry);
-        let mut carried = bytes.len();
-        let mut hand = desk.hand.borrow_mut();
-        if hand.creditor() == Some(&log.name) {
-            carried += hand.owes(&log.name);
-            hand.let_go();
-            self.held = 0;
-        }
-        let taken = take(desk.files, source, &mut bytes, max);
-        let taken = carried + taken.map_err(|e| Error::io("read the output for", desk.dir, e))?;
-        let left_out = i64::try_from(taken).unwrap_or(0);
-        self.bring_forward(left_out);
-        while let Some((_, run)) = self.begins.pop_front_if(|(position, _)| *position <= log.end()) {
-            self.run = run;
-        }
-        Ok(Moved { bytes: taken, left_out, rotated: false })
-    }
-
-    /// So many fewer bytes come before what is to begin.
-    fn bring_forward(&mut self, left_out: i64) {
-        for (position, _) in &mut self.begins {
-            *position = position.saturating_add_signed(-left_out);
-        }
+        let moved = self.carry_over(desk, paths, log, source, max);
+        let moved = moved.map_err(|e| Error::io("write", &paths.log(0), e))?;
+        Ok(Moved { rotated, ..moved })
     }
 
     /// Looks what others did to a file that has a place of its own; says whether the log begins anew.
@@ -416,15 +299,6 @@ impl<F: Files> Writer<F> {
         }
         Ok(())
     }
-}
-
-/// Takes up to `max` bytes from the source.
-fn take<F: Files>(files: &F, source: &F::Source, bytes: &mut Vec<u8>, max: usize) -> io::Result<usize> {
-    bytes.clear();
-    bytes.resize(max.min(TAKE_BYTES), 0);
-    let taken = files.take(source, bytes);
-    bytes.truncate(*taken.as_ref().unwrap_or(&0));
-    taken
 }
 
 impl<T> Open<T> {

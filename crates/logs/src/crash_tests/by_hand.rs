@@ -20,19 +20,50 @@ enum Fault {
     Deaths(u64, Moment, u64),
 }
 
-/// Enough to be carried by hand: loud, then little, then loud again.
-fn pieces() -> [Vec<u8>; 4] {
-    let mut number = 0;
-    [40_960, 40_960, 100, 90_000].map(|length| {
-        let mut piece = Vec::new();
-        while piece.len() < length {
-            number += 1;
-            piece.extend(format!("line {number} {}\n", "x".repeat(number % 90)).bytes());
-        }
-        piece.truncate(length - 1);
-        piece.push(b'\n');
-        piece
-    })
+/// Why bytes are carried by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// They are many.
+    Loud,
+    /// The file cannot be spliced into.
+    Refused,
+    /// Escape sequences are left out.
+    Stripped,
+}
+
+impl Why {
+    /// What is written, and what of it is to be stored.
+    fn pieces(self) -> Vec<[Vec<u8>; 2]> {
+        let lengths = match self {
+            // Loud, then little, then loud again.
+            Self::Loud => vec![40_960, 40_960, 100, 50_000],
+            Self::Refused => vec![1, 30, 5000, 40_000],
+            // Short enough to be taken at once: a death forgets what was begun of a sequence.
+            Self::Stripped => vec![2, 40, 4096, 1000, 4096],
+        };
+        let mut number = 0;
+        let piece = |length| {
+            let (mut piece, mut stored) = (Vec::new(), Vec::new());
+            let (on, off) = if self == Self::Stripped { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+            loop {
+                number += 1;
+                let text = format!("line {number} {}", "x".repeat(number % 90));
+                let line = format!("{on}{text}{off}\n");
+                if piece.len() + line.len() >= length {
+                    break;
+                }
+                piece.extend(line.bytes());
+                stored.extend(format!("{text}\n").bytes());
+            }
+            let rest = length - piece.len();
+            for bytes in [&mut piece, &mut stored] {
+                bytes.extend(vec![b'.'; rest - 1]);
+                bytes.push(b'\n');
+            }
+            [piece, stored]
+        };
+        lengths.into_iter().map(piece).collect()
+    }
 }
 
 /// The process dies, and the next one goes on with what it finds. It may die over that, too.
@@ -57,9 +88,16 @@ fn live_anew(disk: &Disk) -> (Log, Writer<Disk>) {
     }
 }
 
-/// Writes all pieces; gives how many operations that took, and how much was carried by hand.
-fn run(file: Option<&'static str>, fault: Fault) -> (u64, usize) {
+/// Writes all pieces; gives how many operations that took.
+fn run(why: Why, pieces: &[[Vec<u8>; 2]], file: Option<&'static str>, fault: Fault) -> u64 {
     let (disk, mut log) = begin(file, limits(FILE_BYTES, BACKUPS));
+    disk.refuses_splices.set(why == Why::Refused);
+    if why == Why::Stripped {
+        let home = Home { strip: true, ..home_of(file) };
+        home.write(&disk, disk.paths()).unwrap();
+        log.settle_in(home);
+        disk.done.set(0);
+    }
     match fault {
         Fault::None => {}
         Fault::Errors(at, times) => {
@@ -69,43 +107,43 @@ fn run(file: Option<&'static str>, fault: Fault) -> (u64, usize) {
         Fault::Death(at, moment) | Fault::Deaths(at, moment, _) => disk.death.set(Some((at, moment))),
     }
     let mut writer = Writer::<Disk>::new(&log);
-    let (source, mut written, mut by_hand) = (RefCell::new(VecDeque::new()), Vec::new(), 0);
-    for piece in pieces() {
-        written.extend(&piece);
+    let (source, mut written) = (RefCell::new(VecDeque::new()), Vec::new());
+    for [piece, stored] in pieces {
+        written.extend(stored);
         source.borrow_mut().extend(piece);
         while !source.borrow().is_empty() || disk.hand.borrow().owes(NAME) > 0 {
             let desk = disk.desk();
             let poured = catch_unwind(AssertUnwindSafe(|| writer.pour(&desk, &log, &source, 0, TURN_BYTES)));
-            match poured {
-                Ok(Ok(moved)) if moved.bytes % 4096 == 0 => by_hand += moved.bytes,
-                Ok(_) => {}
-                Err(_) => {
-                    let now = disk.done.get();
-                    let Fault::Deaths(_, moment, later) = fault else {
-                        (log, writer) = live_anew(&disk);
-                        continue;
-                    };
-                    disk.death.set(Some((now + later, moment)));
-                    (log, writer) = live_anew(&disk);
+            if poured.is_err() {
+                if let Fault::Deaths(_, moment, later) = fault {
+                    disk.death.set(Some((disk.done.get() + later, moment)));
                 }
+                (log, writer) = live_anew(&disk);
             }
         }
     }
-    assert_eq!(usize::try_from(log.end()).unwrap(), written.len(), "{fault:?}");
+    assert_eq!(usize::try_from(log.end()).unwrap(), written.len(), "{why:?}, {fault:?}");
     check(&disk, &recover(&disk).unwrap().1, &written, BACKUPS as usize);
-    (disk.done.get(), by_hand)
+    disk.done.get()
+}
+
+fn every_kind() -> impl Iterator<Item = (Why, Option<&'static str>)> {
+    let kinds = [Why::Loud, Why::Refused, Why::Stripped].into_iter();
+    kinds.flat_map(|why| [None, Some(FILE)].map(|file| (why, file)))
 }
 
 #[test]
 fn a_death_at_any_moment_of_any_operation_loses_and_doubles_nothing() {
-    for file in [None, Some(FILE)] {
-        let (operations, by_hand) = run(file, Fault::None);
-        assert!(operations > 10 && by_hand > 90_000, "{operations} operations, {by_hand} bytes");
+    for (why, file) in every_kind() {
+        let pieces = why.pieces();
+        let run = |fault| run(why, &pieces, file, fault);
+        let operations = run(Fault::None);
+        assert!(operations > 10, "{why:?}: {operations}");
         for at in 1..=operations {
             for moment in [Moment::Before, Moment::Amid, Moment::After] {
-                run(file, Fault::Death(at, moment));
-                run(file, Fault::Deaths(at, moment, 1));
-                run(file, Fault::Deaths(at, moment, 2));
+                run(Fault::Death(at, moment));
+                run(Fault::Deaths(at, moment, 1));
+                run(Fault::Deaths(at, moment, 2));
             }
         }
     }
@@ -113,11 +151,30 @@ fn a_death_at_any_moment_of_any_operation_loses_and_doubles_nothing() {
 
 #[test]
 fn an_error_of_any_operation_loses_and_doubles_nothing() {
-    for file in [None, Some(FILE)] {
-        let (operations, _) = run(file, Fault::None);
-        for at in 0..operations {
-            run(file, Fault::Errors(at, 1));
-            run(file, Fault::Errors(at, 4));
+    for (why, file) in every_kind() {
+        let pieces = why.pieces();
+        let run = |fault| run(why, &pieces, file, fault);
+        for at in 0..run(Fault::None) {
+            run(Fault::Errors(at, 1));
+            run(Fault::Errors(at, 4));
         }
+    }
+}
+
+#[test]
+fn without_a_hand_all_is_stored_too() {
+    for (why, file) in every_kind() {
+        let (disk, log) = begin(file, limits(FILE_BYTES, BACKUPS));
+        disk.hand.replace(Hand::new(None));
+        disk.refuses_splices.set(why == Why::Refused);
+        log.settle_in(Home { strip: why == Why::Stripped, ..home_of(file) });
+        let source = RefCell::new(VecDeque::new());
+        let (mut writer, mut written) = (Writer::<Disk>::new(&log), Vec::new());
+        for [piece, stored] in why.pieces() {
+            written.extend(&stored);
+            source.borrow_mut().extend(piece);
+            while writer.pour(&disk.desk(), &log, &source, 0, TURN_BYTES).unwrap().bytes > 0 {}
+        }
+        check(&disk, &recover(&disk).unwrap().1, &written, BACKUPS as usize);
     }
 }
