@@ -57,6 +57,8 @@ impl<F: Files> Writer<F> {
             if moved.bytes > 0 {
                 return Ok(moved);
             }
+        }
+        if self.carry.is_empty() && !strips {
             if let Some(bytes) = self.splice(desk, paths, log, source, max)? {
                 return Ok(Moved { bytes, left_out: 0, rotated: false });
             }
@@ -68,7 +70,7 @@ impl<F: Files> Writer<F> {
         self.copy(desk, paths, log, source, max)
     }
 
-    /// Splices bytes; none where that is not possible, or something is to be left out of them.
+    /// Splices bytes; none where that is not possible.
     fn splice(
         &mut self,
         desk: &Desk<'_, F>,
@@ -77,7 +79,7 @@ impl<F: Files> Writer<F> {
         source: &F::Source,
         max: usize,
     ) -> io::Result<Option<usize>> {
-        let Some(open) = self.open.as_ref().filter(|_| !log.home().strip) else { return Ok(None) };
+        let Some(open) = self.open.as_ref() else { return Ok(None) };
         let spliced = desk.files.splice(source, &open.log, log.end() - open.base, max)?;
         self.has_grown(desk, paths, log, spliced.unwrap_or(0));
         Ok(spliced)
