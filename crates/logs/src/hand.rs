@@ -34,7 +34,7 @@ const ARRANGEMENT: u64 = 0x676e_7248_616e_6402;
 /// What is noted, before the bytes.
 const HEAD: usize = PAGE;
 const PAGE: usize = 4096;
-const CARRIED_MAX: usize = 128 * 1024;
+const CARRIED_MAX: usize = 256 * 1024;
 const MARK: usize = 16;
 /// Each byte of a mark is one that no text has.
 const MARK_BITS: u8 = 0xF8;
