@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
+use self::moving::Goal;
 use crate::files::{Files, Id};
 use crate::hand::Hand;
 use crate::home::{Home, Place};
@@ -119,7 +120,7 @@ impl<F: Files> Writer<F> {
         let run_end = self.begins.front().map_or(u64::MAX, |(position, _)| position - end);
         let max = usize::try_from(room.min(run_end)).unwrap_or(max).min(max);
         open.stamp(desk.files, end, Stamp { time: now, run: self.run });
-        let moved = self.carry_over(desk, paths, log, source, max);
+        let moved = self.carry_over(&Goal { desk, paths, log }, source, max);
         let moved = moved.map_err(|e| Error::io("write", &paths.log(0), e))?;
         Ok(Moved { rotated, ..moved })
     }

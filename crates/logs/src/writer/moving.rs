@@ -12,9 +12,16 @@ use crate::name::Paths;
 use crate::{Error, Result};
 
 /// So much in a pipe is carried by hand: the worker would wait for a splice.
-pub(crate) const LOUD_BYTES: usize = 32 * 1024;
+const LOUD_BYTES: usize = 32 * 1024;
 /// At most this is taken at once where there is no hand.
 const TAKE_BYTES: usize = 64 * 1024;
+
+/// Where bytes are moved to.
+pub(super) struct Goal<'a, F: Files> {
+    pub(super) desk: &'a Desk<'a, F>,
+    pub(super) paths: Paths<'a>,
+    pub(super) log: &'a Log,
+}
 
 impl<F: Files> Writer<F> {
     /// Writes what was taken for this log and could not be written, or what a start before was killed over. It goes to the
@@ -37,68 +44,59 @@ impl<F: Files> Writer<F> {
         if self.open.is_none() {
             self.open = Some(Box::new(open(desk.files, paths, log, self.began.take(), now)?));
         }
-        moved.bytes = self.put_owed(desk, paths, log).map_err(|e| Error::io("write", &paths.log(0), e))?;
+        self.held = desk.hand.borrow().owes(&log.name);
+        let put = self.put_owed(&Goal { desk, paths, log });
+        moved.bytes = put.map_err(|e| Error::io("write", &paths.log(0), e))?;
         Ok(moved)
     }
 
     /// Moves up to `max` bytes from the source to the log.
     pub(super) fn carry_over(
         &mut self,
-        desk: &Desk<'_, F>,
-        paths: Paths<'_>,
-        log: &Log,
+        goal: &Goal<'_, F>,
         source: &F::Source,
         max: usize,
     ) -> io::Result<Moved> {
-        let strips = log.home().strip;
+        let strips = goal.log.home().strip;
         if self.carry.is_empty() {
             let least = if strips { 1 } else { LOUD_BYTES };
-            let moved = self.take_in_hand(desk, paths, log, source, least..=max)?;
+            let moved = self.take_in_hand(goal, source, least..=max)?;
             if moved.bytes > 0 {
                 return Ok(moved);
             }
         }
         if self.carry.is_empty() && !strips {
-            if let Some(bytes) = self.splice(desk, paths, log, source, max)? {
+            if let Some(bytes) = self.splice(goal, source, max)? {
                 return Ok(Moved { bytes, left_out: 0, rotated: false });
             }
-            let moved = self.take_in_hand(desk, paths, log, source, 1..=max)?;
+            let moved = self.take_in_hand(goal, source, 1..=max)?;
             if moved.bytes > 0 {
                 return Ok(moved);
             }
         }
-        self.copy(desk, paths, log, source, max)
+        self.copy(goal, source, max)
     }
 
     /// Splices bytes; none where that is not possible.
-    fn splice(
-        &mut self,
-        desk: &Desk<'_, F>,
-        paths: Paths<'_>,
-        log: &Log,
-        source: &F::Source,
-        max: usize,
-    ) -> io::Result<Option<usize>> {
+    fn splice(&mut self, goal: &Goal<'_, F>, source: &F::Source, max: usize) -> io::Result<Option<usize>> {
         let Some(open) = self.open.as_ref() else { return Ok(None) };
-        let spliced = desk.files.splice(source, &open.log, log.end() - open.base, max)?;
-        self.has_grown(desk, paths, log, spliced.unwrap_or(0));
+        let spliced = goal.desk.files.splice(source, &open.log, goal.log.end() - open.base, max)?;
+        self.has_grown(goal, spliced.unwrap_or(0));
         Ok(spliced)
     }
 
     /// Carries so many bytes by hand, if they are there and the hand is free.
     fn take_in_hand(
         &mut self,
-        desk: &Desk<'_, F>,
-        paths: Paths<'_>,
-        log: &Log,
+        goal: &Goal<'_, F>,
         source: &F::Source,
         many: std::ops::RangeInclusive<usize>,
     ) -> io::Result<Moved> {
         let (least, most) = many.into_inner();
-        let strip = log.home().strip.then_some(self.strip);
-        let wanted = Wanted { log: &log.name, position: log.end(), strip, least, most };
-        let mut hand = desk.hand.borrow_mut();
-        let bytes = hand.take(desk.files, source, &wanted)?;
+        let strip = goal.log.home().strip.then_some(self.strip);
+        let wanted = Wanted { log: &goal.log.name, position: goal.log.end(), strip, least, most };
+        let mut hand = goal.desk.hand.borrow_mut();
+        let bytes = hand.take(goal.desk.files, source, &wanted)?;
         if bytes == 0 {
             return Ok(Moved { bytes, left_out: 0, rotated: false });
         }
@@ -109,7 +107,7 @@ impl<F: Files> Writer<F> {
         drop(owed);
         drop(hand);
         self.bring_forward(left_out);
-        let put = self.put_owed(desk, paths, log);
+        let put = self.put_owed(goal);
         // What was left out is so, though what is left cannot be stored now.
         if left_out == 0 {
             put?;
@@ -118,31 +116,23 @@ impl<F: Files> Writer<F> {
     }
 
     /// Writes what is in the hand for this log.
-    fn put_owed(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log) -> io::Result<usize> {
-        let mut hand = desk.hand.borrow_mut();
-        let Some(open) = self.open.as_ref().filter(|_| hand.creditor() == Some(&log.name)) else {
+    fn put_owed(&mut self, goal: &Goal<'_, F>) -> io::Result<usize> {
+        let mut hand = goal.desk.hand.borrow_mut();
+        let Some(open) = self.open.as_ref().filter(|_| hand.creditor() == Some(&goal.log.name)) else {
             return Ok(0);
         };
-        self.held = hand.owes(&log.name);
-        let bytes = hand.put(desk.files, &open.log, open.base, log.end())?;
+        let bytes = hand.put(goal.desk.files, &open.log, open.base, goal.log.end())?;
         self.held = 0;
-        self.has_grown(desk, paths, log, bytes);
+        self.has_grown(goal, bytes);
         Ok(bytes)
     }
 
     /// Reads bytes and writes them: a kill in between loses them.
-    fn copy(
-        &mut self,
-        desk: &Desk<'_, F>,
-        paths: Paths<'_>,
-        log: &Log,
-        source: &F::Source,
-        max: usize,
-    ) -> io::Result<Moved> {
+    fn copy(&mut self, goal: &Goal<'_, F>, source: &F::Source, max: usize) -> io::Result<Moved> {
         let (mut taken, mut left_out) = (0, 0);
         if self.carry.is_empty() {
-            taken = take(desk.files, source, &mut self.carry, max)?;
-            if log.home().strip {
+            taken = take(goal.desk.files, source, &mut self.carry, max)?;
+            if goal.log.home().strip {
                 self.strip.strip(&mut self.carry);
             }
             left_out = difference(taken, self.carry.len());
@@ -152,23 +142,23 @@ impl<F: Files> Writer<F> {
         let Some(open) = self.open.as_ref().filter(|_| bytes > 0) else {
             return Ok(Moved { bytes: taken, left_out, rotated: false });
         };
-        let written = desk.files.write_at(&open.log, log.end() - open.base, &self.carry[..bytes]);
+        let written = goal.desk.files.write_at(&open.log, goal.log.end() - open.base, &self.carry[..bytes]);
         match written {
             // What was left out is so, though what is left cannot be stored now.
             Err(_) if left_out != 0 => return Ok(Moved { bytes: taken, left_out, rotated: false }),
             written => written?,
         }
         self.carry.drain(..bytes);
-        self.has_grown(desk, paths, log, bytes);
+        self.has_grown(goal, bytes);
         Ok(Moved { bytes: bytes.max(taken), left_out, rotated: false })
     }
 
     /// So much was written.
-    fn has_grown(&mut self, desk: &Desk<'_, F>, paths: Paths<'_>, log: &Log, bytes: usize) {
-        let end = log.end() + bytes as u64;
-        log.end.store(end, Ordering::Release);
-        if let Some(open) = self.open.as_mut().filter(|_| paths.file.is_some() && bytes > 0) {
-            open.note_end(desk.files, end);
+    fn has_grown(&mut self, goal: &Goal<'_, F>, bytes: usize) {
+        let end = goal.log.end() + bytes as u64;
+        goal.log.end.store(end, Ordering::Release);
+        if let Some(open) = self.open.as_mut().filter(|_| goal.paths.file.is_some() && bytes > 0) {
+            open.note_end(goal.desk.files, end);
         }
     }
 
