@@ -116,9 +116,9 @@ impl Hands {
         !self.spawns.is_empty() || !self.under_way.is_empty()
     }
 
-    /// Whether all that was to run has been started; said once.
+    /// To be asked when all that was to run has been started: whether that is so for the first time.
     pub(crate) fn have_just_begun(&mut self) -> bool {
-        !self.is_spawning() && !std::mem::replace(&mut self.have_begun, true)
+        !std::mem::replace(&mut self.have_begun, true)
     }
 
     /// Captures what this run will write, and opens what it will read: the descriptors that its spawn
