@@ -84,7 +84,8 @@ impl Keeper {
             ..Setting::default()
         };
         let pid = self.spawner.spawn(&launch, setting).map_err(|failure| {
-            io::Error::other(format!("{}: {}", failure.step, io::Error::from(failure.errno)))
+            let (program, why) = (upgrade.program.display(), io::Error::from(failure.errno));
+            io::Error::other(format!("{program}: {}: {why}", failure.step))
         })?;
         Ok(Probe { pid, output, until: Instant::now() + self.patience.attempt, is_overdue: false })
     }

@@ -224,7 +224,8 @@ fn a_program_that_cannot_start_leaves_the_old_one() {
         &["ended with status 1: broken"],
     );
     refused(&sandbox, &file("plain", "#!/bin/sh\n", 0o644), &["not executable"]);
-    refused(&sandbox, &sandbox.root().join("none"), &["not found"]);
+    let none = sandbox.root().join("none");
+    refused(&sandbox, &none, &[none.to_str().unwrap(), "not found"]);
     refused(&sandbox, Path::new("/bin/true"), &["it is no ganger that knows how to take over"]);
     refused(
         &sandbox,

@@ -66,7 +66,9 @@ impl Step {
     pub fn hint(self) -> Option<&'static str> {
         match self {
             Self::Descriptors => Some("raise the limit of open files (ulimit -n) for whoever starts ganger"),
-            Self::Fork => Some("too many processes or too little memory: see ulimit -u and free -m"),
+            Self::Fork => Some(
+                "too many processes or too little memory: see ulimit -u, pids.max of the cgroup and free -m",
+            ),
             Self::Limits => Some("only root may raise a limit above the hard limit (ulimit -H)"),
             Self::Groups | Self::Group | Self::User => Some("only root may start a command as another user"),
             Self::Directory => Some("the directory must exist, and the user must be allowed to enter it"),

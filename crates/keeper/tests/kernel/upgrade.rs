@@ -124,15 +124,19 @@ fn a_program_that_does_not_prove_itself_changes_nothing() {
     keeper.run(1, "web.1", argv(&["sleep", "1000"]));
     let refused = [
         (Other::script(0o755, "#!/bin/sh\necho broken >&2; exit 1\n"), "it ended with status 1: broken"),
-        (Other::script(0o644, "#!/bin/sh\n"), "command not executable: Permission denied (os error 13)"),
-        (Other::named(), "command not found: No such file or directory (os error 2)"),
+        (
+            Other::script(0o644, "#!/bin/sh\n"),
+            "$OTHER: command not executable: Permission denied (os error 13)",
+        ),
+        (Other::named(), "$OTHER: command not found: No such file or directory (os error 2)"),
         (Other::script(0o755, ""), "it is no ganger that knows how to take over"),
         (Other::script(0o755, "#!/bin/sh\nsleep 1000 & exec sleep 1000\n"), "it said nothing within 2 s"),
     ];
     let overseer = keeper.overseer;
     for (other, why) in refused {
         keeper.send(&other.upgrade(&keeper, Bereaved::GoOn));
-        assert_eq!(keeper.event(), Event::Tried { id: 9, failure: Some(why.to_owned()) });
+        let why = why.replace("$OTHER", &other.program.to_string_lossy());
+        assert_eq!(keeper.event(), Event::Tried { id: 9, failure: Some(why) });
     }
     assert!(executes(keeper.process.id(), Path::new(HOST)));
     assert!(matches!(keeper.spawn(2, "web.2", argv(&["sleep", "1000"])), Event::Spawned { .. }));
