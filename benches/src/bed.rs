@@ -183,6 +183,11 @@ impl Work {
         processes::managers(self.pid())
     }
 
+    /// Where all of it is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.place.path()
+    }
+
     /// The files of its workers' logs.
     pub(crate) fn logs(&self) -> Result<Logs> {
         Logs::below(self.place.path())

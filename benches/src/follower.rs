@@ -1,7 +1,9 @@
 //! A reader that follows log files while they are written, and notes how late each line came.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -32,16 +34,13 @@ struct Followed {
 }
 
 impl Follower {
-    /// Follows the files that are there now.
-    pub(crate) fn of(logs: &Logs) -> Result<Self> {
-        let mut files = Vec::new();
-        for path in logs.current() {
-            files.push(Followed { file: File::open(path)?, read: 0, held: Vec::new() });
-        }
+    /// Follows so many logs below a directory, each as soon as it is there: what is written before anybody looks would
+    /// seem late.
+    pub(crate) fn of(directory: &Path, count: usize) -> Self {
         let asked = Arc::new(AtomicBool::new(false));
-        let until = Arc::clone(&asked);
-        let thread = thread::spawn(move || follow(&mut files, &until));
-        Ok(Self { asked, thread })
+        let (until, directory) = (Arc::clone(&asked), directory.to_owned());
+        let thread = thread::spawn(move || follow(&directory, count, &until));
+        Self { asked, thread }
     }
 
     /// Reads what is left, and gives by how many nanoseconds each line was late.
@@ -51,12 +50,16 @@ impl Follower {
     }
 }
 
-fn follow(files: &mut [Followed], until: &AtomicBool) -> Result<Vec<u64>> {
+fn follow(directory: &Path, count: usize, until: &AtomicBool) -> Result<Vec<u64>> {
     let mut late = Vec::new();
     let mut buffer = vec![0; READ_BYTES];
+    let mut files = BTreeMap::new();
     loop {
         let is_last = until.load(Ordering::Relaxed);
-        for file in &mut *files {
+        if files.len() < count {
+            begin(&mut files, directory)?;
+        }
+        for file in files.values_mut() {
             while file.look(&mut buffer, &mut late)? == READ_BYTES {}
         }
         if is_last {
@@ -64,6 +67,16 @@ fn follow(files: &mut [Followed], until: &AtomicBool) -> Result<Vec<u64>> {
         }
         thread::sleep(GLANCE);
     }
+}
+
+/// Follows the logs that have come since.
+fn begin(files: &mut BTreeMap<PathBuf, Followed>, directory: &Path) -> Result<()> {
+    for path in
+        Logs::below(directory)?.current().filter(|path| !files.contains_key(*path)).collect::<Vec<_>>()
+    {
+        files.insert(path.to_owned(), Followed { file: File::open(path)?, read: 0, held: Vec::new() });
+    }
+    Ok(())
 }
 
 impl Followed {
@@ -98,7 +111,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("1.log");
         let mut writer = OpenOptions::new().create(true).append(true).open(&path).expect("a file");
-        let follower = Follower::of(&Logs::below(directory.path()).expect("listed")).expect("followed");
+        let follower = Follower::of(directory.path(), 1);
         for piece in ["7 0 1", "00 ..\n7 1 200 ..", "\n7 2 300"] {
             writer.write_all(piece.as_bytes()).expect("written");
         }

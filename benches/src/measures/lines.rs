@@ -5,12 +5,12 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::bed::{BOTH, Bed, Task, Who, Work};
 use crate::files::Logs;
 use crate::follower::Follower;
-use crate::processes::{PATIENCE, cpu};
+use crate::processes::cpu;
 use crate::table::Row;
 
 const WORKERS: u32 = 50;
@@ -66,7 +66,7 @@ fn once(bed: &Bed, who: Who) -> Result<Outcome> {
     let words = [&*RATE.to_string(), &*SECONDS.to_string()];
     let work =
         bed.launch(who, Task { mode: "timed", words: &words, floor: "log", ..Task::quiet(WORKERS) })?;
-    let follower = Follower::of(&files(&work)?)?;
+    let follower = Follower::of(work.directory(), WORKERS as usize);
     work.stamps.wait(2 * WORKERS)?;
     let logs = until_everything_is_there(&work)?;
     let cpu_seconds = super::milliseconds(cpu(&work.managers())) / 1000.0;
@@ -74,21 +74,6 @@ fn once(bed: &Bed, who: Who) -> Result<Outcome> {
     let mut at = |part: f64| super::milliseconds(super::quantile(&mut late, part));
     let late = [at(0.5), at(0.99), at(1.0)];
     Ok(Outcome { late, cpu_seconds, wrong: wrong(&logs)? })
-}
-
-/// The logs, once there is one of each worker.
-fn files(work: &Work) -> Result<Logs> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let logs = work.logs()?;
-        if logs.count() == WORKERS as usize {
-            return Ok(logs);
-        }
-        if Instant::now() > end {
-            bail!("only {} of {WORKERS} logs were begun", logs.count());
-        }
-        thread::sleep(GLANCE);
-    }
 }
 
 fn until_everything_is_there(work: &Work) -> Result<Logs> {
