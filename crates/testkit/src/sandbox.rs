@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::census::{self, Process};
 use crate::collector::Collector;
+use crate::programs::write_program;
 use crate::{Deadline, Finished, Launch, Running, dummy_beside};
 
 /// The variable by which the processes of a sandbox are known.
@@ -173,8 +174,9 @@ impl Sandbox {
 
     /// Writes an executable file into the app's directory.
     pub fn script(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.file(name, text);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("its directory");
+        write_program(&path, text, 0o755);
         path
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ganger_testkit::{Deadline, Process, Sandbox, kill_nine, parent_of, signal, wait_gone};
+use ganger_testkit::{Deadline, Process, Sandbox, copy_program, kill_nine, parent_of, signal, wait_gone};
 use rustix::process::Signal;
 
 /// The program under test.
@@ -75,7 +75,7 @@ fn upgrade(sandbox: &Sandbox, keeper: i32) {
     let executed = || std::fs::read_link(format!("/proc/{keeper}/exe")).unwrap_or_default();
     let to = if executed() == copy { PathBuf::from(GANGER) } else { copy };
     if to != Path::new(GANGER) {
-        std::fs::copy(GANGER, &to).unwrap_or_else(|error| panic!("no copy of the program: {error}"));
+        copy_program(Path::new(GANGER), &to);
     }
     let path = to.to_string_lossy().into_owned();
     let told = sandbox.ganger_with(&["upgrade", "--json", "--binary", &path]).run();

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ganger_testkit::{Deadline, Launch, Sandbox, free_port_run, kill_nine, wait_gone};
+use ganger_testkit::{Deadline, Launch, Sandbox, copy_program, free_port_run, kill_nine, wait_gone};
 
 use crate::overmind::{done, under_names};
 use crate::support::*;
@@ -46,7 +46,7 @@ impl Bench {
             sandbox.file(name, &text.unwrap_or_else(|error| panic!("{name}: {error}")));
         }
         let database = done(tempfile::Builder::new().prefix("gtdb").tempdir_in("/tmp"));
-        done(fs::copy(here.join("bin/db"), database.path().join("db")));
+        copy_program(&here.join("bin/db"), &database.path().join("db"));
         done(fs::set_permissions(database.path(), Permissions::from_mode(0o755)));
         if is_root() {
             done(chown(database.path(), Some(NOBODY), Some(NOBODY)));

@@ -1,8 +1,9 @@
 //! Who runs ganger: root, a user without rights, and process 1 of a container.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use ganger_testkit::{Launch, Running, Sandbox};
+use ganger_testkit::{Launch, Running, Sandbox, copy_program};
 
 use crate::support::*;
 
@@ -17,8 +18,7 @@ fn start_unprivileged(sandbox: &Sandbox) -> Launch {
     let root = sandbox.root().to_string_lossy().into_owned();
     // A build directory may be in a home that others cannot enter.
     let binary = sandbox.root().join("ganger");
-    let copied = std::fs::copy(env!("CARGO_BIN_EXE_ganger"), &binary);
-    assert!(copied.is_ok(), "{copied:?}");
+    copy_program(Path::new(env!("CARGO_BIN_EXE_ganger")), &binary);
     sandbox.program(["chown", "-R", &format!("{NOBODY}:{NOBODY}"), &root]).run().expect_code(0);
     let words = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"];
     sandbox.program([&*binary.to_string_lossy(), "start"]).through(words)

@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic, its helpers too")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use ganger_testkit::{Deadline, Running, Sandbox, is_alive, parent_of, wait_gone};
+use ganger_testkit::{
+    Deadline, Running, Sandbox, copy_program, is_alive, parent_of, wait_gone, write_program,
+};
 use rustix::process::Signal;
 
 use crate::daemon::Manager;
@@ -18,15 +19,14 @@ const GANGER: &str = env!("CARGO_BIN_EXE_ganger");
 /// A file beside the app.
 fn program(sandbox: &Sandbox, name: &str, body: &[u8], mode: u32) -> PathBuf {
     let path = sandbox.root().join(name);
-    fs::write(&path, body).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    write_program(&path, body, mode);
     path
 }
 
 /// Another file with the program: what the kernel says that a process executes tells them apart.
 fn copy(sandbox: &Sandbox, name: &str) -> PathBuf {
     let path = sandbox.root().join(name);
-    fs::copy(GANGER, &path).unwrap();
+    copy_program(Path::new(GANGER), &path);
     path
 }
 

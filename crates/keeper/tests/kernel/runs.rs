@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 
 use ganger_keeper::{Event, Exit, Ids, Launch, Limit, Request, Resource, RunId, Scope, Step};
+use ganger_testkit::write_program;
 
 use crate::support::{BOTH, HOST, KILL, Keeper, Tree, argv, exited, failure, line, sh};
 
@@ -53,8 +54,7 @@ fn each_way_not_to_start_is_told_apart() {
 fn a_script_without_a_first_line_runs_in_the_shell_as_from_a_prompt() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("script");
-    std::fs::write(&path, "exit $1\n").unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, "exit $1\n", 0o755);
     let mut keeper = Keeper::greeted(Tree::Best);
     keeper.run(1, "web.1", argv(&[path.to_str().unwrap(), "9"]));
     assert_eq!(exited(keeper.event()).1, Exit::Code(9));

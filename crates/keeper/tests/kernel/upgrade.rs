@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ganger_keeper::{Bereaved, Event, Exit, Request, RunId, Upgrade};
+use ganger_testkit::{copy_program, write_program};
 use rustix::process::{Signal, kill_process};
 
 use crate::support::{BOTH, HOST, Keeper, TERM, Tree, argv, exited, gone, pid, sh};
@@ -21,15 +21,14 @@ impl Other {
     /// The same program under another name.
     pub(crate) fn copy() -> Self {
         let other = Self::named();
-        std::fs::copy(HOST, &other.program).unwrap();
+        copy_program(Path::new(HOST), &other.program);
         other
     }
 
     /// A script. `$HOST` is the program that it stands before.
     fn script(mode: u32, text: &str) -> Self {
         let other = Self::named();
-        std::fs::write(&other.program, text.replace("$HOST", HOST)).unwrap();
-        std::fs::set_permissions(&other.program, std::fs::Permissions::from_mode(mode)).unwrap();
+        write_program(&other.program, text.replace("$HOST", HOST), mode);
         other
     }
 
