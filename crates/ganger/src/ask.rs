@@ -23,7 +23,25 @@ pub(crate) fn made_here(place: &Where) -> Result<Place, Failure> {
 /// The running app that a command is about.
 pub(crate) fn find(place: &Where) -> Result<(Place, AppFile), Failure> {
     let environment = Environment::of_process();
-    Ok(Place::find(place.app.as_deref(), &directory(place)?, &environment)?)
+    Place::find(place.app.as_deref(), &directory(place)?, &environment).map_err(|error| {
+        let bereaved = if place.app.is_none() { bereaved(place) } else { None };
+        bereaved.unwrap_or_else(|| error.into())
+    })
+}
+
+/// What there is to say where no app runs any more, but workers of one do.
+fn bereaved(place: &Where) -> Option<Failure> {
+    let here = here(place).ok()?;
+    let (workers, verb) = match ganger_overseer::left_alive(&here) {
+        0 => return None,
+        1 => ("1 worker".to_owned(), "survives"),
+        more => (format!("{more} workers"), "survive"),
+    };
+    let root = directory(place).ok()?;
+    let message = format!("no ganger oversees {}, but {workers} {verb} one that was killed", root.display());
+    Some(Failure::new(message).hinted(
+        "`ganger start -D` goes on with what survived, in the background; `ganger start --adopt` in this terminal",
+    ))
 }
 
 /// The running app that a command is about, if there is one. An app that is named must run.

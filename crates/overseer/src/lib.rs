@@ -54,7 +54,7 @@ pub use error::Error;
 pub use launch::{environment, launch_of, variables};
 pub use lines::{api_line, incomplete, is_of, no_stderr, stored_lines, stream_of};
 pub use office::{Entry, MakeConfig, Office, can_go_on_with_all, edit, run_all, survivors_of_all};
-pub use survivors::{Survivors, survivors, survivors_and_stragglers};
+pub use survivors::{Survivors, left_alive, survivors, survivors_and_stragglers};
 pub use upgrade::{Successor, can_go_on};
 
 /// Oversees the app until nothing is left to oversee; the exit status of the whole.

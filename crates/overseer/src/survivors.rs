@@ -51,6 +51,11 @@ pub fn survivors_and_stragglers(
     Ok(counts.then_some(all))
 }
 
+/// How many runs of an app live that has no keeper. It is only looked, so one that has just begun to start may count too.
+pub fn left_alive(place: &Place) -> usize {
+    look(place).alive.len()
+}
+
 /// What lives of an app that has no keeper, and what ended and was not accounted.
 pub(crate) fn look(place: &Place) -> Found {
     roster::survivors(&place.runs(), &prefix(place), &ledger::expects(&place.ledger()))

@@ -307,6 +307,7 @@ fn no_terminal_ends_what_survives_an_app_in_the_background_unless_it_is_told_to(
     sandbox.run(["start", "-D"]).success();
     let web = pid(&sandbox, "web.1");
     kill_all(&parts(&sandbox));
+    sandbox.run(["ps"]).error(&["1 worker survives", "start -D", "--adopt"]);
     for command in [["start"].as_slice(), &["foreman", "start"], &["overmind", "start"]] {
         let refused = sandbox.ganger_with(command).run();
         refused.expect_code(1);
