@@ -7,6 +7,7 @@ use ganger_api::{AppFile, Client, ClientError, Data, Environment, Place, Request
 
 use crate::cli::Where;
 use crate::failure::Failure;
+use crate::render::count;
 
 /// Where the app that a command is about is or would be, running or not: that of this directory.
 pub(crate) fn here(place: &Where) -> Result<Place, Failure> {
@@ -22,22 +23,26 @@ pub(crate) fn made_here(place: &Where) -> Result<Place, Failure> {
 
 /// The running app that a command is about.
 pub(crate) fn find(place: &Where) -> Result<(Place, AppFile), Failure> {
+    search(place).map_err(|failure| bereaved(place).unwrap_or(failure))
+}
+
+fn search(place: &Where) -> Result<(Place, AppFile), Failure> {
     let environment = Environment::of_process();
-    Place::find(place.app.as_deref(), &directory(place)?, &environment).map_err(|error| {
-        let bereaved = if place.app.is_none() { bereaved(place) } else { None };
-        bereaved.unwrap_or_else(|| error.into())
-    })
+    Ok(Place::find(place.app.as_deref(), &directory(place)?, &environment)?)
 }
 
 /// What there is to say where no app runs any more, but workers of one do.
 fn bereaved(place: &Where) -> Option<Failure> {
-    let here = here(place).ok()?;
-    let (workers, verb) = match ganger_overseer::left_alive(&here) {
+    if place.app.is_some() {
+        return None;
+    }
+    let workers = ganger_overseer::left_alive(&here(place).ok()?);
+    let verb = match workers {
         0 => return None,
-        1 => ("1 worker".to_owned(), "survives"),
-        more => (format!("{more} workers"), "survive"),
+        1 => "survives",
+        _ => "survive",
     };
-    let root = directory(place).ok()?;
+    let (root, workers) = (directory(place).ok()?, count(workers, "worker"));
     let message = format!("no ganger oversees {}, but {workers} {verb} one that was killed", root.display());
     Some(Failure::new(message).hinted(
         "`ganger start -D` goes on with what survived, in the background; `ganger start --adopt` in this terminal",
@@ -46,7 +51,7 @@ fn bereaved(place: &Where) -> Option<Failure> {
 
 /// The running app that a command is about, if there is one. An app that is named must run.
 pub(crate) fn find_running(place: &Where) -> Result<Option<(Place, AppFile)>, Failure> {
-    match find(place) {
+    match search(place) {
         Ok(found) => Ok(Some(found)),
         Err(failure) if place.app.is_some() => Err(failure),
         Err(_) => Ok(None),
