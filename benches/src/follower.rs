@@ -1,6 +1,7 @@
 //! A reader that follows log files while they are written, and notes how late each line came.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -71,10 +72,10 @@ fn follow(directory: &Path, count: usize, until: &AtomicBool) -> Result<Vec<u64>
 
 /// Follows the logs that have come since.
 fn begin(files: &mut BTreeMap<PathBuf, Followed>, directory: &Path) -> Result<()> {
-    for path in
-        Logs::below(directory)?.current().filter(|path| !files.contains_key(*path)).collect::<Vec<_>>()
-    {
-        files.insert(path.to_owned(), Followed { file: File::open(path)?, read: 0, held: Vec::new() });
+    for path in Logs::below(directory)?.current() {
+        if let Entry::Vacant(place) = files.entry(path.to_owned()) {
+            place.insert(Followed { file: File::open(path)?, read: 0, held: Vec::new() });
+        }
     }
     Ok(())
 }
