@@ -164,18 +164,23 @@ impl Sandbox {
 
     /// Writes a file into the app's directory, with its directories. Replaced in one step, as an editor does.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("its directory");
+        let path = self.path_with_directories(name);
         let fresh = path.with_extension("fresh");
         fs::write(&fresh, text).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         fs::rename(&fresh, &path).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path
     }
 
-    /// Writes an executable file into the app's directory.
-    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+    /// Where a file is to be, in directories that are there.
+    fn path_with_directories(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a file has a directory")).expect("its directory");
+        path
+    }
+
+    /// Writes an executable file into the app's directory.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path_with_directories(name);
         write_program(&path, text, 0o755);
         path
     }
